@@ -1,0 +1,1 @@
+//! The only façade below the view: commands, jobs, readers.

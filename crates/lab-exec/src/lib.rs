@@ -1,0 +1,1 @@
+//! Starts a process and observes it: terminal, exit, machine facts, environment.

@@ -1,0 +1,1 @@
+//! Turns what programs print and write into params, metrics and found secrets.

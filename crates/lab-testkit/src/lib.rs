@@ -1,0 +1,1 @@
+//! Temporary notebooks, a fixed clock and scripted projects for tests.

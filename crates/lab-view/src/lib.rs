@@ -1,0 +1,1 @@
+//! Pages: what a place in the notebook shows, as plain data.

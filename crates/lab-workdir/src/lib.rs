@@ -1,0 +1,1 @@
+//! Reads and writes a project directory: rules, scan, restore.
