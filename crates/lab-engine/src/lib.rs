@@ -1,1 +1,34 @@
-//! The only façade below the view: commands, jobs, readers.
+//! The only façade below the view: everything that moves (disk, database, processes, threads) is
+//! reached through [`Engine`], everything that is looked at through [`Reader`].
+//!
+//! This crate never prints and never formats for people beyond the words of an [`Error`].
+
+mod config;
+mod describe;
+mod engine;
+mod error;
+mod grep;
+mod live;
+mod maintain;
+mod reader;
+mod restore;
+mod run;
+mod select;
+mod snapshot;
+mod supervise;
+
+pub use config::{Clock, EngineConfig, Random};
+pub use engine::Engine;
+pub use error::{Error, ErrorKind, Result};
+pub use grep::{GrepHit, GrepPlace, GrepQuery};
+pub use lab_store::{GcReport, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport};
+pub use lab_workdir::config::{Config, Keep};
+pub use live::{LiveRun, LogLine};
+pub use reader::Reader;
+pub use restore::{RestoreOptions, RestoreOutcome, RestorePlan, RestoreTarget, Written};
+pub use run::{RunOutcome, RunRequest};
+pub use snapshot::SnapshotOutcome;
+pub use supervise::supervise;
+
+/// Told about long work: how much is done, of how much, both in the same unit.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);

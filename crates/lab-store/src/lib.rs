@@ -1,1 +1,41 @@
-//! The notebook on disk: packs and index.
+//! The notebook on disk: packs and index, and the promise that no row points to missing bytes.
+//!
+//! A [`Notebook`] is a directory. An [`Encoder`] makes [`Record`]s, a [`Writer`] appends them to a
+//! pack and commits them, a [`Reader`] finds and checks them. Packs are the truth; the SQLite index
+//! can be made anew from them. `docs/format.md` describes every byte.
+//!
+//! This crate never reads a user's file by itself, never reads a clock, the environment or a source
+//! of randomness, never starts a thread, and never acknowledges what is not on the disk.
+
+mod api;
+mod chain;
+mod decode;
+mod encoder;
+mod error;
+pub mod fault;
+mod files;
+mod index;
+mod notebook;
+mod pack;
+mod query;
+mod reader;
+mod rebuild;
+mod record;
+mod report;
+mod schema;
+mod seal;
+mod tidy;
+mod writer;
+
+pub use api::*;
+pub use chain::{Commit, CommitRef, Retire, RetireReason, RetiredPack};
+pub use encoder::{CHUNK_LIMIT, DEFAULT_LEVEL, Encoder, Large, hash_reader, sample_hash};
+pub use error::{CopyError, Flaw, LargeError, Result, StoreError};
+pub use notebook::{FORMAT, Notebook, Options};
+pub use query::{LiveContent, RunQuery, RunRow, Statistics};
+pub use reader::Reader;
+pub use rebuild::RebuildReport;
+pub use record::{Encoding, Record, RecordKind};
+pub use report::{Finding, Progress, Trouble};
+pub use seal::SealKey;
+pub use writer::Writer;

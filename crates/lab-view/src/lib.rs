@@ -1,1 +1,28 @@
-//! Pages: what a place in the notebook shows, as plain data.
+//! Pages: what a place in the notebook shows, as plain data made of a few kinds of blocks.
+//!
+//! Start with [`Cell`], [`Table`] and [`Blocks`], then with a page such as [`show::RunPage`]: each
+//! page has a key (everything it depends on) and a `load` that reads it from a notebook. The
+//! command line prints a page or its JSON.
+//!
+//! This crate never prints, never writes to a notebook, and knows no terminal, window, pixel or colour.
+
+mod block;
+mod changes;
+mod chips;
+mod diff;
+pub mod compare;
+pub mod coverage;
+pub mod files;
+pub mod format;
+pub mod grep;
+pub mod health;
+pub mod metrics;
+pub mod projects;
+pub mod reports;
+pub mod restore;
+pub mod runs;
+pub mod show;
+
+pub use block::{Align, Block, Blocks, Cell, Column, Field, Fields, Line, Log, Prose, Row, Section, Table, Tone};
+pub use chips::{ASPECTS, Aspect, Chips};
+pub use diff::{Diff, DiffLine, Hunk, Sign, TEXT_LIMIT_BYTES, is_binary};

@@ -1,0 +1,184 @@
+//! All commands and the options that they share.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lab_engine::Result;
+
+use crate::context::Context;
+use crate::*;
+
+/// The lab notebook that writes itself.
+///
+/// Keeps the exact code, config, data and environment of every run, so that you can look, compare
+/// and go back.
+#[derive(Parser, Debug)]
+#[command(
+    name = "lab",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Runs are named by a unique prefix of their id, by name, by @ (the latest), @-1 (the one before),\n\
+                  or tag:NAME.  `lab help exit-codes` lists the exit codes."
+)]
+pub struct Cli {
+    /// The shared options.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// The notebook's directory [default: $LAB_NOTEBOOK, lab.toml, or the user's data directory]
+    #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub notebook: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub color: When,
+    /// Work in this directory
+    #[arg(short = 'C', global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+    /// Say only what was asked for
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// When to use colours.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// In a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a command and keep everything about it
+    #[command(visible_alias = "r")]
+    Run(run::Run),
+    /// List runs, newest first
+    #[command(visible_alias = "list", alias = "runs", alias = "status", alias = "history")]
+    Ls(runs::Ls),
+    /// Show one run: what changed, and did it help?
+    Show(show::Show),
+    /// Compare two runs, or a run with the working tree
+    #[command(visible_alias = "compare")]
+    Diff(compare::Diff),
+    /// Put a run's files back, here or in a new directory
+    #[command(alias = "checkout")]
+    Restore(restore::Restore),
+    /// Take back the last restore
+    Undo(restore::Undo),
+    /// Do the restore again that was taken back
+    Redo(restore::Redo),
+    /// Log metrics: lab log loss=0.3 acc=0.9 --step 10
+    Log(log::Log),
+    /// Write down why a run was made or what came of it
+    Note(note::Note),
+    /// Tag a run
+    Tag(edit::Tag),
+    /// Take tags off a run
+    Untag(edit::Tag),
+    /// Star a run
+    Star(edit::Star),
+    /// Hide runs from lists
+    Hide(edit::Hide),
+    /// Give a run another name
+    Rename(edit::Rename),
+    /// Remove runs (can be undone until `lab gc`)
+    #[command(alias = "remove", alias = "delete")]
+    Rm(rm::Rm),
+    /// List the files of a run
+    Files(files::Files),
+    /// Print a file as it was in a run
+    Cat(cat::Cat),
+    /// Search the code, config, logs and notes of all runs
+    #[command(alias = "search")]
+    Grep(grep::Grep),
+    /// Say what a run's snapshot holds and what it does not
+    Coverage(coverage::Coverage),
+    /// Make this directory a project (`lab run` does it by itself)
+    Init(init::Init),
+    /// List the projects of the notebook
+    Projects(projects::Projects),
+    /// Print the settings of this project
+    Config(config::ConfigCommand),
+    /// Take a snapshot of the working tree and print its id
+    Snapshot(snapshot::Snapshot),
+    /// Check that the notebook is whole
+    #[command(alias = "fsck", alias = "check")]
+    Verify(verify::Verify),
+    /// Make the index anew from the packs
+    Rebuild(rebuild::Rebuild),
+    /// Drop what no run needs any more
+    Gc(gc::Gc),
+    /// Remove runs or contents for good, from every corner of the notebook
+    Purge(purge::Purge),
+    /// See it work: a small real experiment, run and restored
+    Demo(demo::Demo),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+    /// Print the manual, or write its pages
+    Man(man::Man),
+    /// Explain a command, or `exit-codes`
+    Help(man::Help),
+    /// Looks after a run that was started by `lab run`.
+    #[command(name = "__supervise", hide = true)]
+    Supervise {
+        /// The channel to the starter.
+        fd: i32,
+    },
+}
+
+impl Cli {
+    /// Carries the command out; the number is the exit code.
+    pub fn dispatch(&self, context: &Context) -> Result<u8> {
+        let Some(command) = &self.command else { return man::welcome(context) };
+        match command {
+            Command::Run(command) => command.run(context),
+            Command::Ls(command) => command.run(context),
+            Command::Show(command) => command.run(context),
+            Command::Diff(command) => command.run(context),
+            Command::Restore(command) => command.run(context),
+            Command::Undo(command) => command.run(context),
+            Command::Redo(command) => command.run(context),
+            Command::Log(command) => command.run(context),
+            Command::Note(command) => command.run(context),
+            Command::Tag(command) => command.run(context, true),
+            Command::Untag(command) => command.run(context, false),
+            Command::Star(command) => command.run(context),
+            Command::Hide(command) => command.run(context),
+            Command::Rename(command) => command.run(context),
+            Command::Rm(command) => command.run(context),
+            Command::Files(command) => command.run(context),
+            Command::Cat(command) => command.run(context),
+            Command::Grep(command) => command.run(context),
+            Command::Coverage(command) => command.run(context),
+            Command::Init(command) => command.run(context),
+            Command::Projects(command) => command.run(context),
+            Command::Config(command) => command.run(context),
+            Command::Snapshot(command) => command.run(context),
+            Command::Verify(command) => command.run(context),
+            Command::Rebuild(command) => command.run(context),
+            Command::Gc(command) => command.run(context),
+            Command::Purge(command) => command.run(context),
+            Command::Demo(command) => command.run(context),
+            Command::Completions(command) => command.run(context),
+            Command::Man(command) => command.run(context),
+            Command::Help(command) => command.run(context),
+            Command::Supervise { fd } => lab_engine::supervise(context.config()?, *fd).map(|()| 0),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use lab_ingest::params::{Script, script_of};
+use lab_model::{
+    Entry, Hash, Kind, PathDiff, Project, ProjectId, ProcessKey, RelPath, RestoreRecord, RunFacts, RunId, Series,
+    Snapshot, Status, Summary,
+};
+use lab_store::{RunQuery, RunRow, SealKey, Statistics};
+
+use crate::engine::load_key;
+use crate::live::{LiveRun, LogLine, parse_log};
+use crate::{Error, ErrorKind, Result};
+
+/// Everything that can be looked at, as it stands. Holds no lock: writers go on beside it.
+pub struct Reader {
+    store: lab_store::Reader,
+    live: PathBuf,
+    key_file: PathBuf,
+    key: OnceLock<Option<SealKey>>,
+}
+
+impl Reader {
+    pub(crate) const fn new(store: lab_store::Reader, live: PathBuf, key_file: PathBuf) -> Self {
+        Self { store, live, key_file, key: OnceLock::new() }
+    }
+
+    pub(crate) const fn store(&self) -> &lab_store::Reader {
+        &self.store
+    }
+
+    /// The key that opens sealed files, where this machine has one.
+    pub(crate) fn key(&self) -> Option<&SealKey> {
+        self.key.get_or_init(|| load_key(&self.key_file).ok().flatten().map(|key| SealKey::new(&key))).as_ref()
+    }
+
+    /// All projects, by name.
+    ///
+    /// # Errors
+    /// Those of reading the index; so for every method here.
+    pub fn projects(&self) -> Result<Vec<Project>> {
+        Ok(self.store.projects()?)
+    }
+
+    /// One project.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn project(&self, id: &ProjectId) -> Result<Option<Project>> {
+        Ok(self.store.projects()?.into_iter().find(|project| project.id == *id))
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn runs(&self, query: &RunQuery) -> Result<Vec<RunRow>> {
+        Ok(self.store.runs(query)?)
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn run(&self, id: &RunId) -> Result<Option<RunRow>> {
+        Ok(self.store.run(id)?)
+    }
+
+    /// What was gathered beside a run.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn facts(&self, id: &RunId) -> Result<Option<RunFacts>> {
+        Ok(self.store.facts(id)?)
+    }
+
+    /// The last comparable run before this one: of the same project and the same script, not
+    /// hidden; one that ended well when there is one.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn base_of(&self, row: &RunRow) -> Result<Option<RunRow>> {
+        const LOOK_BACK: usize = 200;
+        let script = script_key(&row.start.argv);
+        let query = RunQuery {
+            project: Some(row.start.project.clone()),
+            before: Some(row.start.time),
+            limit: Some(LOOK_BACK),
+            ..RunQuery::default()
+        };
+        let earlier = self.store.runs(&query)?;
+        let mut comparable =
+            earlier.into_iter().filter(|other| other.start.run != row.start.run && script_key(&other.start.argv) == script);
+        let first = comparable.next();
+        let done = |row: &RunRow| row.end.as_ref().is_some_and(|end| end.status == Status::Done);
+        if first.as_ref().is_some_and(done) {
+            return Ok(first);
+        }
+        Ok(comparable.find(done).or(first))
+    }
+
+    /// A snapshot.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when it is not whole.
+    pub fn snapshot(&self, id: &Hash) -> Result<Snapshot> {
+        Ok(self.store.snapshot(id)?)
+    }
+
+    /// The snapshot whose id starts with `prefix`, when exactly one does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when several do.
+    pub fn find_snapshot(&self, prefix: &str) -> Result<Option<Hash>> {
+        if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        let prefix = prefix.to_lowercase();
+        let mut found = Vec::new();
+        for project in self.store.projects()? {
+            found.extend(self.store.snapshots(&project.id)?.into_iter().map(|(id, _)| id));
+        }
+        found.retain(|id| id.to_string().starts_with(&prefix));
+        found.dedup();
+        match found[..] {
+            [] => Ok(None),
+            [id] => Ok(Some(id)),
+            _ => Err(Error::new(ErrorKind::Usage, format!("{} snapshots start with {prefix}", found.len()))
+                .hint("type more of the id")),
+        }
+    }
+
+    /// Everything in a snapshot, parents before children.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when a tree is missing.
+    pub fn files(&self, snapshot: &Hash) -> Result<Vec<(RelPath, Entry)>> {
+        let root = self.snapshot(snapshot)?.root;
+        let mut files = Vec::new();
+        let mut stack = vec![(RelPath::root(), root)];
+        while let Some((directory, tree)) = stack.pop() {
+            let mut below = Vec::new();
+            for entry in self.store.tree(&tree)?.entries {
+                let Ok(path) = directory.join(&entry.name) else { continue };
+                if let (Kind::Directory, Some(tree)) = (entry.kind, entry.tree) {
+                    below.push((path.clone(), tree));
+                }
+                files.push((path, entry));
+            }
+            stack.extend(below.into_iter().rev());
+        }
+        Ok(files)
+    }
+
+    /// The entry at `path`, without reading more trees than the path has parts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when a tree is missing.
+    pub fn entry(&self, snapshot: &Hash, path: &RelPath) -> Result<Option<Entry>> {
+        let mut tree = Some(self.snapshot(snapshot)?.root);
+        let mut found = None;
+        for part in path.parts() {
+            let Some(id) = tree else { return Ok(None) };
+            found = self.store.tree(&id)?.get(part).cloned();
+            tree = found.as_ref().and_then(|entry| entry.tree);
+            if found.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A file's whole content.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when the notebook has only its hash, or when it is sealed and this
+    /// machine does not have the key.
+    pub fn content(&self, entry: &Entry) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(usize::try_from(entry.size).unwrap_or(0).min(64 << 20));
+        self.copy_content(entry, &mut |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// Hands out a file's content in parts.
+    ///
+    /// # Errors
+    /// See [`Reader::content`].
+    pub fn copy_content(&self, entry: &Entry, sink: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
+        if !entry.content.is_restorable() {
+            let name = lab_model::display_bytes(&entry.name);
+            return Err(Error::new(ErrorKind::Missing, format!("The notebook holds only the hash of {name}")));
+        }
+        self.store.copy_content(&entry.content, self.key(), sink)?;
+        Ok(())
+    }
+
+    /// Every path at which two snapshots differ.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when a tree is missing.
+    pub fn difference(&self, left: &Hash, right: &Hash) -> Result<Vec<PathDiff>> {
+        let (left, right) = (self.snapshot(left)?.root, self.snapshot(right)?.root);
+        Ok(lab_model::diff::trees(Some(left), Some(right), &mut |id| self.store.tree(id))?)
+    }
+
+    fn live(&self, row: &RunRow) -> LiveRun {
+        LiveRun::new(&self.live, &row.start.run)
+    }
+
+    /// All metrics and machine samples of a run, also of one that goes on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when a record is missing.
+    pub fn series(&self, row: &RunRow) -> Result<Vec<Series>> {
+        let Some(end) = &row.end else { return Ok(self.live(row).series(row.start.time)) };
+        let read = |id: &Hash| -> Result<Series> {
+            Series::decode(&self.store.read(id, self.key())?)
+                .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("A series record is damaged: {id}")))
+        };
+        end.series.iter().map(|series| read(&series.record)).collect()
+    }
+
+    /// The summaries of all metrics, without reading the points of a run that is over.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn summaries(&self, row: &RunRow) -> Result<Vec<Summary>> {
+        Ok(match &row.end {
+            Some(end) => end.series.iter().map(|series| series.summary.clone()).collect(),
+            None => self.live(row).series(row.start.time).iter().filter_map(Series::summary).collect(),
+        })
+    }
+
+    /// The log of a run, also of one that goes on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when a record is missing.
+    pub fn log(&self, row: &RunRow) -> Result<Vec<LogLine>> {
+        let Some(end) = &row.end else { return Ok(self.live(row).log()) };
+        let mut lines = Vec::new();
+        for record in &end.log.records {
+            lines.extend(parse_log(&self.store.read(record, self.key())?));
+        }
+        Ok(lines)
+    }
+
+    /// Restores in place, undos and redos of a project, oldest first.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn restores(&self, project: &ProjectId) -> Result<Vec<(Hash, RestoreRecord)>> {
+        Ok(self.store.restores(project)?)
+    }
+
+    /// How large the notebook is.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn statistics(&self) -> Result<Statistics> {
+        Ok(self.store.statistics()?)
+    }
+
+    /// Whether somebody still looks after a run that has no end yet.
+    pub fn is_alive(&self, row: &RunRow) -> bool {
+        let owner = self.live(row).owner();
+        row.end.is_none() && (alive(&row.start.supervisor) || owner.as_ref().is_some_and(alive))
+    }
+
+    /// Changes whenever another process has committed to the notebook.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn data_version(&self) -> Result<u64> {
+        Ok(self.store.data_version()?)
+    }
+}
+
+fn alive(key: &ProcessKey) -> bool {
+    lab_exec::is_alive(key)
+}
+
+/// What two command lines must share to be comparable: the script, else the program.
+fn script_key(argv: &[String]) -> String {
+    match script_of(argv) {
+        Some(Script::File(path)) => {
+            let path = Path::new(&path);
+            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+        }
+        Some(Script::Module(name)) => name,
+        None => argv.first().cloned().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,373 @@
+//! The supervisor's part of a run, and the end of every run: by the supervisor, by the front that
+//! took over, or by the next command that finds it lost.
+
+use std::collections::HashSet;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use lab_exec::gpu::Sampler;
+use lab_exec::{Ended, Exit, Sample, Sink, Stream};
+use lab_model::{
+    Content, Failure, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, ProcessKey, RelPath, Role, RunEnd, RunStart,
+    SeriesRef, Status, Usage,
+};
+use lab_store::{Encoder, RecordKind, Writer};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{COMPRESSION_LEVEL, load_config};
+use crate::live::{LiveRun, LiveWriter, LogCounts, parse_log};
+use crate::run::{Payload, apply_keep, sample_values};
+use crate::snapshot::{Request, Taken};
+use crate::{Engine, EngineConfig, Error, Result};
+
+/// The life of a supervisor: `lab __supervise` is nothing but this.
+///
+/// # Errors
+/// When the two processes of a run do not understand each other.
+pub fn supervise(config: EngineConfig) -> Result<()> {
+    let engine = std::cell::OnceCell::new();
+    let engine = || engine.get_or_init(|| Engine::open_existing(config.clone()));
+    let payload_of = |bytes: &[u8]| serde_json::from_slice::<Payload>(bytes).ok();
+    lab_exec::supervise(
+        |bytes, _| match (engine(), payload_of(bytes)) {
+            (Ok(engine), Some(payload)) => RunSink::open(engine, Some(&payload), false),
+            _ => RunSink::none(),
+        },
+        |bytes, sink, exit, _| {
+            let warnings = match (engine(), payload_of(bytes)) {
+                (Ok(engine), Some(payload)) => finish(engine, &payload, sink, exit),
+                (Err(error), Some(_)) => vec![format!("the end of this run is not kept: {error}")],
+                (_, None) => Vec::new(),
+            };
+            serde_json::to_vec(&warnings).expect("because strings always serialise")
+        },
+    )
+    .map_err(|error| Error::new(crate::ErrorKind::Bug, "The supervisor failed").because(error))
+}
+
+/// Takes what a command prints and uses into the live files.
+pub(crate) struct RunSink {
+    writer: Option<LiveWriter>,
+    gpu: Option<Sampler>,
+}
+
+impl RunSink {
+    /// A sink that keeps nothing.
+    pub const fn none() -> Self {
+        Self { writer: None, gpu: None }
+    }
+
+    /// The sink of a run; `took_over` notes that this process looks after it from now on.
+    pub fn open(engine: &Engine, payload: Option<&Payload>, took_over: bool) -> Self {
+        let Some((payload, key)) = payload.zip(engine.seal_key().ok()) else { return Self::none() };
+        let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
+        if took_over && let Some(key) = own_key() {
+            // Without the note the next command would take the run for lost, and close it early.
+            let _ = live.set_owner(&key);
+        }
+        let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
+        Self { writer: Some(writer), gpu: Sampler::open() }
+    }
+}
+
+fn own_key() -> Option<ProcessKey> {
+    lab_exec::process_key(rustix::process::getpid().as_raw_nonzero().get())
+}
+
+impl Sink for RunSink {
+    fn output(&mut self, stream: Stream, millis_since_start: u64, bytes: &[u8]) {
+        if let Some(writer) = &mut self.writer {
+            let stream = match stream {
+                Stream::Out => "out",
+                Stream::Err => "err",
+                Stream::Terminal => "tty",
+            };
+            writer.output(stream, millis_since_start, bytes);
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample) {
+        if let Some(writer) = &mut self.writer {
+            let gpus = self.gpu.as_ref().map(Sampler::sample).unwrap_or_default();
+            writer.sample(&sample_values(sample, &gpus));
+        }
+    }
+
+    fn tick(&mut self, _: u64) {
+        if let Some(writer) = &mut self.writer {
+            writer.flush();
+        }
+    }
+}
+
+/// How a run ended, kept beside the live files until the record is in a pack.
+#[derive(Clone, Serialize, Deserialize)]
+struct Ending {
+    time: lab_model::Time,
+    status: Status,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    duration_millis: u64,
+    failure: Option<Failure>,
+    usage: Usage,
+    bytes: u64,
+    left_out_bytes: u64,
+    missing: Vec<String>,
+}
+
+/// What became of the files while a run went on.
+#[derive(Default)]
+struct FilesAtEnd {
+    /// The end's snapshot, when anything differs from the start.
+    snapshot: Option<Hash>,
+    outputs: Vec<Output>,
+    changed_inputs: Vec<RelPath>,
+}
+
+/// Closes a run whose command has ended; what the person should know comes back.
+pub(crate) fn finish(engine: &Engine, payload: &Payload, sink: RunSink, exit: &Exit) -> Vec<String> {
+    let Some(mut writer) = sink.writer else { return Vec::new() };
+    writer.close(exit.duration_millis);
+    let ending = ending_of(engine, &writer, exit);
+    let mut warnings = Vec::new();
+    let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
+    if let Err(error) = engine.close_run(payload, &live, &ending) {
+        // The next command that can write closes the run with exactly this.
+        let kept = serde_json::to_vec(&ending).map(|bytes| std::fs::write(live.directory.join("ending.json"), bytes));
+        warnings.push(format!("the end of this run is not kept yet: {error}"));
+        if matches!(kept, Ok(Ok(()))) {
+            warnings.push("it is kept by the next `lab` command that can write the notebook".to_owned());
+        }
+    }
+    warnings
+}
+
+fn ending_of(engine: &Engine, writer: &LiveWriter, exit: &Exit) -> Ending {
+    let (status, exit_code, signal) = match &exit.ended {
+        Ended::Exited(0) => (Status::Done, Some(0), None),
+        Ended::Exited(code) => (Status::Failed, Some(*code), None),
+        Ended::Signaled(signal) => (Status::Killed, None, Some(*signal)),
+        Ended::NotStarted(_) => (Status::Failed, Some(exit.code()), None),
+        Ended::Unknown => (Status::Lost, None, None),
+    };
+    let failure = match &exit.ended {
+        Ended::Exited(0) => None,
+        Ended::NotStarted(failure) => Some(Failure { title: failure.to_string(), text: String::new() }),
+        _ => lab_ingest::failure::find(&writer.tail.iter().cloned().collect::<Vec<_>>()),
+    };
+    let LogCounts { bytes, left_out_bytes, .. } = writer.counts;
+    let mut missing = Vec::new();
+    if let Some(error) = &writer.error {
+        missing.push(format!("the log from some point on: {error}"));
+    }
+    if exit.left_behind {
+        missing.push("output of processes that outlived the command".to_owned());
+    }
+    Ending {
+        time: engine.now(),
+        status,
+        exit_code,
+        signal,
+        duration_millis: exit.duration_millis,
+        failure,
+        usage: exit.usage.clone(),
+        bytes,
+        left_out_bytes,
+        missing,
+    }
+}
+
+impl Engine {
+    /// Turns the live files of a run into records and closes it.
+    fn close_run(&self, payload: &Payload, live: &LiveRun, ending: &Ending) -> Result<()> {
+        let Some(_lock) = lock(live) else { return Ok(()) };
+        let start = &payload.start;
+        let mut writer = self.writer()?;
+        let mut missing = ending.missing.clone();
+        let (mut config, config_bytes) = load_config(Path::new(&payload.project.root)).unwrap_or_default();
+        apply_keep(&mut config, payload.keep.iter().map(|(role, keep)| (*role, (*keep).into())));
+        let force_copy = HashSet::new();
+        let request =
+            Request { project: &payload.project, config: &config, config_bytes: &config_bytes, force_copy: &force_copy };
+        let taken = match self.take(&mut writer, &request, &mut |_, _| {}) {
+            Ok(taken) => Some(taken),
+            // The project's folder may be gone by now; that must not cost the rest of the record.
+            Err(error) if error.kind == crate::ErrorKind::Missing => {
+                missing.push(format!("the files as of the end: {error}"));
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let files = self.files_at_end(start, taken.as_ref(), &mut writer)?;
+        self.append_end(payload, live, &Ending { missing, ..ending.clone() }, files, &mut writer)?;
+        if let Some(taken) = taken {
+            taken.save_index();
+        }
+        live.remove();
+        Ok(())
+    }
+
+    fn append_end(
+        &self,
+        payload: &Payload,
+        live: &LiveRun,
+        ending: &Ending,
+        files: FilesAtEnd,
+        writer: &mut Writer,
+    ) -> Result<()> {
+        let mut encoder = Encoder::new(COMPRESSION_LEVEL);
+        let end = RunEnd {
+            run: payload.start.run.clone(),
+            time: ending.time,
+            status: ending.status,
+            exit_code: ending.exit_code,
+            signal: ending.signal,
+            duration_millis: ending.duration_millis,
+            failure: ending.failure.clone(),
+            snapshot: files.snapshot,
+            outputs: files.outputs,
+            changed_inputs: files.changed_inputs,
+            series: keep_series(live, &payload.start, writer, &mut encoder)?,
+            log: keep_log(live, ending, writer, &mut encoder)?,
+            usage: ending.usage.clone(),
+            missing: ending.missing.clone(),
+        };
+        writer.append(encoder.json(RecordKind::RunEnd, &end))?;
+        writer.commit(self.now())?;
+        Ok(())
+    }
+
+    /// Compares the files at the end with those at the start.
+    fn files_at_end(&self, start: &RunStart, taken: Option<&Taken>, writer: &mut Writer) -> Result<FilesAtEnd> {
+        let (Some(taken), Some(before)) = (taken, start.snapshot) else { return Ok(FilesAtEnd::default()) };
+        let before = self.plain_reader()?.snapshot(&before)?;
+        if before.root == taken.snapshot.root {
+            return Ok(FilesAtEnd::default());
+        }
+        writer.append(taken.record.clone())?;
+        // A batch of its own, so that the new trees can be read.
+        writer.commit(taken.snapshot.time)?;
+        let reader = self.plain_reader()?;
+        let differences = lab_model::diff::trees(Some(before.root), Some(taken.snapshot.root), &mut |id| {
+            reader.store().tree(id)
+        })?;
+        let mut files = FilesAtEnd { snapshot: Some(taken.id), ..FilesAtEnd::default() };
+        for difference in differences {
+            match told(&difference) {
+                Some(output) if is_output(&difference, output.change) => files.outputs.push(output),
+                Some(output) => files.changed_inputs.push(output.path),
+                None => {}
+            }
+        }
+        Ok(files)
+    }
+
+    /// Closes runs whose processes are gone, and those whose end could not be written at the time.
+    pub(crate) fn close_lost_runs(&self) -> Result<()> {
+        let reader = self.plain_reader()?;
+        for start in reader.store().open_runs()? {
+            let Some(row) = reader.run(&start.run)? else { continue };
+            let live = LiveRun::new(&self.notebook.live_dir(), &start.run);
+            let ending = std::fs::read(live.directory.join("ending.json")).ok();
+            let ending = ending.and_then(|bytes| serde_json::from_slice::<Ending>(&bytes).ok());
+            if ending.is_none() && reader.is_alive(&row) {
+                continue;
+            }
+            let Some(project) = reader.project(&start.project)? else { continue };
+            let ending = ending.unwrap_or_else(|| self.lost(&start, &live));
+            let log_limit_bytes = u64::MAX;
+            let payload = Payload { start, project, keep: Vec::new(), log_limit_bytes };
+            self.close_gone_run(&payload, &live, &ending)?;
+        }
+        Ok(())
+    }
+
+    /// Closes a run of which only the live files are left: the files of the project are those of
+    /// some later moment, so that they say nothing of its end.
+    fn close_gone_run(&self, payload: &Payload, live: &LiveRun, ending: &Ending) -> Result<()> {
+        let Some(_lock) = lock(live) else { return Ok(()) };
+        let mut ending = ending.clone();
+        ending.missing.push("the files as of the end".to_owned());
+        self.append_end(payload, live, &ending, FilesAtEnd::default(), &mut self.writer()?)?;
+        live.remove();
+        Ok(())
+    }
+
+    /// What can be said of a run that nobody saw end.
+    fn lost(&self, start: &RunStart, live: &LiveRun) -> Ending {
+        let lines = live.log();
+        let last_millis = lines.last().map_or(0, |line| line.millis);
+        Ending {
+            time: lab_model::Time(start.time.0 + last_millis.cast_signed()),
+            status: Status::Lost,
+            exit_code: None,
+            signal: None,
+            duration_millis: last_millis,
+            failure: None,
+            usage: Usage::default(),
+            bytes: lines.iter().map(|line| line.text.len() as u64 + 1).sum(),
+            left_out_bytes: 0,
+            missing: vec!["how and when it ended: `lab` and the machine's memory of it were gone".to_owned()],
+        }
+    }
+}
+
+/// Only one process closes a run.
+fn lock(live: &LiveRun) -> Option<impl Sized + use<>> {
+    // Without its directory the run is closed already, or nothing of it is left to lock.
+    let directory = std::fs::File::open(&live.directory).ok();
+    match directory {
+        Some(directory) => {
+            rustix::fs::flock(directory.as_fd(), rustix::fs::FlockOperation::NonBlockingLockExclusive).ok()?;
+            live.directory.exists().then_some(Some(directory))
+        }
+        None => Some(None),
+    }
+}
+
+fn keep_series(live: &LiveRun, start: &RunStart, writer: &mut Writer, encoder: &mut Encoder) -> Result<Vec<SeriesRef>> {
+    let mut kept = Vec::new();
+    for series in live.series(start.time) {
+        let Some(summary) = series.summary() else { continue };
+        let bytes = series.encode();
+        let record = encoder.body(RecordKind::Series, &bytes);
+        kept.push(SeriesRef { record: record.id(), summary });
+        writer.append(record)?;
+    }
+    Ok(kept)
+}
+
+fn keep_log(live: &LiveRun, ending: &Ending, writer: &mut Writer, encoder: &mut Encoder) -> Result<LogSummary> {
+    let mut log =
+        LogSummary { bytes: ending.bytes, left_out_bytes: ending.left_out_bytes, ..LogSummary::default() };
+    for part in live.parts() {
+        log.lines += parse_log(&part).len() as u64;
+        let record = encoder.body(RecordKind::Log, &part);
+        log.records.push(record.id());
+        writer.append(record)?;
+    }
+    Ok(log)
+}
+
+/// A difference between start and end as an output; directories are told by what is in them.
+fn told(difference: &PathDiff) -> Option<Output> {
+    let (left, right) = (difference.left.as_ref(), difference.right.as_ref());
+    let entry = right.or(left)?;
+    if entry.kind == Kind::Directory {
+        return None;
+    }
+    let change = match (left, right) {
+        (None, _) => OutputChange::Created,
+        (Some(_), None) => OutputChange::Removed,
+        (Some(left), Some(right)) if left.content == right.content && left.target == right.target => return None,
+        _ => OutputChange::Changed,
+    };
+    let content = right.map_or(Content::Missing, |right| right.content);
+    Some(Output { path: difference.path.clone(), size_bytes: entry.size, change, content })
+}
+
+/// Programs write outputs; people write code, also new files while a run goes on.
+fn is_output(difference: &PathDiff, change: OutputChange) -> bool {
+    let role = difference.left.as_ref().or(difference.right.as_ref()).map(|entry| entry.role);
+    role == Some(Role::Output) || (change == OutputChange::Created && role != Some(Role::Code))
+}

@@ -1,0 +1,463 @@
+//! What the index answers about runs, projects and the rest.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs;
+
+use lab_model::{
+    Content, Hash, Kind, NoteKind, Project, ProjectId, RelPath, RestoreRecord, Role, RunEnd, RunFacts, RunId, RunStart,
+    Status, Time,
+};
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::{Reader, Result, StoreError, index};
+
+/// A run with everything that was said about it later.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunRow {
+    /// How it began.
+    pub start: RunStart,
+    /// How it ended; `None` while it goes on.
+    pub end: Option<RunEnd>,
+    /// The environment's part of the fingerprint, once it is known.
+    pub environment: Option<Hash>,
+    /// Its name now.
+    pub name: String,
+    /// Its tags now, sorted.
+    pub tags: Vec<String>,
+    /// Starred.
+    pub starred: bool,
+    /// Hidden from lists.
+    pub hidden: bool,
+    /// Removed.
+    pub removed: bool,
+    /// Notes, oldest first.
+    pub notes: Vec<(Time, NoteKind, String)>,
+}
+
+impl RunRow {
+    /// How it stands.
+    pub fn status(&self) -> Status {
+        self.end.as_ref().map_or(Status::Running, |end| end.status)
+    }
+}
+
+/// Which runs, in which order. By default all that are neither hidden nor removed, newest first;
+/// runs of the same moment are in the order of their ids.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RunQuery {
+    /// Only of this project.
+    pub project: Option<ProjectId>,
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Only those that started before this moment.
+    pub before: Option<Time>,
+    /// Only with this tag.
+    pub tag: Option<String>,
+    /// Only those that stand so.
+    pub status: Option<Status>,
+    /// Hidden ones too.
+    pub include_hidden: bool,
+    /// Removed ones too.
+    pub include_removed: bool,
+    /// The other way round.
+    pub oldest_first: bool,
+}
+
+/// A file's content that some run needs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LiveContent {
+    /// The content.
+    pub content: Content,
+    /// The path at which it was met first.
+    pub path: RelPath,
+    /// Its role there.
+    pub role: Role,
+    /// Its bytes.
+    pub size_bytes: u64,
+    /// The runs in whose files it is, newest first.
+    pub runs: Vec<RunId>,
+}
+
+/// The notebook in numbers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Statistics {
+    /// Runs, removed ones too.
+    pub runs: u64,
+    /// Snapshots.
+    pub snapshots: u64,
+    /// Records.
+    pub records: u64,
+    /// Bytes of their bodies.
+    pub raw_bytes: u64,
+    /// Bytes that they take.
+    pub stored_bytes: u64,
+    /// Packs.
+    pub packs: u64,
+    /// Bytes of the packs.
+    pub pack_bytes: u64,
+    /// Bytes of the index and its log.
+    pub index_bytes: u64,
+    /// Bytes in the trash.
+    pub trash_bytes: u64,
+}
+
+const RUN: &str = "SELECT s.body, e.body, f.environment FROM run_start s LEFT JOIN run_end e ON e.run=s.run \
+                   LEFT JOIN run_facts f ON f.run=s.run";
+
+impl Reader {
+    /// The projects, by name.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn projects(&self) -> Result<Vec<Project>> {
+        let mut projects: Vec<Project> = self.bodies("SELECT record, body FROM project", params![])?.0;
+        for project in &mut projects {
+            let marks = self.marks(&format!("project:{}", project.id))?;
+            if let Some(mark) = marks.get("name").filter(|mark| mark.time >= project.time) {
+                project.name.clone_from(&mark.value);
+            }
+        }
+        projects.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Ok(projects)
+    }
+
+    /// Runs.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn runs(&self, query: &RunQuery) -> Result<Vec<RunRow>> {
+        let order = if query.oldest_first { "s.time, s.run" } else { "s.time DESC, s.run DESC" };
+        let filter = if query.project.is_some() { "s.project=?1" } else { "?1 IS NULL" };
+        let sql = format!("{RUN} WHERE {filter} AND s.time < ?2 ORDER BY {order}");
+        let project = query.project.as_ref().map(ProjectId::as_str);
+        let before = query.before.map_or(i64::MAX, |before| before.0);
+        let mut found = Vec::new();
+        let mut select = self.sql(self.connection.prepare_cached(&sql))?;
+        let mut rows = self.sql(select.query(params![project, before]))?;
+        while query.limit.is_none_or(|limit| found.len() < limit) {
+            let Some(row) = self.sql(rows.next())? else { break };
+            let row = self.run_row(row)?;
+            let wanted = (query.include_hidden || !row.hidden)
+                && (query.include_removed || !row.removed)
+                && query.status.is_none_or(|status| row.status() == status)
+                && query.tag.as_ref().is_none_or(|tag| row.tags.contains(tag));
+            if wanted {
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn run(&self, run: &RunId) -> Result<Option<RunRow>> {
+        let mut select = self.sql(self.connection.prepare_cached(&format!("{RUN} WHERE s.run=?")))?;
+        let mut rows = self.sql(select.query([run.as_str()]))?;
+        self.sql(rows.next())?.map(|row| self.run_row(row)).transpose()
+    }
+
+    /// What was gathered about a run right after its start.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn facts(&self, run: &RunId) -> Result<Option<RunFacts>> {
+        Ok(self.bodies("SELECT record, body FROM run_facts WHERE run=?", params![run.as_str()])?.0.pop())
+    }
+
+    /// The runs that a person may mean: those of exactly this name, and those whose id begins so;
+    /// oldest first. Removed runs are meant only when no other is.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn find_runs(&self, prefix_or_name: &str, project: Option<&ProjectId>) -> Result<Vec<RunId>> {
+        const SQL: &str = "SELECT s.run, EXISTS(SELECT 1 FROM mark r WHERE r.target='run:'||s.run AND r.aspect='remove'
+              AND r.value='1') FROM run_start s
+            WHERE (?2 IS NULL OR s.project=?2) AND (
+              s.run IN (SELECT run FROM run_start WHERE run >= ?1 AND run < ?1||'~' AND ?1 <> '')
+              OR s.run IN (SELECT substr(target,5) FROM mark WHERE aspect='name' AND value=?1 AND target LIKE 'run:%')
+              OR (s.name=?1 AND NOT EXISTS(SELECT 1 FROM mark m WHERE m.target='run:'||s.run AND m.aspect='name')))
+            ORDER BY s.time, s.run";
+        let select = || {
+            let mut select = self.connection.prepare_cached(SQL)?;
+            let rows = select.query_map(params![prefix_or_name, project.map(ProjectId::as_str)], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let found = self.sql(select())?;
+        let all_removed = found.iter().all(|(_, removed)| *removed);
+        Ok(found.into_iter().filter(|(_, removed)| all_removed || !removed).filter_map(|(run, _)| run.parse().ok()).collect())
+    }
+
+    /// Runs that have begun and not ended, oldest first.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn open_runs(&self) -> Result<Vec<RunStart>> {
+        const SQL: &str =
+            "SELECT s.record, s.body FROM run_open o JOIN run_start s ON s.run=o.run ORDER BY s.time, s.run";
+        Ok(self.bodies(SQL, params![])?.0)
+    }
+
+    /// The restores in a project, oldest first.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn restores(&self, project: &ProjectId) -> Result<Vec<(Hash, RestoreRecord)>> {
+        const SQL: &str = "SELECT record, body FROM restore WHERE project=? ORDER BY time, record";
+        let (restores, ids) = self.bodies(SQL, params![project.as_str()])?;
+        Ok(ids.into_iter().zip(restores).collect())
+    }
+
+    /// Paths that runs of a project have created, files that the runs do not count among their
+    /// code, config and data.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn produced(&self, project: &ProjectId) -> Result<Vec<RelPath>> {
+        let select = || {
+            let mut select = self.connection.prepare_cached("SELECT path FROM produced WHERE project=?")?;
+            let rows = select.query_map([project.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        Ok(self.sql(select())?.into_iter().filter_map(|path| RelPath::new(path).ok()).collect())
+    }
+
+    /// Whether a run has, or once had, this name.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn name_taken(&self, name: &str) -> Result<bool> {
+        const SQL: &str = "SELECT 1 FROM run_start WHERE name=?1
+            UNION ALL SELECT 1 FROM mark WHERE aspect='name' AND value=?1 LIMIT 1";
+        self.sql(self.connection.prepare_cached(SQL).and_then(|mut select| select.exists([name])))
+    }
+
+    /// The snapshots of a project, oldest first.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn snapshots(&self, project: &ProjectId) -> Result<Vec<(Hash, Time)>> {
+        let select = || {
+            let mut select = self
+                .connection
+                .prepare_cached("SELECT record, time FROM snapshot WHERE project=? ORDER BY time, record")?;
+            let rows = select.query_map([project.as_str()], |row| Ok((Hash(row.get(0)?), Time(row.get(1)?))))?;
+            rows.collect()
+        };
+        self.sql(select())
+    }
+
+    /// The snapshots whose id begins with these hexadecimal digits.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn find_snapshots(&self, prefix: &str) -> Result<Vec<Hash>> {
+        if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Vec::new());
+        }
+        let bound = |fill: &str| format!("{}{}", prefix.to_ascii_lowercase(), fill.repeat(64 - prefix.len()));
+        let bound = |fill: &str| bound(fill).parse::<Hash>().map(|hash| hash.0).unwrap_or_default();
+        let select = || {
+            let mut select = self.connection.prepare_cached("SELECT record FROM snapshot WHERE record BETWEEN ? AND ?")?;
+            let rows = select.query_map([bound("0"), bound("f")], |row| row.get(0).map(Hash))?;
+            rows.collect()
+        };
+        self.sql(select())
+    }
+
+    /// A number that changes when another process has changed the index. Only numbers of the same
+    /// reader can be compared.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn data_version(&self) -> Result<u64> {
+        let mut select = self.sql(self.connection.prepare_cached("PRAGMA data_version"))?;
+        self.sql(select.query_row([], |row| row.get(0)))
+    }
+
+    /// The notebook in numbers.
+    ///
+    /// # Errors
+    /// A failed look into the index, or a failed read of a directory.
+    pub fn statistics(&self) -> Result<Statistics> {
+        let number = |sql: &str| self.sql(self.connection.query_row(sql, [], |row| row.get::<_, u64>(0)));
+        let size = |path: std::path::PathBuf| fs::metadata(path).map_or(0, |found| found.len());
+        let index = self.notebook.index_path();
+        let names = self.notebook.pack_names()?;
+        let trash = fs::read_dir(self.notebook.trash_dir()).into_iter().flatten().flatten();
+        Ok(Statistics {
+            runs: number("SELECT count(*) FROM run_start")?,
+            snapshots: number("SELECT count(*) FROM snapshot")?,
+            records: number("SELECT count(*) FROM record")?,
+            raw_bytes: number("SELECT coalesce(sum(raw),0) FROM record")?,
+            stored_bytes: number("SELECT coalesce(sum(stored+64),0) FROM record")?,
+            packs: names.len() as u64,
+            pack_bytes: names.into_iter().map(|name| size(self.notebook.pack_path(name))).sum(),
+            index_bytes: size(crate::schema::with_suffix(&index, "-wal")) + size(index),
+            trash_bytes: trash.map(|entry| size(entry.path())).sum(),
+        })
+    }
+
+    /// Every file content in the snapshots of runs that are not removed, each once, in the order of
+    /// the newest run that has it.
+    ///
+    /// # Errors
+    /// A failed look into the index, or a tree that cannot be read.
+    pub fn live_contents(&self, project: Option<&ProjectId>) -> Result<Vec<LiveContent>> {
+        let query = RunQuery { project: project.cloned(), include_hidden: true, ..RunQuery::default() };
+        let mut found: Vec<LiveContent> = Vec::new();
+        let mut places: HashMap<Content, usize> = HashMap::new();
+        let mut roots: HashMap<Hash, Vec<usize>> = HashMap::new();
+        for row in self.runs(&query)? {
+            let end = row.end.as_ref().and_then(|end| end.snapshot);
+            for snapshot in [row.start.snapshot, end].into_iter().flatten() {
+                let root = self.snapshot(&snapshot)?.root;
+                if !roots.contains_key(&root) {
+                    let contents = self.contents_below(root, &mut found, &mut places)?;
+                    roots.insert(root, contents);
+                }
+                for place in &roots[&root] {
+                    let runs = &mut found[*place].runs;
+                    if runs.last() != Some(&row.start.run) {
+                        runs.push(row.start.run.clone());
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The places in `found` of all contents below a tree; those that are new are added.
+    fn contents_below(
+        &self,
+        root: Hash,
+        found: &mut Vec<LiveContent>,
+        places: &mut HashMap<Content, usize>,
+    ) -> Result<Vec<usize>> {
+        let mut below = BTreeSet::new();
+        let mut visited = HashSet::from([root]);
+        let mut stack = vec![(RelPath::root(), root)];
+        while let Some((dir, id)) = stack.pop() {
+            for entry in self.tree(&id)?.entries {
+                let path = dir.join(&entry.name).map_err(|_| StoreError::Body { id })?;
+                match (entry.kind, entry.tree) {
+                    (Kind::Directory, Some(tree)) if visited.insert(tree) => stack.push((path, tree)),
+                    (Kind::File, _) if entry.content.is_restorable() => {
+                        let place = *places.entry(entry.content).or_insert_with(|| {
+                            found.push(LiveContent {
+                                content: entry.content,
+                                path,
+                                role: entry.role,
+                                size_bytes: entry.size,
+                                runs: Vec::new(),
+                            });
+                            found.len() - 1
+                        });
+                        below.insert(place);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(below.into_iter().collect())
+    }
+
+    /// Reads rows of a record's id and its JSON body: the nouns, and their ids.
+    fn bodies<T: serde::de::DeserializeOwned>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<(Vec<T>, Vec<Hash>)> {
+        let mut select = self.sql(self.connection.prepare_cached(sql))?;
+        let mut rows = self.sql(select.query(values))?;
+        let (mut nouns, mut ids) = (Vec::new(), Vec::new());
+        while let Some(row) = self.sql(rows.next())? {
+            let id = Hash(self.sql(row.get(0))?);
+            nouns.push(self.noun(row, 1, id)?);
+            ids.push(id);
+        }
+        Ok((nouns, ids))
+    }
+
+    fn noun<T: serde::de::DeserializeOwned>(&self, row: &Row<'_>, column: usize, id: Hash) -> Result<T> {
+        let text = self.sql(row.get_ref(column).and_then(|value| Ok(value.as_str()?)))?;
+        serde_json::from_str(text).map_err(|_| StoreError::Body { id })
+    }
+
+    fn run_row(&self, row: &Row<'_>) -> Result<RunRow> {
+        let unknown = Hash([0; 32]);
+        let start: RunStart = self.noun(row, 0, unknown)?;
+        let ended = self.sql(row.get_ref(1))? != rusqlite::types::ValueRef::Null;
+        let end = if ended { Some(self.noun::<RunEnd>(row, 1, unknown)?) } else { None };
+        let environment = self.sql(row.get::<_, Option<[u8; 32]>>(2))?.map(Hash);
+        let target = index::target_text(&lab_model::Target::Run(start.run.clone()));
+        let marks = self.marks(&target)?;
+        let is_on = |aspect: &str| marks.get(aspect).is_some_and(|mark| mark.value == "1");
+        let mut tags: BTreeSet<String> = start.tags.iter().cloned().collect();
+        for (aspect, mark) in &marks {
+            if let Some(tag) = aspect.strip_prefix("tag:") {
+                if mark.value == "1" { tags.insert(tag.to_owned()) } else { tags.remove(tag) };
+            }
+        }
+        Ok(RunRow {
+            name: marks.get("name").map_or_else(|| start.name.clone(), |mark| mark.value.clone()),
+            tags: tags.into_iter().collect(),
+            starred: is_on("star"),
+            hidden: is_on("hide"),
+            removed: is_on("remove"),
+            notes: self.notes(&target)?,
+            start,
+            end,
+            environment,
+        })
+    }
+
+    fn marks(&self, target: &str) -> Result<BTreeMap<String, Mark>> {
+        let select = || {
+            let mut select = self.connection.prepare_cached("SELECT aspect, time, value FROM mark WHERE target=?")?;
+            let rows = select.query_map([target], |row| {
+                Ok((row.get(0)?, Mark { time: Time(row.get(1)?), value: row.get(2)? }))
+            })?;
+            rows.collect()
+        };
+        self.sql(select())
+    }
+
+    fn notes(&self, target: &str) -> Result<Vec<(Time, NoteKind, String)>> {
+        let select = || {
+            let mut select = self
+                .connection
+                .prepare_cached("SELECT time, kind, text FROM note WHERE target=? ORDER BY time, record")?;
+            let rows = select.query_map([target], |row| {
+                let kind = match row.get_ref(1)?.as_str()? {
+                    "reason" => NoteKind::Reason,
+                    "outcome" => NoteKind::Outcome,
+                    _ => NoteKind::Note,
+                };
+                Ok((Time(row.get(0)?), kind, row.get(2)?))
+            })?;
+            rows.collect()
+        };
+        self.sql(select())
+    }
+
+    /// The ids of the records that make a run: start, facts, end; each where there is one.
+    pub(crate) fn run_records(&self, run: &RunId) -> Result<[Option<Hash>; 3]> {
+        let mut found = [None; 3];
+        for (place, table) in found.iter_mut().zip(["run_start", "run_facts", "run_end"]) {
+            let sql = format!("SELECT record FROM {table} WHERE run=?");
+            let id = self.connection.query_row(&sql, [run.as_str()], |row| row.get(0)).optional();
+            *place = self.sql(id)?.map(Hash);
+        }
+        Ok(found)
+    }
+}
+
+/// The newest word on one aspect of a run or project.
+struct Mark {
+    time: Time,
+    value: String,
+}

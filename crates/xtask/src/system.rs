@@ -1,0 +1,86 @@
+//! What the machine must have: Debian packages, toolchain components, two Python modules, cargo-deny.
+
+use crate::step::{Failure, Step, root};
+
+/// A program that the tests start, how to ask whether it is there, and the Debian package that brings it.
+const PROGRAMS: &[(&str, &[&str], &str)] = &[
+    ("git", &["--version"], "git"),
+    ("gcc", &["--version"], "gcc"),
+    ("python3", &["--version"], "python3"),
+    ("python3", &["-c", "import venv, ensurepip"], "python3-venv"),
+    ("tmux", &["-V"], "tmux"),
+    ("strace", &["-V"], "strace"),
+];
+
+/// Folder of the virtual environment with the modules that the Python reader of a notebook needs.
+const VENV: &str = "target/xtask-venv";
+
+/// The release of cargo-deny that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Installs missing Debian packages when root on Debian, names them otherwise.
+pub fn packages() -> Result<(), Failure> {
+    let missing = missing_packages();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let is_root = Step::new("user", "id", &["-u"]).output().as_deref() == Some("0");
+    if !is_root || !Step::new("apt", "apt-get", &["--version"]).succeeds() {
+        let names = missing.join(" ");
+        let how = format!("sudo apt-get install --no-install-recommends {names}");
+        return Err(Failure::Missing(format!("this machine lacks: {names}\n  on Debian or Ubuntu: {how}")));
+    }
+    // Package lists may be absent or fine already: only the installation decides.
+    let _ = Step::new("package lists", "apt-get", &["update", "-qq"]).run();
+    let arguments: Vec<String> = missing.into_iter().map(String::from).collect();
+    Step::new("system packages", "apt-get", &["install", "-y", "-qq", "--no-install-recommends"])
+        .variable("DEBIAN_FRONTEND", "noninteractive")
+        .arguments(&arguments)
+        .run()
+}
+
+/// Adds rustfmt and clippy to a toolchain that was installed without them.
+pub fn components() -> Result<(), Failure> {
+    for (tool, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if !Step::cargo(tool, &[tool, "--version"]).succeeds() {
+            Step::new(component, "rustup", &["component", "add", component]).run()?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that [`python`] exists and imports `blake3` and `zstandard`.
+pub fn python_modules() -> Result<(), Failure> {
+    let python = python();
+    let imports = Step::new("imports", &python, &["-c", "import blake3, zstandard"]);
+    if imports.succeeds() {
+        return Ok(());
+    }
+    Step::new("virtual environment", "python3", &["-m", "venv", "--clear", VENV]).run()?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "blake3", "zstandard"];
+    Step::new("python modules", &python, &pip).run()
+}
+
+/// The interpreter of the tests' virtual environment.
+pub fn python() -> String {
+    root().join(VENV).join("bin/python3").to_string_lossy().into_owned()
+}
+
+/// The path of cargo-deny, installed into `target/tools` when it is not there in the right release.
+pub fn cargo_deny() -> Result<String, Failure> {
+    let own = root().join("target/tools/bin/cargo-deny").to_string_lossy().into_owned();
+    for program in [own.as_str(), "cargo-deny"] {
+        let version = Step::new("version", program, &["--version"]).output();
+        if version.is_some_and(|text| text.ends_with(CARGO_DENY)) {
+            return Ok(program.to_owned());
+        }
+    }
+    let install = ["install", "cargo-deny", "--locked", "--version", CARGO_DENY, "--root", "target/tools"];
+    Step::cargo("install cargo-deny (some minutes, once)", &install).run()?;
+    Ok(own)
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    let missing = PROGRAMS.iter().filter(|(program, arguments, _)| !Step::new("look", program, arguments).succeeds());
+    missing.map(|(_, _, package)| *package).collect()
+}
