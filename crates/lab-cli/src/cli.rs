@@ -45,7 +45,7 @@ pub struct Global {
     pub color: When,
     /// Work in this directory
     #[arg(short = 'C', global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    pub directory: Option<PathBuf>,
+    pub work_in: Option<PathBuf>,
     /// Say only what was asked for
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -136,10 +136,7 @@ pub enum Command {
     Help(man::Help),
     /// Looks after a run that was started by `lab run`.
     #[command(name = "__supervise", hide = true)]
-    Supervise {
-        /// The channel to the starter.
-        fd: i32,
-    },
+    Supervise,
 }
 
 impl Cli {
@@ -178,7 +175,39 @@ impl Cli {
             Command::Completions(command) => command.run(context),
             Command::Man(command) => command.run(context),
             Command::Help(command) => command.run(context),
-            Command::Supervise { fd } => lab_engine::supervise(context.config()?, *fd).map(|()| 0),
+            Command::Supervise => lab_engine::supervise(context.config()?).map(|()| 0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_takes_the_name_of_a_shared_option() {
+        let mut command = Cli::command();
+        let shared: Vec<String> = command.get_arguments().map(|argument| argument.get_id().to_string()).collect();
+        for sub in command.get_subcommands_mut() {
+            for argument in sub.get_arguments() {
+                assert!(!shared.contains(&argument.get_id().to_string()), "{} of {}", argument.get_id(), sub.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn everything_after_the_command_word_is_the_commands_own() {
+        let cli = Cli::try_parse_from(["lab", "run", "--name", "x", "python", "--json", "-n", "3"]).unwrap();
+        assert!(!cli.global.json);
+        assert!(format!("{:?}", cli.command).contains("\"--json\", \"-n\", \"3\""));
+        assert!(Cli::try_parse_from(["lab", "run", "--nonsense", "python"]).is_err());
+        assert!(Cli::try_parse_from(["lab", "run"]).is_err());
     }
 }

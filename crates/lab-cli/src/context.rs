@@ -23,7 +23,7 @@ pub struct Context {
 impl Context {
     /// Takes the options; opens nothing.
     pub fn new(global: &Global) -> Result<Self> {
-        if let Some(directory) = &global.directory {
+        if let Some(directory) = &global.work_in {
             std::env::set_current_dir(directory).map_err(|error| Error::disk("enter", directory, error))?;
         }
         match global.color {

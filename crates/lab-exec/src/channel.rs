@@ -34,10 +34,21 @@ pub(crate) enum Kind {
     Exited = 7,
     /// Supervisor to front: everything is done.
     Finished = 8,
+    /// Supervisor to front: a signal was passed on.
+    Heard = 9,
 }
 
-const KINDS: [Kind; 8] =
-    [Kind::Launch, Kind::Go, Kind::Signal, Kind::Started, Kind::Stopped, Kind::Closed, Kind::Exited, Kind::Finished];
+const KINDS: [Kind; 9] = [
+    Kind::Launch,
+    Kind::Go,
+    Kind::Signal,
+    Kind::Started,
+    Kind::Stopped,
+    Kind::Closed,
+    Kind::Exited,
+    Kind::Finished,
+    Kind::Heard,
+];
 
 /// One message.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use rustix::termios::{LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios};
 
 use crate::error::Trying;
 use crate::{Result, process, signals};
@@ -143,9 +143,14 @@ impl Console {
         }
     }
 
-    /// Reads no more keys.
-    pub(crate) const fn detach(&mut self) {
+    /// Reads no more keys. The user's terminal makes ends of lines by itself again, so that the command's
+    /// must not do it too.
+    pub(crate) fn detach(&mut self) {
         self.detached = true;
+        if let Ok(mut modes) = rustix::termios::tcgetattr(&self.master) {
+            modes.output_modes.remove(OutputModes::OPOST);
+            let _ = rustix::termios::tcsetattr(&self.master, OptionalActions::Now, &modes);
+        }
     }
 
     /// For keys.

@@ -178,6 +178,7 @@ impl Front {
                 Kind::Started => self.running = serde_json::from_slice(&message.bytes).ok().map(running),
                 // Whatever lets this process go on lets the command go on: the handler sees to it.
                 Kind::Stopped => signals::suspend(),
+                Kind::Heard => self.signals.forget_oldest(),
                 Kind::Closed => {
                     if let Some(source) = message.bytes.first().and_then(|at| self.sources.get_mut(usize::from(*at))) {
                         source.1 = None;

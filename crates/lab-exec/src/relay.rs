@@ -317,11 +317,19 @@ impl Relay {
                         if !self.reached_everybody(caught) {
                             self.pass_on(caught);
                         }
+                        self.heard();
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Tells the front that a signal was seen to, so that it need not do it should this process die.
+    pub(crate) fn heard(&self) {
+        if let Some(channel) = &self.channel {
+            let _ = channel.offer(Kind::Heard, &[]);
+        }
     }
 
     /// The user's shell has its terminal back; the command goes on, without keys.
@@ -352,6 +360,10 @@ impl Relay {
     pub(crate) fn pass_on(&mut self, caught: Caught) {
         if self.exit.is_some() {
             return;
+        }
+        if caught.signal == libc::SIGCONT {
+            // The front goes on already: it need not be told when the command does.
+            self.is_stopped = false;
         }
         match &mut self.console {
             Some(console) if caught.signal == libc::SIGCONT => console.go_on(self.running.pid),

@@ -83,13 +83,25 @@ impl Sampler {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
 
     use super::*;
 
+    /// Busy, and gone with the test however that ends.
+    struct Busy(Child);
+
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
     #[test]
     fn sees_a_busy_child_and_keeps_its_own_pace() {
-        let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).stdout(Stdio::null()).spawn().unwrap();
+        let script = "while :; do :; done";
+        let quiet = Stdio::null;
+        let _busy = Busy(Command::new("sh").args(["-c", script]).stdout(quiet()).stderr(quiet()).spawn().unwrap());
         let own = rustix::process::getpid().as_raw_nonzero().get();
         let mut sampler = Sampler::new();
         assert_eq!(sampler.next_millis(), 100);
@@ -97,17 +109,16 @@ mod tests {
         loop {
             let sample = sampler.take(own, millis, || millis).unwrap();
             assert_eq!(sampler.next_millis(), millis + 1000);
-            assert!(sample.memory_bytes > 0 && sample.processes >= 1);
-            if sample.cpu_percent > 0.0 {
+            // Right after the fork there may be no memory and no time yet.
+            if sample.cpu_percent > 0.0 && sample.memory_bytes > 0 && sample.processes >= 1 {
                 break;
             }
             millis += 1000;
         }
-        sampler.take(own, 700_000, || 700_002);
-        assert_eq!(sampler.next_millis(), 705_000);
-        sampler.take(own, 800_000, || 800_020);
-        assert_eq!(sampler.next_millis(), 810_000, "a look that takes long is made less often");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let later = millis + 700_000;
+        sampler.take(own, later, || later + 2);
+        assert_eq!(sampler.next_millis(), later + 5_000);
+        sampler.take(own, later + 100_000, || later + 100_020);
+        assert_eq!(sampler.next_millis(), later + 110_000, "a look that takes long is made less often");
     }
 }

@@ -93,13 +93,18 @@ impl Signals {
         }
     }
 
+    /// Forgets the oldest that was caught: somebody else saw to it.
+    pub(crate) fn forget_oldest(&self) {
+        let _ = rustix::io::read(&self.wake, &mut [0; RECORD_BYTES]);
+    }
+
     /// What was caught since the last call.
     pub(crate) fn take(&self) -> Vec<Caught> {
         let mut found = Vec::new();
-        // The handler writes four bytes at a time, so that no read ends within a record.
-        let mut buffer = [0; 256];
+        // The handler writes whole records, so that no read ends within one.
+        let mut buffer = [0; 64 * RECORD_BYTES];
         while let Ok(length @ 1..) = rustix::io::read(&self.wake, &mut buffer) {
-            found.extend(buffer[..length].chunks_exact(4).filter_map(|record| Caught::decode(&record[2..])));
+            found.extend(buffer[..length].chunks_exact(RECORD_BYTES).filter_map(|record| Caught::decode(&record[2..])));
         }
         found
     }
@@ -118,6 +123,9 @@ impl Drop for Signals {
         WAKE.store(-1, Ordering::SeqCst);
     }
 }
+
+/// What the handler writes: kind of message, how it travels, number, whether by a process.
+const RECORD_BYTES: usize = 4;
 
 /// Where the handler passes signals on to.
 pub(crate) fn forward_to(socket: Option<&dyn AsRawFd>) {
@@ -143,7 +151,7 @@ extern "C" fn on_signal(signal: libc::c_int, info: *mut libc::siginfo_t, _contex
         // Codes above zero are the kernel's own: the terminal's Ctrl-C went to the command as well.
         let by_process = u8::from((*info).si_code <= 0);
         let number = u8::try_from(signal).unwrap_or(0);
-        let message = [Kind::Signal as u8, 0, number, by_process];
+        let message: [u8; RECORD_BYTES] = [Kind::Signal as u8, 0, number, by_process];
         if BEFORE_START.load(Ordering::SeqCst)
             && ASKING.contains(&signal)
             && INTERRUPTED.swap(signal, Ordering::SeqCst) != 0
@@ -155,9 +163,12 @@ extern "C" fn on_signal(signal: libc::c_int, info: *mut libc::siginfo_t, _contex
         let forward = FORWARD.load(Ordering::SeqCst);
         let local = signal == libc::SIGCHLD || signal == libc::SIGWINCH;
         let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-        let sent = forward >= 0 && !local && libc::send(forward, message.as_ptr().cast(), message.len(), flags) > 0;
+        if forward >= 0 && !local {
+            libc::send(forward, message.as_ptr().cast(), message.len(), flags);
+        }
+        // Here too: should the supervisor die before it has seen to it, the front will.
         let wake = WAKE.load(Ordering::SeqCst);
-        if !sent && wake >= 0 {
+        if wake >= 0 {
             libc::write(wake, message.as_ptr().cast(), message.len());
         }
         *errno = saved;

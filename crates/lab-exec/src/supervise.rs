@@ -83,6 +83,7 @@ pub fn supervise<S: Sink>(
     let mut relay = Relay::new(lanes, console, signals, Some((channel, front_pid)), Running { pid, started_millis });
     for signal in early {
         signals::send(pid, relay.console.is_some(), signal);
+        relay.heard();
     }
     let result = relay.run(&mut sink);
     if let Some(console) = &mut relay.console {

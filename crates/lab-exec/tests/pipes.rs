@@ -186,8 +186,8 @@ fn a_signal_reaches_a_command_whose_output_nobody_reads() {
     assert!(out.join().unwrap().len() >= 4 * 1024 * 1024);
 }
 
-const COUNT_TERM: &str = "trap 'echo got' TERM; trap 'echo two' USR2; echo ready; \
-                          while [ ! -e stop ]; do read line < gate; done; echo end; exit 5";
+const COUNT_TERM: &str = "trap 'echo got' TERM; trap 'echo two' USR2; exec 3<>gate; echo ready; \
+                          while [ ! -e stop ]; do read line <&3; done; echo end; exit 5";
 
 /// Lets a script that waits at its gate look again; a signal may have done so already.
 fn stop(place: &Place) {

@@ -7,35 +7,43 @@
 //! This crate never reads a user's file by itself, never reads a clock, the environment or a source
 //! of randomness, never starts a thread, and never acknowledges what is not on the disk.
 
-mod api;
 mod chain;
 mod decode;
 mod encoder;
 mod error;
 pub mod fault;
 mod files;
+mod gc;
 mod index;
+mod mark;
 mod notebook;
 mod pack;
+mod purge;
 mod query;
 mod reader;
 mod rebuild;
 mod record;
+mod references;
 mod report;
+mod rewrite;
 mod schema;
 mod seal;
 mod tidy;
+mod verify;
+mod verify_index;
 mod writer;
 
-pub use api::*;
 pub use chain::{Commit, CommitRef, Retire, RetireReason, RetiredPack};
 pub use encoder::{CHUNK_LIMIT, DEFAULT_LEVEL, Encoder, Large, hash_reader, sample_hash};
 pub use error::{CopyError, Flaw, LargeError, Result, StoreError};
+pub use gc::{GcOptions, GcReport};
 pub use notebook::{FORMAT, Notebook, Options};
+pub use purge::{PurgeReport, PurgeRequest};
 pub use query::{LiveContent, RunQuery, RunRow, Statistics};
 pub use reader::Reader;
 pub use rebuild::RebuildReport;
 pub use record::{Encoding, Record, RecordKind};
 pub use report::{Finding, Progress, Trouble};
 pub use seal::SealKey;
+pub use verify::{Note, VerifyReport};
 pub use writer::Writer;

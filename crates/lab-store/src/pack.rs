@@ -233,8 +233,27 @@ pub(crate) struct Contents {
     pub length: u64,
 }
 
+impl Contents {
+    /// Commits that end past `offset`.
+    pub fn commits_past(&self, offset: u64) -> u64 {
+        let commits = self.entries.iter().filter(|entry| entry.header.kind == RecordKind::Commit);
+        commits.filter(|entry| entry.offset + entry.header.span() > offset).count() as u64
+    }
+}
+
 /// Reads what a pack holds from `from` on, where a record must begin.
-pub(crate) fn contents(file: &File, path: &Path, (from, to): (u64, u64), depth: Depth) -> Result<Contents> {
+pub(crate) fn contents(file: &File, path: &Path, range: (u64, u64), depth: Depth) -> Result<Contents> {
+    contents_with(file, path, range, depth, &mut |_, _, _| None)
+}
+
+/// As [`contents`]; `inspect` sees each record and its offset and stored bytes, and may find a flaw.
+pub(crate) fn contents_with(
+    file: &File,
+    path: &Path,
+    (from, to): (u64, u64),
+    depth: Depth,
+    inspect: &mut dyn FnMut(&Header, u64, &[u8]) -> Option<Flaw>,
+) -> Result<Contents> {
     let mut contents = Contents { end: from, length: to, ..Contents::default() };
     let mut closed = 0;
     let mut decoder = decode::Decoder::default();
@@ -246,6 +265,10 @@ pub(crate) fn contents(file: &File, path: &Path, (from, to): (u64, u64), depth: 
                 return Ok(());
             }
         };
+        if let Some(flaw) = inspect(header, offset, stored) {
+            contents.tail.push(FlawAt { offset, flaw, header: Some(*header) });
+            return Ok(());
+        }
         let mut entry = Entry { header: *header, offset, body: Vec::new() };
         if header.kind.is_indexed() {
             let body = if header.encoding == Encoding::Sealed {

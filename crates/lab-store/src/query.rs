@@ -7,9 +7,9 @@ use lab_model::{
     Content, Hash, Kind, NoteKind, Project, ProjectId, RelPath, RestoreRecord, Role, RunEnd, RunFacts, RunId, RunStart,
     Status, Time,
 };
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
-use crate::{Reader, Result, StoreError, index};
+use crate::{Reader, RecordKind, Result, StoreError, index};
 
 /// A run with everything that was said about it later.
 #[derive(Clone, PartialEq, Debug)]
@@ -444,15 +444,15 @@ impl Reader {
         self.sql(select())
     }
 
-    /// The ids of the records that make a run: start, facts, end; each where there is one.
-    pub(crate) fn run_records(&self, run: &RunId) -> Result<[Option<Hash>; 3]> {
-        let mut found = [None; 3];
-        for (place, table) in found.iter_mut().zip(["run_start", "run_facts", "run_end"]) {
-            let sql = format!("SELECT record FROM {table} WHERE run=?");
-            let id = self.connection.query_row(&sql, [run.as_str()], |row| row.get(0)).optional();
-            *place = self.sql(id)?.map(Hash);
-        }
-        Ok(found)
+    /// Every record that the index looks into.
+    pub(crate) fn self_speaking(&self) -> Result<Vec<(Hash, RecordKind)>> {
+        let select = || {
+            let mut select = self.connection.prepare_cached("SELECT id, kind FROM record")?;
+            let rows = select.query_map([], |row| Ok((Hash(row.get(0)?), RecordKind::from_code(row.get(1)?))))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let all = self.sql(select())?.into_iter();
+        Ok(all.filter_map(|(id, kind)| Some((id, kind?))).filter(|(_, kind)| kind.is_indexed()).collect())
     }
 }
 

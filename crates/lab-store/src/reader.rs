@@ -200,7 +200,8 @@ impl Reader {
         }
     }
 
-    fn absence(&self, id: &Hash) -> StoreError {
+    /// Why a record is not there.
+    pub(crate) fn absence(&self, id: &Hash) -> StoreError {
         let purged = self.connection.prepare_cached("SELECT 1 FROM purged WHERE id=?");
         if purged.and_then(|mut select| select.exists([id.0])).unwrap_or(false) {
             StoreError::Purged { id: *id }

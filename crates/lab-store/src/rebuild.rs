@@ -122,7 +122,9 @@ pub(crate) fn reindex(notebook: &Notebook, connection: &Connection) -> Result<()
             .and_then(|()| schema::write_meta(transaction, notebook))
             .map_err(|source| index_error(notebook, source))?;
         fill(notebook, transaction, Depth::Headers, &mut RebuildReport::default(), &mut |_, _| {})
-    })
+    })?;
+    let _ = schema::shorten_log(connection, notebook);
+    Ok(())
 }
 
 /// Fills an empty index from the packs.
@@ -174,9 +176,13 @@ pub(crate) fn whole_pack(notebook: &Notebook, name: PackName, depth: Depth) -> R
 /// The packs that records in this one say were replaced.
 fn retired_by(notebook: &Notebook, name: PackName) -> Result<Vec<PackName>> {
     let (contents, _) = whole_pack(notebook, name, Depth::Headers)?;
+    Ok(retires(&contents).flat_map(|retire| retire.packs).filter_map(|pack| PackName::parse(&pack.pack)).collect())
+}
+
+/// The retire records in a pack.
+pub(crate) fn retires(contents: &Contents) -> impl Iterator<Item = Retire> {
     let retires = contents.entries.iter().filter(|entry| entry.header.kind == RecordKind::Retire);
-    let retires = retires.filter_map(|entry| serde_json::from_slice::<Retire>(&entry.body).ok());
-    Ok(retires.flat_map(|retire| retire.packs).filter_map(|pack| PackName::parse(&pack.pack)).collect())
+    retires.filter_map(|entry| serde_json::from_slice(&entry.body).ok())
 }
 
 impl Finding {

@@ -15,9 +15,10 @@ const APPLICATION_ID: i64 = 0x6c61_626e;
 /// Of the tables below. An index of another version is made anew from the packs.
 const SCHEMA_VERSION: i64 = 1;
 
+/// The number of a pack is never given to another one: readers keep packs open by it.
 const TABLES: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE pack(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, end INTEGER NOT NULL, scanned INTEGER NOT NULL,
+CREATE TABLE pack(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, end INTEGER NOT NULL, scanned INTEGER NOT NULL,
   sequence INTEGER, last_commit BLOB, named BLOB);
 CREATE TABLE record(id BLOB PRIMARY KEY, kind INTEGER NOT NULL, encoding INTEGER NOT NULL, pack INTEGER NOT NULL,
   offset INTEGER NOT NULL, stored INTEGER NOT NULL, raw INTEGER NOT NULL) WITHOUT ROWID;
@@ -212,7 +213,7 @@ fn configure(connection: &Connection, notebook: &Notebook) -> rusqlite::Result<(
     connection.execute_batch(&format!(
         "PRAGMA synchronous={synchronous}; PRAGMA secure_delete=ON; PRAGMA cell_size_check=ON; \
          PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000; \
-         PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304;"
+         PRAGMA wal_autocheckpoint=0;"
     ))
 }
 
@@ -224,6 +225,27 @@ pub(crate) fn settle_journal(connection: &Connection, notebook: &Notebook) -> ru
         connection.query_row(&format!("PRAGMA journal_mode={wanted}"), [], |_| Ok(()))?;
     }
     Ok(())
+}
+
+/// A log beyond this is written back. Whoever opens the index first reads the whole log, so that a
+/// short one makes every command quick.
+const LOG_BYTES: u64 = 1 << 20;
+
+/// Writes the log back into the database and empties it when it has grown. When somebody reads just
+/// now, a later commit does it. SQLite's own checkpoints do not do here: they never shorten the log,
+/// and how far they came is forgotten when the last process closes.
+pub(crate) fn shorten_log(connection: &Connection, notebook: &Notebook) -> rusqlite::Result<()> {
+    let log = fs::metadata(with_suffix(&notebook.index_path(), "-wal")).map_or(0, |found| found.len());
+    if log < LOG_BYTES {
+        return Ok(());
+    }
+    connection.busy_timeout(Duration::ZERO)?;
+    let outcome = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.busy_timeout(Duration::from_millis(notebook.shared.options.wait_millis))?;
+    match outcome {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(()),
+        other => other,
+    }
 }
 
 /// Versions before 3.51.3 can lose committed pages when two connections write and checkpoint at once.

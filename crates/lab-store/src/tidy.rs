@@ -1,7 +1,7 @@
 //! What earlier writers left behind: batches that reached their pack but not the index, and tails
 //! that were never closed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,7 +12,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::index::PackRow;
 use crate::pack::{self, Contents, Depth, PACK_HEADER, PackName};
 use crate::writer::{index_error, seal_file};
-use crate::{Notebook, RecordKind, Result, StoreError, files, index, rebuild};
+use crate::notebook::remove_if_there;
+use crate::{Notebook, RecordKind, Result, RetireReason, StoreError, files, index, rebuild};
 
 /// A pack that is ours to append to.
 pub(crate) struct TakenPack {
@@ -39,12 +40,17 @@ fn walk(notebook: &Notebook, connection: &Connection, take: bool) -> Result<Opti
     schema_settled(notebook, connection)?;
     let rows: HashMap<PackName, PackRow> =
         index::packs(connection).map_err(sql)?.into_iter().map(|row| (row.name, row)).collect();
-    let retired: HashSet<PackName> =
-        index::retired(connection).map_err(sql)?.into_iter().map(|(name, _)| name).collect();
+    let retired: HashMap<PackName, RetireReason> = index::retired(connection).map_err(sql)?.into_iter().collect();
     let mut taken = None;
     for name in notebook.pack_names()? {
-        if retired.contains(&name) {
-            continue;
+        match retired.get(&name) {
+            None => {}
+            Some(RetireReason::Gc) => continue,
+            Some(RetireReason::Purge) => {
+                // What was to be gone for good is gone also when purging was cut short.
+                remove_if_there(&notebook.pack_path(name))?;
+                continue;
+            }
         }
         let path = notebook.pack_path(name);
         let Some((length, sealed)) = look(&path)? else { continue };

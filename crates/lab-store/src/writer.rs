@@ -185,6 +185,8 @@ impl Writer {
         };
         add().map_err(|source| index_error(&notebook, source))??;
         fault::point("index-committed")?;
+        // The batch is durable: that the log stays long is no reason to say otherwise.
+        let _ = schema::shorten_log(connection, &notebook);
         pack.end = end;
         pack.sequence += 1;
         pack.last_commit = Some(id);

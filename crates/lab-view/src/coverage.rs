@@ -80,6 +80,21 @@ pub fn sentence(coverage: &Coverage) -> Line {
     line
 }
 
+/// The sentence in a few words, for the line after a run: what is kept, and how much is not.
+pub fn short(coverage: &Coverage) -> Line {
+    let kept = format::count(coverage.copied_files + coverage.sealed_files, "file");
+    let mut line = Line::of(format!("{kept}, {} kept", format::bytes(coverage.copied_bytes)), Tone::Plain);
+    let hashed = coverage.hashed_files + coverage.sampled_files;
+    for (number, word, tone) in
+        [(hashed, "only hashed", Tone::Warn), (coverage.sealed_files, "sealed", Tone::Accent)]
+    {
+        if number > 0 {
+            line.push(format!(", {} {word}", format::grouped(number)), tone);
+        }
+    }
+    line
+}
+
 fn names(coverage: &Coverage, wanted: fn(&OmissionReason) -> bool) -> Vec<String> {
     let matching = coverage.omissions.iter().filter(|omission| wanted(&omission.reason));
     matching.map(|omission| omission.path.to_string()).collect()

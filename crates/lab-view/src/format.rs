@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn ages_then_dates() {
-        let moment = Moment::utc(Time(1_795_260_000_000));
+        let moment = Moment::utc(Time(1_795_262_400_000));
         let ago = |seconds: i64| moment.age(Time(moment.now.0 - seconds * 1000));
         assert_eq!(ago(0), "just now");
         assert_eq!(ago(-30), "just now");

@@ -40,6 +40,33 @@ fn size(fields: &mut Fields, key: &str, label: &str, bytes: u64) {
     fields.push(key, label, Cell::plain(format::bytes(bytes)).with(bytes));
 }
 
+/// The words of a variant's name and fields: `Record(Checksum)` is `record: checksum`.
+fn words(variant: impl std::fmt::Debug) -> String {
+    let name = format!("{variant:?}");
+    let mut words = String::new();
+    let mut quoted = false;
+    let mut before = ' ';
+    for c in name.chars() {
+        quoted ^= c == '"';
+        match c {
+            _ if quoted => words.push(c),
+            '(' => words.push_str(": "),
+            '{' => words.push(':'),
+            ')' | '}' | '"' => {}
+            '_' => words.push(' '),
+            _ if c.is_uppercase() => {
+                if before.is_alphanumeric() {
+                    words.push(' ');
+                }
+                words.extend(c.to_lowercase());
+            }
+            _ => words.push(c),
+        }
+        before = c;
+    }
+    words.replace(" :", ":").replace('"', "").trim().to_owned()
+}
+
 macro_rules! findings {
     ($findings:expr) => {{
         let mut table = Table::new(vec![
@@ -54,7 +81,7 @@ macro_rules! findings {
             let runs: Vec<String> = finding.runs.iter().map(ToString::to_string).collect();
             let shown = runs.iter().map(|run| run[..4].to_owned()).collect::<Vec<_>>();
             let offset = finding.offset.map_or_else(Cell::none, |at| Cell::plain(at.to_string()).with(at));
-            let what = Cell::new(lab_model::display_bytes(finding.what.to_string().as_bytes()), Tone::Bad);
+            let what = Cell::new(lab_model::display_bytes(words(&finding.what).as_bytes()), Tone::Bad);
             let runs = Cell::plain(format::some_of(&shown, 3)).with(runs);
             table.push(path.clone(), vec![Cell::plain(path), offset, what, runs]);
         }
@@ -64,7 +91,7 @@ macro_rules! findings {
 
 /// The page of a verification.
 pub fn verify(report: &VerifyReport, deep: bool) -> ReportPage {
-    let mut page = ReportPage { findings: findings!(&report.findings), notes: report.notes.clone(), ..ReportPage::default() };
+    let mut page = ReportPage { findings: findings!(&report.findings), notes: report.notes.iter().map(words).collect(), ..ReportPage::default() };
     let read = format!(
         "{} in {}, {}",
         format::count(report.records, "record"),
@@ -94,8 +121,9 @@ pub fn rebuild(report: &RebuildReport) -> ReportPage {
     page.headline.push("The index is new", Tone::Good);
     let read = format!(": {} from {}", format::count(report.records, "record"), format::count(report.packs, "pack"));
     page.headline.push(read, Tone::Plain);
-    if report.quarantined {
-        page.headline.push(" · the old index lies in quarantine/", Tone::Warn);
+    if let Some(place) = &report.quarantined {
+        let place = lab_model::display_bytes(place.to_string_lossy().as_bytes());
+        page.headline.push(format!(" · the old index lies in {place}"), Tone::Warn);
     }
     count(&mut page.about, "packs", "Packs", report.packs);
     count(&mut page.about, "records", "Records", report.records);
@@ -112,15 +140,18 @@ pub fn gc(report: &GcReport, dry_run: bool) -> ReportPage {
         let records = format::count(report.removed_records, "record");
         page.headline.push(format!("{words} {records}, {}", format::bytes(report.removed_bytes)), Tone::Plain);
     }
-    if report.trash_bytes > 0 {
-        page.next.push(format!("{} wait in the trash and go after the grace period", format::bytes(report.trash_bytes)), Tone::Muted);
+    if report.retired_packs > 0 {
+        page.next.push("What was dropped waits in the trash and goes after the grace period", Tone::Muted);
     }
+    if report.trash_kept {
+        page.next.push("The trash was kept: the rest of the notebook is not whole, see `lab verify`", Tone::Bad);
+    }
+    count(&mut page.about, "live_records", "Records needed", report.live_records);
     count(&mut page.about, "removed_records", "Records dropped", report.removed_records);
     size(&mut page.about, "removed_bytes", "Their size", report.removed_bytes);
     count(&mut page.about, "retired_packs", "Packs to the trash", report.retired_packs);
     count(&mut page.about, "deleted_packs", "Packs deleted", report.deleted_packs);
-    size(&mut page.about, "freed_bytes", "Freed", report.freed_bytes);
-    size(&mut page.about, "trash_bytes", "In the trash", report.trash_bytes);
+    size(&mut page.about, "deleted_bytes", "Their size", report.deleted_bytes);
     page
 }
 
@@ -130,9 +161,13 @@ pub fn purge(report: &PurgeReport) -> ReportPage {
     let records = format::count(report.purged.len() as u64, "record");
     page.headline.push(format!("{records} gone for good"), Tone::Good);
     page.headline.push(" from packs, trash and index", Tone::Plain);
+    if report.log_in_use {
+        page.next.push("Somebody reads the notebook, so its index may still hold traces: purge once more. ", Tone::Bad);
+    }
     page.next.push("Copies of the notebook that were made before still hold them", Tone::Warn);
     count(&mut page.about, "purged_records", "Records purged", report.purged.len() as u64);
     count(&mut page.about, "rewritten_packs", "Packs rewritten", report.rewritten_packs);
+    count(&mut page.about, "deleted_packs", "Packs deleted", report.deleted_packs);
     page
 }
 
@@ -160,4 +195,23 @@ pub fn snapshot(outcome: &SnapshotOutcome) -> SnapshotPage {
     size(&mut about, "stored_bytes", "Stored", outcome.stored_bytes);
     about.push("millis", "Took", Cell::plain(format::duration(outcome.millis)).with(outcome.millis));
     SnapshotPage { snapshot: outcome.id.to_string(), headline: coverage::sentence(&outcome.snapshot.coverage), about }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_variants_become_words() {
+        #[derive(Debug)]
+        #[expect(dead_code, reason = "only the names are looked at")]
+        enum Trouble {
+            PackMissing,
+            Record(&'static str),
+            Dangling { needed_by: u8 },
+        }
+        assert_eq!(words(Trouble::PackMissing), "pack missing");
+        assert_eq!(words(Trouble::Record("A b")), "record: A b");
+        assert_eq!(words(Trouble::Dangling { needed_by: 3 }), "dangling: needed by: 3");
+    }
 }

@@ -13,8 +13,8 @@ use std::path::Path;
 
 use lab_model::{Domain, Hash};
 
-pub(crate) use self::decode::{Body, Detail, IndexDir, Record, decode_note};
 use self::decode::Input;
+pub(crate) use self::decode::{Body, Detail, IndexDir, Record, decode_note};
 use crate::{Error, Result, Scan, Stat};
 
 mod decode;
@@ -118,4 +118,3 @@ fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     write().inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
-

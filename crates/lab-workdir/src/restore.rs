@@ -29,7 +29,7 @@ mod tidy;
 mod tests;
 
 pub use apply::{Target, apply, resume};
-pub use error::{ContentError, Result, RestoreError};
+pub use error::{ContentError, RestoreError, Result};
 pub use journal::{Pending, Phase, pending};
 pub use new::{Destination, write_new};
 pub use outcome::{Applied, Left, LeftReason, Resumed, Written};

@@ -22,11 +22,7 @@ cargo xtask test [STEP…]        everything that continuous integration runs, o
 cargo xtask torture [OPTION…]   the fault tests, with a release build
     --sample                    a few of each, in at most ten minutes (default)
     --full                      the counts that a release is judged by
-    --count N                   random moments at which a command is killed
-    --damages N                 single damages done to a notebook
-    --rounds N                  times that eight runs are started at once
-    --runs N                    runs in the notebook that is rebuilt
-    --seconds N                 seconds after which the tests start nothing more
+    --percent N                 this part of the full counts
     --seed N                    where the random numbers start
     TEST                        only the tests whose name contains this
 cargo xtask bench [ARGUMENT…]   build a release, then benches/compare_peers with these arguments";

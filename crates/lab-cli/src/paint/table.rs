@@ -1,6 +1,6 @@
 //! Tables that fit: columns go by priority, then text is cut.
 
-use lab_view::{Align, Cell, Column, Table, Tone};
+use lab_view::{Align, Column, Table, Tone};
 
 use super::width::{display_width, shorten, shorten_front};
 use super::{HEADING, Style, push, tone};
@@ -103,15 +103,15 @@ fn row<'a>(
     text.push('\n');
 }
 
-/// Cells of a table in a test.
-#[cfg(test)]
-fn cells(texts: &[&str]) -> Vec<Cell> {
-    texts.iter().map(|text| Cell::plain(*text)).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use lab_view::Cell;
+
     use super::*;
+
+    fn cells(texts: &[&str]) -> Vec<Cell> {
+        texts.iter().map(|text| Cell::plain(*text)).collect()
+    }
 
     fn example() -> Table {
         let mut table = Table::new(vec![

@@ -237,10 +237,8 @@ fn words(name: &str) -> Vec<String> {
     let mut word = String::new();
     let mut was_lower = false;
     for c in name.chars() {
-        if !c.is_ascii_alphanumeric() || (c.is_ascii_uppercase() && was_lower) {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
+        if !word.is_empty() && (!c.is_ascii_alphanumeric() || (c.is_ascii_uppercase() && was_lower)) {
+            words.push(std::mem::take(&mut word));
         }
         was_lower = c.is_ascii_lowercase();
         if c.is_ascii_alphanumeric() {

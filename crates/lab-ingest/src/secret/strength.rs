@@ -67,7 +67,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     }
     // A word in front of something random, such as `test-8f3a…`, is part of a real value.
     let starts = |word: &&str| value.len() >= word.len() && value[..word.len()].eq_ignore_ascii_case(word.as_bytes());
-    PLACEHOLDERS.iter().any(|word| starts(&word) && !looks_random(&value[word.len()..]))
+    PLACEHOLDERS.iter().any(|word| starts(word) && !looks_random(&value[word.len()..]))
 }
 
 /// Whether a value looks drawn at random: at least 16 bytes, of which a piece mixes letters and

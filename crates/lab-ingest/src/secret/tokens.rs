@@ -169,9 +169,7 @@ pub(super) fn pem(bytes: &[u8], start: usize) -> Option<Finding> {
     let rest = &bytes[start..bytes.len().min(start + 20_000)];
     let label = &rest[11..rest.len().min(60)];
     let label_end = find(label, b"-----")?;
-    if find(&label[..label_end], b"PRIVATE KEY").is_none() {
-        return None;
-    }
+    find(&label[..label_end], b"PRIVATE KEY")?;
     let body_start = 11 + label_end + 5;
     let body = &rest[body_start..];
     let end = find(body, b"-----END").unwrap_or(body.len());

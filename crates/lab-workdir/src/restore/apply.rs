@@ -63,15 +63,8 @@ pub fn apply(
     (journal.slots, journal.left) = surveyed;
     journal.directories.extend(directories);
 
-    let mut maker = Maker {
-        write_content,
-        progress,
-        stop,
-        trusted: target.trusted,
-        granted: 0,
-        done_bytes: 0,
-        total_bytes: 0,
-    };
+    let mut maker =
+        Maker { write_content, progress, stop, trusted: target.trusted, granted: 0, done_bytes: 0, total_bytes: 0 };
     let staged = stage(target, plan, &mut root, &mut journal, &mut maker);
     let (stage, written_bytes) = match staged {
         Ok(stage) => (stage, maker.done_bytes),
@@ -193,8 +186,7 @@ fn stage(
         let mode = rustix::fs::Mode::from_raw_mode(journal.directories[0].mode | 0o700);
         rustix::fs::fchmod(root.fd(), mode).map_err(RestoreError::io("unlock", target.root))?;
     }
-    let stage =
-        make_directory(root.fd(), target.stage_name.as_bytes()).map_err(RestoreError::io("create", &path))?;
+    let stage = make_directory(root.fd(), target.stage_name.as_bytes()).map_err(RestoreError::io("create", &path))?;
     fault::point("restore:stage-made");
     stage_files(&stage, &path, root, plan, journal, maker)?;
     fault::point("restore:synced");

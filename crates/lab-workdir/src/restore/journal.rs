@@ -131,8 +131,7 @@ impl Journal {
         let bytes = serde_json::to_vec(self).expect("because a journal has no map keys that are not strings");
         let temporary = temporary_path(path);
         let write = || {
-            let mut file =
-                File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
             std::fs::rename(&temporary, path)?;

@@ -71,9 +71,7 @@ pub fn write_new(
     let written = Tree::write(stage, &stage_path, destination, entries, maker).and_then(|written| {
         fault::point("restore:synced");
         into_place(&above_root, stage_name, name.as_bytes(), exists).map_err(|errno| match errno {
-            Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR => {
-                RestoreError::DestinationExists { path: path.to_owned() }
-            }
+            Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR => RestoreError::DestinationExists { path: path.to_owned() },
             errno => RestoreError::io("rename to", path)(errno),
         })?;
         Ok(written)

@@ -23,8 +23,6 @@ pub(super) struct Place<'a> {
     pub(super) journal: &'a Journal,
     /// Whether a part may have been done by an earlier process.
     pub(super) resuming: bool,
-    /// Whether the file system can swap two names, as far as is known.
-    pub(super) can_exchange: bool,
     pub(super) left: Vec<Left>,
     /// The paths in `left`, for looking up.
     pub(super) left_paths: HashSet<RelPath>,
@@ -53,7 +51,7 @@ impl<'a> Place<'a> {
         let left = journal.left.clone();
         let left_paths = left.iter().map(|left| left.path.clone()).collect();
         let path = path.to_owned();
-        Self { path, root, stage, journal, resuming, can_exchange: true, left, left_paths }
+        Self { path, root, stage, journal, resuming, left, left_paths }
     }
 
     /// Puts everything in place, then tidies up.
@@ -166,9 +164,13 @@ impl<'a> Place<'a> {
             found => found?,
         };
         let Some(seen) = look_at(parent, name)? else { return Ok(()) };
-        if self.resuming && look_at(stage, slot_name.as_bytes())?.is_some() {
-            // Taken away before, and what is there now came later.
-            return Ok(());
+        if let Some(taken) = self.resuming.then(|| look_at(stage, slot_name.as_bytes())).transpose()?.flatten() {
+            // Taken away before, and what is there now came later; unless it is the same under two names.
+            return if taken.stat.inode == seen.stat.inode {
+                Ok(rustix::fs::unlinkat(parent, name, AtFlags::empty())?)
+            } else {
+                Ok(())
+            };
         }
         if !is_as_seen(&seen, before, &self.journal.slots[at]) {
             return Err(CHANGED);
@@ -234,6 +236,10 @@ impl<'a> Place<'a> {
                     moved => return Ok(moved?),
                 }
             };
+            if seen.stat.inode == slot.staged_inode {
+                // Stopped when it had both names.
+                return Ok(rustix::fs::unlinkat(stage, slot_name.as_str(), AtFlags::empty())?);
+            }
             let Some(before) = before.filter(|before| is_as_seen(&seen, before, &slot)) else { break };
             if before.kind == Kind::Directory {
                 match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
@@ -247,7 +253,7 @@ impl<'a> Place<'a> {
                 self.root.forget();
                 continue;
             }
-            match exchange(self.can_exchange, stage, slot_name.as_bytes(), parent, name) {
+            match exchange(stage, slot_name.as_bytes(), parent, name) {
                 Ok(Exchanged::Swapped) => {}
                 Ok(Exchanged::Replaced) => return Ok(()),
                 Err(Errno::NOENT) => continue,
@@ -257,7 +263,7 @@ impl<'a> Place<'a> {
             if look_at(stage, slot_name.as_bytes())?.is_some_and(|taken| is_same_file(&taken, &seen)) {
                 return Ok(());
             }
-            exchange(true, stage, slot_name.as_bytes(), parent, name)?;
+            exchange(stage, slot_name.as_bytes(), parent, name)?;
             break;
         }
         let conflict = self.put_beside(at, path)?;
@@ -408,17 +414,33 @@ pub(super) fn rename_new(
     to: BorrowedFd<'_>,
     new_name: &[u8],
 ) -> rustix::io::Result<()> {
-    match rustix::fs::renameat_with(from, name, to, new_name, RenameFlags::NOREPLACE) {
+    match rename_with(from, name, to, new_name, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS) => {
             // A file system that knows no such flag: a second name fails when there is one, as wanted.
             rustix::fs::linkat(from, name, to, new_name, AtFlags::empty())?;
+            fault::point("restore:linked");
             rustix::fs::unlinkat(from, name, AtFlags::empty())
         }
         renamed => renamed,
     }
 }
 
-pub(super) enum Exchanged {
+/// The call that not every file system knows.
+fn rename_with(
+    from: BorrowedFd<'_>,
+    name: &[u8],
+    to: BorrowedFd<'_>,
+    new_name: &[u8],
+    flags: RenameFlags,
+) -> rustix::io::Result<()> {
+    #[cfg(test)]
+    if tests::PLAIN_RENAME.get() {
+        return Err(Errno::INVAL);
+    }
+    rustix::fs::renameat_with(from, name, to, new_name, flags)
+}
+
+enum Exchanged {
     /// What was there lies in the staging directory.
     Swapped,
     /// What was there is gone: the file system cannot swap.
@@ -426,17 +448,23 @@ pub(super) enum Exchanged {
 }
 
 fn exchange(
-    can_exchange: bool,
     stage: BorrowedFd<'_>,
     slot_name: &[u8],
     parent: BorrowedFd<'_>,
     name: &[u8],
 ) -> rustix::io::Result<Exchanged> {
-    if can_exchange {
-        match rustix::fs::renameat_with(stage, slot_name, parent, name, RenameFlags::EXCHANGE) {
-            Err(Errno::INVAL | Errno::NOSYS) => {}
-            swapped => return swapped.map(|()| Exchanged::Swapped),
+    match rename_with(stage, slot_name, parent, name, RenameFlags::EXCHANGE) {
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            rustix::fs::renameat(stage, slot_name, parent, name).map(|()| Exchanged::Replaced)
         }
+        swapped => swapped.map(|()| Exchanged::Swapped),
     }
-    rustix::fs::renameat(stage, slot_name, parent, name).map(|()| Exchanged::Replaced)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    thread_local! {
+        /// Makes this thread's file systems ones that only know the plain way to rename.
+        pub static PLAIN_RENAME: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
 }

@@ -59,6 +59,8 @@ pub(super) fn survey(root: &mut Root, plan: &Plan, journal: &mut Journal) -> Res
             slot.note(&seen);
         }
     }
+    // Much time may go by until the next look.
+    root.forget();
     Ok(())
 }
 
@@ -95,9 +97,7 @@ fn check_writable(directory: std::os::fd::BorrowedFd<'_>, found: &Directory) -> 
     let access = Access::WRITE_OK | Access::EXEC_OK;
     match rustix::fs::accessat(directory, c".", access, AtFlags::empty()) {
         Err(Errno::ACCESS) if found.is_locked() => Ok(()),
-        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {
-            Err(RestoreError::NotWritable { path: found.path.clone() })
-        }
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Err(RestoreError::NotWritable { path: found.path.clone() }),
         _ => Ok(()),
     }
 }
@@ -111,7 +111,8 @@ pub(super) fn stage_files(
     journal: &mut Journal,
     maker: &mut Maker<'_, '_, '_>,
 ) -> Result<()> {
-    let wanted: Vec<usize> = (0..plan.steps.len()).filter(|at| needs_file(&plan.steps[*at], &journal.slots[*at])).collect();
+    let wanted: Vec<usize> =
+        (0..plan.steps.len()).filter(|at| needs_file(&plan.steps[*at], &journal.slots[*at])).collect();
     if !wanted.is_empty() {
         maker.granted = granted(stage.as_fd()).map_err(RestoreError::io("write", stage_path))?;
     }

@@ -49,8 +49,7 @@ impl Place<'_> {
             }
             fault::point("restore:directory");
         }
-        let synced =
-            if one_by_one { rustix::fs::fsync(self.root.fd()) } else { rustix::fs::syncfs(self.root.fd()) };
+        let synced = if one_by_one { rustix::fs::fsync(self.root.fd()) } else { rustix::fs::syncfs(self.root.fd()) };
         synced.map_err(RestoreError::io("sync", &self.path))
     }
 

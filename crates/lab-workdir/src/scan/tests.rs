@@ -641,3 +641,58 @@ fn a_swapped_directory_never_leaks_what_lies_outside() {
     let read = read_file(&root, &RelPath::new("d/x").unwrap(), &find(&scan, "d/x").stat, 100);
     assert!(matches!(read, Err(SourceError::Gone)), "{read:?}");
 }
+
+#[test]
+fn a_tree_that_changes_during_the_scan() {
+    let project = Project::with(&["a", "swap/inside", "z/x"]);
+    let outside = project.directory.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("canary"), "secret").unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let (swap, aside, come) = (project.at("swap"), project.directory.path().join("aside"), project.at("m/n/o"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                fs::create_dir_all(&come).unwrap();
+                fs::rename(&swap, &aside).unwrap();
+                symlink(&outside, &swap).unwrap();
+                fs::remove_dir_all(project.at("m")).unwrap();
+                fs::remove_file(&swap).unwrap();
+                fs::rename(&aside, &swap).unwrap();
+            }
+        });
+        // Also when an assertion fails, or the other thread would go on for ever.
+        let _guard = StopOnDrop(&stop);
+        for _ in 0..300 {
+            let found = paths(&project.scan());
+            assert!(!found.iter().any(|path| path.contains("canary")), "{found:?}");
+            for path in ["a", "z/", "z/x"] {
+                assert!(found.iter().any(|other| other == path), "{path} is missing: {found:?}");
+            }
+        }
+    });
+}
+
+struct StopOnDrop<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn another_file_system_is_named_and_not_entered() {
+    // Mounting needs rights that a test does not have; most systems have these two.
+    let device = |path: &str| rustix::fs::stat(path).ok().map(|stat| stat.st_dev);
+    let (Some(outer), Some(inner)) = (device("/dev"), device("/dev/shm")) else { return };
+    if outer == inner {
+        return;
+    }
+    let rules = Rules::new(Path::new("/dev"), &Config::default(), &HashSet::new());
+    let scan = scan(Path::new("/dev"), &rules, None).unwrap();
+    check_shape(&scan);
+    assert!(omissions(&scan).contains(&"shm <- OtherFilesystem".to_owned()));
+    let shm = scan.dirs.iter().find(|dir| dir.path.as_bytes() == b"shm").unwrap();
+    assert!(shm.entries.is_empty());
+}

@@ -69,4 +69,3 @@ pub(super) fn same_metadata(record: &Record<'_>, stat: &Stat) -> bool {
 fn same_times(old: &Stat, new: &Stat) -> bool {
     old.mode == new.mode && (old.mtime, old.mtime_nanos) == (new.mtime, new.mtime_nanos)
 }
-

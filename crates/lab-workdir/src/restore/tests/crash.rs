@@ -47,7 +47,8 @@ fn scene() -> (Scene, Snap, Snap) {
 
     chmod(&scene.at("locked"), 0o755);
     scene.write("edit", "newer").write("locked/x", "newer").write("added/deep/y", "y");
-    for (name, is_directory) in [("gone", true), ("kind", true), ("other", false), ("to-link", false), ("link", false)] {
+    for (name, is_directory) in [("gone", true), ("kind", true), ("other", false), ("to-link", false), ("link", false)]
+    {
         let at = scene.at(name);
         if is_directory { std::fs::remove_dir_all(at).unwrap() } else { std::fs::remove_file(at).unwrap() }
     }
@@ -64,13 +65,24 @@ fn scene() -> (Scene, Snap, Snap) {
 }
 
 #[test]
+fn every_point_can_be_stopped_at_on_a_simple_file_system() {
+    super::super::place::tests::PLAIN_RENAME.set(true);
+    let points = stop_everywhere();
+    assert!(points.contains(&"restore:linked") && !points.contains(&"restore:exchanged"));
+}
+
+#[test]
 fn every_point_can_be_stopped_at() {
-    let (mut scene, old, new) = scene();
-    let plan = scene.plan(old);
-    let points = points(|| scene.apply(&plan).unwrap());
+    let points = stop_everywhere();
     for name in ["begun", "staged-file", "staged", "taken", "exchanged", "applied", "slot-cleared", "done"] {
         assert!(points.contains(&format!("restore:{name}").as_str()), "{name}");
     }
+}
+
+fn stop_everywhere() -> Vec<&'static str> {
+    let (mut scene, old, new) = scene();
+    let plan = scene.plan(old);
+    let points = points(|| scene.apply(&plan).unwrap());
     assert_eq!(scene.snapshot(), old);
 
     for at in 0..points.len() {
@@ -88,6 +100,7 @@ fn every_point_can_be_stopped_at() {
         }
         finish(&mut scene, from, to, points[at]);
     }
+    points
 }
 
 /// After a crash: rolled back or finished, exactly, and tidy.

@@ -12,7 +12,17 @@ use super::scene::*;
 
 fn file(content: Content) -> EntryState {
     let (kind, role) = (Kind::File, Role::Code);
-    EntryState { kind, role, mode: 0o644, size: 0, mtime: 1, mtime_nanos: 0, sparse: false, content, target: Vec::new() }
+    EntryState {
+        kind,
+        role,
+        mode: 0o644,
+        size: 0,
+        mtime: 1,
+        mtime_nanos: 0,
+        sparse: false,
+        content,
+        target: Vec::new(),
+    }
 }
 
 fn create(name: &str, after: EntryState) -> Step {
@@ -157,7 +167,8 @@ fn foreign_mode_bits_are_left_out() {
     let plan = plan_of(vec![create("d", directory), create("d/x", file)]);
     let (root, journal) = (scene.root(), scene.journal());
     let target = Target { root: &root, stage_name: ".lab-restore-9", journal: &journal, trusted: false };
-    let mut content = |_: &lab_model::RelPath, state: &EntryState, writer: &mut dyn std::io::Write| scene.give(state, writer);
+    let mut content =
+        |_: &lab_model::RelPath, state: &EntryState, writer: &mut dyn std::io::Write| scene.give(state, writer);
     apply(&target, &plan, &mut content, &mut |_, _| {}, &|| false).unwrap();
     let mode = |name: &str| fs::metadata(scene.at(name)).unwrap().mode() & 0o7777;
     assert_eq!((mode("d"), mode("d/x")), (0o777, 0o755));
@@ -174,9 +185,9 @@ fn a_link_in_the_stages_place_is_not_followed() {
 #[test]
 fn deep_and_long() {
     let mut scene = Scene::new();
-    let name = "n".repeat(60);
+    let name = "n".repeat(12);
     let old = scene.snapshot();
-    // 1,000 levels and 60,000 bytes: far more than one call takes.
+    // 1,000 levels and 13,000 bytes: far more than one call takes.
     let mut at = rustix::fs::open(scene.root(), rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty()).unwrap();
     let mut deep = lab_model::RelPath::root();
     let mut steps = Vec::new();
@@ -197,7 +208,9 @@ fn deep_and_long() {
     }
     assert_eq!(Root::new(at).directory(b"").map(|fd| root::names(fd).unwrap()).unwrap(), [b"leaf"]);
 
-    let seen = root::look_at(Root::open(&scene.root()).unwrap().directory(deep.as_bytes()).unwrap(), b"leaf").unwrap().unwrap();
+    let seen = root::look_at(Root::open(&scene.root()).unwrap().directory(deep.as_bytes()).unwrap(), b"leaf")
+        .unwrap()
+        .unwrap();
     assert_eq!((seen.stat.mtime, seen.stat.mtime_nanos), (1, 0));
     let back = |step: &Step| Step { action: Action::Remove, before: step.after.clone(), after: None, ..step.clone() };
     let mut undo = plan_of(plan.steps.iter().map(back).collect());

@@ -19,8 +19,13 @@ fn write_with(
     to: &Path,
     before_content: &mut dyn FnMut(&RelPath) -> std::result::Result<(), ContentError>,
 ) -> Result<Written> {
-    let destination =
-        Destination { path: to, stage_name: ".lab-restore-7", root: Some(snap.root), trusted: true, total_bytes: 1 << 40 };
+    let destination = Destination {
+        path: to,
+        stage_name: ".lab-restore-7",
+        root: Some(snap.root),
+        trusted: true,
+        total_bytes: 1 << 40,
+    };
     let mut content = |path: &RelPath, state: &EntryState, writer: &mut dyn Write| {
         before_content(path)?;
         scene.give(state, writer)
@@ -161,7 +166,8 @@ fn wholly_or_not_at_all() {
         assert!(matches!(error, RestoreError::Content { .. }));
         assert_nothing(&to);
     }
-    let destination = Destination { path: &to, stage_name: ".lab-restore-7", root: None, trusted: true, total_bytes: 3 };
+    let destination =
+        Destination { path: &to, stage_name: ".lab-restore-7", root: None, trusted: true, total_bytes: 3 };
     for limit in 0..8 {
         let asked = std::cell::Cell::new(0);
         let stop = || {
@@ -233,13 +239,14 @@ fn holes_stay_holes() {
 
 #[test]
 fn a_deep_stage_can_be_removed() {
-    let directory = tempfile::tempdir().unwrap();
-    let top = root::Root::open(directory.path()).unwrap();
+    let scene = Scene::new();
+    let directory = scene.root();
+    let top = root::Root::open(&directory).unwrap();
     let mut at = root::make_directory(top.fd(), b".lab-restore-1").unwrap();
     for level in 0..1500 {
         let fd = std::os::fd::AsFd::as_fd(&at);
         drop(rustix::fs::openat(fd, "file", rustix::fs::OFlags::CREATE, rustix::fs::Mode::empty()).unwrap());
-        symlink(directory.path(), directory.path().join(format!("link-{level}"))).unwrap();
+        symlink(&directory, directory.join(format!("link-{level}"))).unwrap();
         rustix::fs::mkdirat(fd, ".moved-1", rustix::fs::Mode::RWXU).unwrap();
         at = root::make_directory(fd, "long-name".repeat(20).as_bytes()).unwrap();
     }

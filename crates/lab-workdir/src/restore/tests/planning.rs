@@ -154,7 +154,8 @@ fn chosen_paths_and_their_parents() {
         assert_eq!(told(&plan), expected, "{differences:?}");
         assert_eq!(plan.root, None);
     };
-    let differences = ["a d d..t", "a/x fc1 fc2", "a/y fc1 fc2", "a-b fc1 fc2", "b - d", "b/c - d", "b/c/x - fc1", "b/y - fc1"];
+    let differences =
+        ["a d d..t", "a/x fc1 fc2", "a/y fc1 fc2", "a-b fc1 fc2", "b - d", "b/c - d", "b/c/x - fc1", "b/y - fc1"];
     check(&["a"], &differences, "metadata a, replace a/x, replace a/y");
     check(&["a/x"], &differences, "replace a/x");
     check(&["b/c/x"], &differences, "create b, create b/c, create b/c/x");
@@ -168,7 +169,8 @@ fn plans_count_bytes_and_go_through_json() {
     let root = RootMetadata { mode: 0o755, mtime: 1, mtime_nanos: 2 };
     let change = RootChange { before: root, after: RootMetadata { mtime: 9, ..root } };
     let options = PlanOptions { root: Some(change), ..PlanOptions::default() };
-    let lines = ["a fc1 fc2", "b - fc1", "c fc1 -", "d fc1 fc1t", "e d l.x", "f fh1 -", "g fc1 p", "h fm fc1", "i - fh1"];
+    let lines =
+        ["a fc1 fc2", "b - fc1", "c fc1 -", "d fc1 fc1t", "e d l.x", "f fh1 -", "g fc1 p", "h fm fc1", "i - fh1"];
     let plan = plan_of(&lines, &options);
     assert_eq!(plan.bytes_to_write, 20);
     assert_eq!(plan.root, Some(change.after));

@@ -1,6 +1,4 @@
 //! A small notebook with everything in it, made through the public interface.
-#![expect(dead_code, reason = "each test program uses its part of this")]
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,11 +1,11 @@
 //! What goes in comes out, in every order, from several writers, and after a rebuild.
 
-mod common;
+
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::{Arc, Barrier};
 
-use common::*;
+use crate::common::*;
 use lab_model::*;
 use lab_store::*;
 
@@ -255,12 +255,12 @@ fn a_read_only_notebook_can_be_read_and_refuses_to_be_written() {
     fixture.run(1, &[("a", b"x")]);
     let told = fixture.told();
     let read_only = Notebook::open_with(&fixture.path(), Options { read_only: true, ..options() }).unwrap();
-    assert_eq!(common::told(&read_only.reader().unwrap()), told);
+    assert_eq!(crate::common::told(&read_only.reader().unwrap()), told);
     let refused = read_only.writer([1; 16]).map(|_| ()).unwrap_err();
     assert!(refused.is_read_only(), "{refused}");
     // As on media: no memory file beside the log can be made or is there.
     std::fs::remove_file(fixture.path().join("notebook.db-shm")).unwrap();
-    assert_eq!(common::told(&read_only.reader().unwrap()), told);
+    assert_eq!(crate::common::told(&read_only.reader().unwrap()), told);
 }
 
 #[test]

@@ -1,0 +1,5 @@
+//! The notebook on disk, through the public interface alone.
+
+mod common;
+mod core;
+mod gc;
