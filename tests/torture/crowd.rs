@@ -47,7 +47,8 @@ fn a_rebuilt_index_says_the_same() {
     let told = || {
         let list = world.ok(&["ls", "--json", "-n", "100000", "-a"]);
         let page: serde_json::Value = serde_json::from_str(&list).unwrap();
-        let ids: Vec<_> = page["runs"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<_> =
+            page["runs"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
         let shown: Vec<_> = ids.iter().map(|id| world.ok(&["show", id, "--json"])).collect();
         (list, shown)
     };

@@ -12,7 +12,8 @@ impl<'a> Small<'a> {
     fn mount(path: &'a Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(path).unwrap();
         let options = format!("size={size},mode=700");
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "lab-test"]).arg(path).output().ok()?.status;
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "lab-test"]).arg(path).output().ok()?.status;
         status.success().then_some(Self(path))
     }
 
@@ -38,7 +39,8 @@ fn a_full_disk_leaves_the_command_running() {
     };
     world.notebook = mount.join("notebook");
     world.ok(&["run", "--name", "fits", "--", "true"]);
-    let incompressible: String = (0..600_000u64).map(|n| char::from(b'!' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8 % 90)).collect();
+    let incompressible: String =
+        (0..600_000u64).map(|n| char::from(b'!' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8 % 90)).collect();
     world.write("large.py", &incompressible.repeat(4));
     let output = world.output(&["run", "--", "sh", "-c", "echo it ran; exit 3"]);
     let error = String::from_utf8_lossy(&output.stderr);

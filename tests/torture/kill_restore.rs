@@ -85,9 +85,23 @@ fn restore_and_undo_killed_at_random_moments() {
 fn restore_killed_at_every_step() {
     let (world, old, new) = two_states();
     let points = [
-        "restore:begun", "restore:stage-made", "restore:staged-file", "restore:synced", "restore:staged", "restore:step",
-        "restore:taken", "restore:exchanged", "restore:placed", "restore:directory", "restore:applied",
-        "restore:slot-cleared", "restore:stage-removed", "restore:done", "pack-written", "pack-synced", "index-begun",
+        "restore:begun",
+        "restore:stage-made",
+        "restore:staged-file",
+        "restore:synced",
+        "restore:staged",
+        "restore:step",
+        "restore:taken",
+        "restore:exchanged",
+        "restore:placed",
+        "restore:directory",
+        "restore:applied",
+        "restore:slot-cleared",
+        "restore:stage-removed",
+        "restore:done",
+        "pack-written",
+        "pack-synced",
+        "index-begun",
         "index-committed",
     ];
     for point in points {

@@ -70,7 +70,8 @@ fn both_killed_at_random_moments() {
 
 #[test]
 fn killed_at_every_durable_step() {
-    for point in lab_store::fault::POINTS.iter().filter(|point| !point.starts_with("gc") && !point.starts_with("purge")) {
+    for point in lab_store::fault::POINTS.iter().filter(|point| !point.starts_with("gc") && !point.starts_with("purge"))
+    {
         for skip in 0..4 {
             let world = World::new();
             world.ok(&["run", "--name", "first", "--", "true"]);

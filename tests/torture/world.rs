@@ -169,5 +169,8 @@ pub fn left_over(notebook: &Path) -> Vec<u32> {
 
 /// Whether a program is there.
 pub fn has(program: &str) -> bool {
-    Command::new("sh").args([OsStr::new("-c"), OsStr::new(&format!("command -v {program}"))]).output().is_ok_and(|output| output.status.success())
+    Command::new("sh")
+        .args([OsStr::new("-c"), OsStr::new(&format!("command -v {program}"))])
+        .output()
+        .is_ok_and(|output| output.status.success())
 }

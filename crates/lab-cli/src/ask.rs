@@ -20,7 +20,7 @@ pub fn confirm(context: &Context, question: &str, yes: bool) -> Result<()> {
     }
     let mut err = std::io::stderr().lock();
     // Should the question not reach the person, no answer comes and nothing changes.
-    let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+    let _ = write!(err, "\n{question} [y/N] ").and_then(|()| err.flush());
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match (read, answer.trim().to_lowercase().as_str()) {

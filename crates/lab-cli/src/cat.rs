@@ -29,7 +29,8 @@ impl Cat {
         let snapshot = files::snapshot_of(context, &reader, run, self.end)?;
         let path = restore::rel_path(path)?;
         let entry = reader.entry(&snapshot, &path)?.ok_or_else(|| {
-            Error::new(ErrorKind::Missing, format!("{run} has no file {path}")).hint(format!("`lab files {run}` lists them"))
+            Error::new(ErrorKind::Missing, format!("{run} has no file {path}"))
+                .hint(format!("`lab files {run}` lists them"))
         })?;
         match (entry.kind, entry.content) {
             (Kind::Symlink, _) => {

@@ -18,8 +18,9 @@ use crate::*;
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "Runs are named by a unique prefix of their id, by name, by @ (the latest), @-1 (the one before),\n\
-                  or tag:NAME.  `lab help exit-codes` lists the exit codes."
+    after_help = "A run is named by the beginning of its id, by its name, by @ (the latest),\n\
+                  by @-1 (the one before), or by tag:NAME.\n\
+                  `lab help exit-codes` lists the exit codes."
 )]
 pub struct Cli {
     /// The shared options.
@@ -197,7 +198,12 @@ mod tests {
         let shared: Vec<String> = command.get_arguments().map(|argument| argument.get_id().to_string()).collect();
         for sub in command.get_subcommands_mut() {
             for argument in sub.get_arguments() {
-                assert!(!shared.contains(&argument.get_id().to_string()), "{} of {}", argument.get_id(), sub.get_name());
+                assert!(
+                    !shared.contains(&argument.get_id().to_string()),
+                    "{} of {}",
+                    argument.get_id(),
+                    sub.get_name()
+                );
             }
         }
     }

@@ -58,9 +58,7 @@ impl Diff {
         let reader = context.reader()?;
         let (left, right) = match &self.right {
             Some(right) => (which(context, &reader, &self.left)?, which(context, &reader, right)?),
-            None if self.left == "." => {
-                (which(context, &reader, "@")?, which(context, &reader, ".")?)
-            }
+            None if self.left == "." => (which(context, &reader, "@")?, which(context, &reader, ".")?),
             None => {
                 let row = select::run(context, &reader, &self.left)?;
                 let base = reader.base_of(&row)?.ok_or_else(|| {

@@ -40,7 +40,7 @@ impl Demo {
     /// Shows everything.
     pub fn run(&self, context: &Context) -> Result<u8> {
         let mut config = context.config()?;
-        let python = python(&config)?;
+        need_python(&config)?;
         let directory = config.cwd.join(&self.directory);
         let project_dir = directory.join("project");
         refuse_full(&directory)?;
@@ -51,16 +51,16 @@ impl Demo {
         std::env::set_current_dir(&project_dir).map_err(|error| Error::disk("enter", &project_dir, error))?;
         let engine = Engine::open(config)?;
         let (project, _) = engine.init(&project_dir, Some("penguins"))?;
-        let stage = Stage { context, engine, project, directory: project_dir, python };
+        let stage = Stage { context, engine, project, directory: project_dir };
         stage.play(&directory)
     }
 }
 
-/// The Python that runs the experiment.
-fn python(config: &EngineConfig) -> Result<PathBuf> {
+/// The experiment is written in Python.
+fn need_python(config: &EngineConfig) -> Result<()> {
     let path = config.variable("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
     let found = std::env::split_paths(path).map(|directory| directory.join("python3")).find(|path| path.is_file());
-    found.ok_or_else(|| {
+    found.map(|_| ()).ok_or_else(|| {
         Error::new(ErrorKind::Missing, "The demo's experiment needs Python 3, and there is no python3 on the PATH")
             .hint("install Python 3 (Debian: apt install python3), or go on with your own program: lab run -- COMMAND")
     })
@@ -86,7 +86,6 @@ struct Stage<'a> {
     engine: Engine,
     project: Project,
     directory: PathBuf,
-    python: PathBuf,
 }
 
 impl Stage<'_> {
@@ -142,7 +141,7 @@ impl Stage<'_> {
         let style = paint::tone(Tone::Accent);
         self.tell(&format!("{}\n{style}$ lab run -- python3 train.py{style:#}", step.title));
         let request = RunRequest {
-            argv: vec![self.python.clone().into_os_string(), "train.py".into()],
+            argv: vec!["python3".into(), "train.py".into()],
             reason: Some(step.title.to_owned()),
             tags: step.tags.iter().map(|tag| (*tag).to_owned()).collect(),
             project: Some(self.directory.clone()),
@@ -218,7 +217,9 @@ impl Stage<'_> {
         self.engine.restore_to(&snapshot, &destination, &[], &mut |_, _| ())?;
         let files = kept.copy.check_same(&Tree::read(&destination)?)?;
         let good = paint::tone(Tone::Good);
-        self.tell(&format!("{good}byte-identical{good:#} to the copy taken at run time: {files} files, names, contents, modes, times\n"));
+        self.tell(&format!(
+            "{good}byte-identical{good:#} to the copy taken at run time: {files} files, names, contents, modes, times\n"
+        ));
         Ok(destination)
     }
 
@@ -253,7 +254,7 @@ impl Stage<'_> {
             "  cd {project}\n  export LAB_NOTEBOOK={notebook}\n\n  \
              lab ls                        the runs again\n  \
              lab show @-1                  the run that failed, its traceback first\n  \
-             lab diff @-5 @                the first success against the last\n  \
+             lab diff tag:baseline @       the first run against the last\n  \
              lab grep standardise          every run whose code holds the word\n  \
              lab run -- python3 train.py --lr 0.01\n\n\
              Then, in a project of your own and with `unset LAB_NOTEBOOK`:  lab run -- COMMAND"

@@ -22,7 +22,8 @@ pub fn report(error: &Error, json: bool) -> ExitCode {
         format!("{value:#}")
     } else {
         let (bad, accent) = (paint::tone(Tone::Bad), paint::tone(Tone::Accent));
-        let hint = error.hint.as_ref().map(|hint| format!("\n{accent}hint{accent:#}: {}", crate::sanitize::lines(hint)));
+        let hint =
+            error.hint.as_ref().map(|hint| format!("\n{accent}hint{accent:#}: {}", crate::sanitize::lines(hint)));
         format!("{bad}error{bad:#}: {}{}", crate::sanitize::lines(&message), hint.unwrap_or_default())
     };
     // Where standard error is closed only the exit code can tell.

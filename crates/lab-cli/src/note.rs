@@ -73,9 +73,9 @@ impl Note {
 fn edit(context: &Context, before: &str) -> Result<String> {
     let config = context.config()?;
     let variable = |name: &str| config.variable(name).filter(|value| !value.is_empty()).map(str::to_owned);
-    let editor = variable("VISUAL").or_else(|| variable("EDITOR")).ok_or_else(|| {
-        error::usage("No editor is set").hint("set $EDITOR, or give the words as arguments")
-    })?;
+    let editor = variable("VISUAL")
+        .or_else(|| variable("EDITOR"))
+        .ok_or_else(|| error::usage("No editor is set").hint("set $EDITOR, or give the words as arguments"))?;
     let place = variable("TMPDIR").unwrap_or_else(|| "/tmp".to_owned());
     let path = Path::new(&place).join(format!("lab-note-{}.md", rustix::process::getpid().as_raw_nonzero()));
     let failed = |source| Error::disk("write", &path, source);
@@ -84,7 +84,8 @@ fn edit(context: &Context, before: &str) -> Result<String> {
     std::io::Write::write_all(&mut file, before.as_bytes()).map_err(failed)?;
     drop(file);
     // As Git does it: the shell takes the editor's own arguments apart.
-    let status = std::process::Command::new("/bin/sh").args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(&path).status();
+    let status =
+        std::process::Command::new("/bin/sh").args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(&path).status();
     let text = std::fs::read_to_string(&path).map_err(|source| Error::disk("read", &path, source));
     // It lies in the directory for temporary files; should it stay, nothing depends on it.
     let _ = std::fs::remove_file(&path);

@@ -31,8 +31,7 @@ impl Purge {
     /// Purges.
     pub fn run(&self, context: &Context) -> Result<u8> {
         let reader = context.reader()?;
-        let rows =
-            self.runs.iter().map(|spec| select::run(context, &reader, spec)).collect::<Result<Vec<_>>>()?;
+        let rows = self.runs.iter().map(|spec| select::run(context, &reader, spec)).collect::<Result<Vec<_>>>()?;
         let runs: Vec<RunId> = rows.iter().map(|row| row.start.run.clone()).collect();
         let mut contents = self.contents_of_paths(context)?;
         for content in &self.contents {
@@ -42,8 +41,9 @@ impl Purge {
             contents.insert(hash);
         }
         if runs.is_empty() && contents.is_empty() {
-            return Err(crate::error::usage("There is nothing to purge")
-                .hint("name runs, or --path PATH, or --content HASH"));
+            return Err(
+                crate::error::usage("There is nothing to purge").hint("name runs, or --path PATH, or --content HASH")
+            );
         }
         let labels = rows.iter().map(select::label).collect::<Vec<_>>();
         let mut what = Vec::new();

@@ -83,8 +83,9 @@ impl Restore {
         resume(context, &project)?;
         let options = RestoreOptions { paths, remove_outputs: self.outputs, end_state: self.end };
         let mut progress = Progress::new(context, "Keeping the present state", Unit::Files);
-        let plan =
-            context.engine()?.plan_restore(&project, &target, &options, &mut |done, total| progress.set(done, total))?;
+        let plan = context
+            .engine()?
+            .plan_restore(&project, &target, &options, &mut |done, total| progress.set(done, total))?;
         drop(progress);
         carry_out(context, &plan, &label, self.dry_run, self.yes)
     }
@@ -116,7 +117,8 @@ impl Restore {
         let engine = context.engine()?;
         let destination = engine.config().cwd.join(destination);
         let mut progress = Progress::new(context, "Writing", Unit::Files);
-        let written = engine.restore_to(&snapshot, &destination, paths, &mut |done, total| progress.set(done, total))?;
+        let written =
+            engine.restore_to(&snapshot, &destination, paths, &mut |done, total| progress.set(done, total))?;
         drop(progress);
         crate::restore::written(context, &snapshot, &destination, &written)
     }

@@ -28,10 +28,12 @@ impl Rm {
     pub fn run(&self, context: &Context) -> Result<u8> {
         let reader = context.reader()?;
         let rows: Vec<RunRow> = if self.undo {
-            let removed = reader.runs(&RunQuery { include_removed: true, include_hidden: true, ..RunQuery::default() })?;
+            let removed =
+                reader.runs(&RunQuery { include_removed: true, include_hidden: true, ..RunQuery::default() })?;
             let find = |spec: &String| {
                 let fits = |row: &&RunRow| {
-                    row.removed && (row.name == *spec || (spec.len() >= 3 && row.start.run.as_str().starts_with(spec.as_str())))
+                    row.removed
+                        && (row.name == *spec || (spec.len() >= 3 && row.start.run.as_str().starts_with(spec.as_str())))
                 };
                 removed.iter().find(fits).cloned().ok_or_else(|| {
                     lab_engine::Error::new(lab_engine::ErrorKind::Missing, format!("There is no removed run {spec}"))

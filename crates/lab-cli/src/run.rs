@@ -14,10 +14,8 @@ use crate::{error, paint, select};
 
 /// The arguments of `lab run`.
 #[derive(clap::Args, Debug)]
-#[command(
-    after_help = "The exit code is the command's own; a command that a signal ended ends `lab` the same way.\n\
-                  $LAB_RUN_ID names the run, and lines of JSON in the file $LAB_METRICS become metrics."
-)]
+#[command(after_help = "The exit code is the command's own; a command that a signal ended ends `lab` the same way.\n\
+                  $LAB_RUN_ID names the run, and lines of JSON in the file $LAB_METRICS become metrics.")]
 pub struct Run {
     /// A name instead of a made-up one
     #[arg(long, short)]
@@ -49,10 +47,7 @@ fn keep(text: &str) -> std::result::Result<(Role, Keep), String> {
         "skip" => Some(Keep::Skip),
         _ => None,
     };
-    Ok((
-        role.ok_or("the role is code, config, data or output")?,
-        how.ok_or("what is kept is copy, hash or skip")?,
-    ))
+    Ok((role.ok_or("the role is code, config, data or output")?, how.ok_or("what is kept is copy, hash or skip")?))
 }
 
 impl Run {
@@ -77,7 +72,10 @@ impl Run {
             context.warn(&crate::sanitize::line(warning));
         }
         if let Some(why) = &outcome.not_started {
-            let error = Error::new(ErrorKind::Missing, crate::sanitize::line(why));
+            let program = self.command.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+            let message =
+                if why.contains(&*program) { why.clone() } else { format!("Could not start {program}: {why}") };
+            let error = Error::new(ErrorKind::Missing, message);
             error::report(&error, context.global.json);
         }
         if let Some(run) = &outcome.run {

@@ -56,9 +56,8 @@ impl Ls {
                     project.name == *name || (name.len() >= 4 && project.id.as_str().starts_with(name.as_str()))
                 };
                 let found = projects.iter().find(fits);
-                let found = found.ok_or_else(|| {
-                    usage(format!("There is no project {name}")).hint("`lab projects` lists them")
-                })?;
+                let found = found
+                    .ok_or_else(|| usage(format!("There is no project {name}")).hint("`lab projects` lists them"))?;
                 Some(found.id.clone())
             }
             None if self.all_projects => None,
@@ -80,8 +79,9 @@ impl Ls {
             let known: Vec<String> = page.runs.columns.iter().map(|column| column.title.clone()).collect();
             let unknown = page.runs.select(&self.columns);
             if let Some(unknown) = unknown.first().filter(|_| page.total > 0) {
-                return Err(usage(format!("There is no column {unknown}"))
-                    .hint(format!("there are {}", known.join(", "))));
+                return Err(
+                    usage(format!("There is no column {unknown}")).hint(format!("there are {}", known.join(", ")))
+                );
             }
         }
         context.print(&page)?;

@@ -48,9 +48,8 @@ impl Show {
 
     fn print_log(&self, context: &Context, lines: &[LogLine]) -> Result<u8> {
         if context.global.json {
-            let line = |line: &LogLine| {
-                serde_json::json!({"millis": line.millis, "stream": line.stream, "text": line.text})
-            };
+            let line =
+                |line: &LogLine| serde_json::json!({"millis": line.millis, "stream": line.stream, "text": line.text});
             context.print_json(&lines.iter().map(line).collect::<Vec<_>>())?;
             return Ok(0);
         }

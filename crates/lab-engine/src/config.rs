@@ -117,7 +117,8 @@ impl EngineConfig {
         let executable = std::env::current_exe()
             .map_err(|source| Error::new(ErrorKind::Bug, "The program cannot find itself").because(source))?;
         let number = |name: &str| variables.get(OsStr::new(name))?.to_str()?.parse().ok();
-        let clock = number("LAB_TEST_CLOCK").map_or(Clock::System, |start| Clock::Fixed(Arc::new(AtomicU64::new(start))));
+        let clock =
+            number("LAB_TEST_CLOCK").map_or(Clock::System, |start| Clock::Fixed(Arc::new(AtomicU64::new(start))));
         let random = number("LAB_TEST_SEED").map_or(Random::System, |seed| {
             // Two processes with one seed must not draw the same ids.
             Random::Seeded(Arc::new(AtomicU64::new(seed ^ (u64::from(std::process::id()) << 32))))
@@ -131,9 +132,8 @@ impl EngineConfig {
             Error::new(ErrorKind::Usage, "There is no home directory to keep a notebook in")
                 .hint("set LAB_NOTEBOOK, or pass --notebook DIR")
         };
-        let named = notebook.or_else(|| {
-            variables.get(OsStr::new("LAB_NOTEBOOK")).filter(|value| !value.is_empty()).map(PathBuf::from)
-        });
+        let named = notebook
+            .or_else(|| variables.get(OsStr::new("LAB_NOTEBOOK")).filter(|value| !value.is_empty()).map(PathBuf::from));
         let notebook = match named {
             Some(path) => cwd.join(path),
             None => directory("XDG_DATA_HOME", ".local/share").ok_or_else(no_home)?,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lab_ingest::params::{Script, config_files, flatten_config, from_argv, script_of};
 use lab_ingest::secret::Scanner;
 use lab_ingest::seeds;
-use lab_model::{Content, Domain, Fingerprint, Hash, Hasher, Input, Role, Seed, Snapshot};
+use lab_model::{Content, Domain, Fingerprint, Hash, Hasher, Input, RelPath, Role, Seed, Snapshot};
 use lab_store::{SealKey, hash_reader};
 use serde_json::Value;
 
@@ -47,7 +47,9 @@ pub(crate) fn describe(argv: &[String], cwd: &Path, root: &Path, taken: Option<&
     let mut configs = config_files(argv);
     if let Some((path, text)) = &script {
         found_seeds.extend(seeds::from_code(path, text));
-        configs.extend(quoted_configs(text));
+        // What an earlier run wrote is named by the script too, and is no setting of this one.
+        let written = |name: &String| place_of(&cwd.join(name), root).and_then(|place| taken?.role_of(&place));
+        configs.extend(quoted_configs(text).into_iter().filter(|name| written(name) != Some(Role::Output)));
     }
     let mut seen = BTreeSet::new();
     for name in configs.into_iter().filter(|name| seen.insert(name.clone())) {
@@ -143,16 +145,21 @@ fn looks_like_path(name: &str) -> bool {
     (2..=4096).contains(&name.len()) && !name.starts_with('-') && !name.contains("://") && name.contains(['/', '.'])
 }
 
+/// Where a path lies below the project's root.
+fn place_of(path: &Path, root: &Path) -> Option<RelPath> {
+    RelPath::new(path.canonicalize().ok()?.strip_prefix(root).ok()?.as_os_str().as_encoded_bytes()).ok()
+}
+
 fn input(name: &str, cwd: &Path, root: &Path, taken: Option<&Taken>, budget: &mut u64) -> Option<Input> {
     let path = cwd.join(name).canonicalize().ok()?;
-    if let Ok(below) = path.strip_prefix(root) {
-        let relative = lab_model::RelPath::new(below.as_os_str().as_encoded_bytes()).ok()?;
-        if taken.is_none_or(|taken| taken.contains(&relative)) {
-            return None;
-        }
+    if let Some(place) = place_of(&path, root)
+        && taken.is_none_or(|taken| taken.role_of(&place).is_some())
+    {
+        return None;
     }
     // The program and the system's own files are the environment's affair.
-    if ["/usr", "/bin", "/lib", "/lib64", "/proc", "/sys", "/dev", "/etc"].iter().any(|system| path.starts_with(system)) {
+    if ["/usr", "/bin", "/lib", "/lib64", "/proc", "/sys", "/dev", "/etc"].iter().any(|system| path.starts_with(system))
+    {
         return None;
     }
     let metadata = std::fs::metadata(&path).ok()?;

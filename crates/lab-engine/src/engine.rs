@@ -1,3 +1,4 @@
+use std::cell::OnceCell;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -12,14 +13,16 @@ use lab_workdir::config::Config;
 use crate::live::LiveRun;
 use crate::{EngineConfig, Error, ErrorKind, Reader, Result};
 
-/// zstd's level for everything in a pack: the fastest that is still no larger than zlib's.
-pub(crate) const COMPRESSION_LEVEL: i32 = 1;
+/// The level of zstd for everything in a pack: its default, which is no larger than zlib at a fifth of the time.
+pub(crate) const COMPRESSION_LEVEL: i32 = 3;
 
 /// One notebook, and everything that can be done with it.
 pub struct Engine {
     pub(crate) config: EngineConfig,
     pub(crate) notebook: Notebook,
     key: OnceLock<SealKey>,
+    /// The engine's own look into the index, kept open: opening costs more than most questions.
+    index: OnceCell<lab_store::Reader>,
 }
 
 impl Engine {
@@ -30,10 +33,15 @@ impl Engine {
     pub fn open(config: EngineConfig) -> Result<Self> {
         arm_fault(&config);
         if config.notebook.join("notebook.toml").exists() {
-            return Ok(Self { notebook: Notebook::open(&config.notebook)?, config, key: OnceLock::new() });
+            return Ok(Self {
+                notebook: Notebook::open(&config.notebook)?,
+                config,
+                key: OnceLock::new(),
+                index: OnceCell::new(),
+            });
         }
         let notebook = Notebook::create(&config.notebook, config.random.pack_id(), config.clock.now())?;
-        Ok(Self { config, notebook, key: OnceLock::new() })
+        Ok(Self { config, notebook, key: OnceLock::new(), index: OnceCell::new() })
     }
 
     /// Opens the notebook.
@@ -47,7 +55,7 @@ impl Engine {
             return Err(Error::new(ErrorKind::Missing, message).hint("start with `lab run -- COMMAND` or `lab init`"));
         }
         let notebook = Notebook::open(&config.notebook)?;
-        Ok(Self { config, notebook, key: OnceLock::new() })
+        Ok(Self { config, notebook, key: OnceLock::new(), index: OnceCell::new() })
     }
 
     /// What the engine was opened with.
@@ -73,6 +81,14 @@ impl Engine {
         // A notebook that cannot be written is still read: the lost runs stay open there.
         let _ = self.close_lost_runs();
         self.plain_reader()
+    }
+
+    pub(crate) fn index(&self) -> Result<&lab_store::Reader> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        let index = self.notebook.reader()?;
+        Ok(self.index.get_or_init(|| index))
     }
 
     pub(crate) fn plain_reader(&self) -> Result<Reader> {
@@ -148,7 +164,7 @@ impl Engine {
 
     fn project_at(&self, root: &Path) -> Result<Option<Project>> {
         let text = root_text(root);
-        Ok(self.notebook.reader()?.projects()?.into_iter().find(|project| project.root == text))
+        Ok(self.index()?.projects()?.into_iter().find(|project| project.root == text))
     }
 
     /// The known project that holds `directory`, the innermost when several do.
@@ -157,7 +173,7 @@ impl Engine {
     /// Those of reading the index.
     pub fn project_of(&self, directory: &Path) -> Result<Option<Project>> {
         let Ok(directory) = directory.canonicalize() else { return Ok(None) };
-        let projects = self.notebook.reader()?.projects()?;
+        let projects = self.index()?.projects()?;
         Ok(directory.ancestors().find_map(|ancestor| {
             let text = root_text(ancestor);
             projects.iter().find(|project| project.root == text).cloned()
@@ -174,10 +190,12 @@ impl Engine {
         let home = self.config.variable("HOME").map(PathBuf::from);
         let holding = |name: &str| directory.ancestors().find(|ancestor| ancestor.join(name).exists());
         let root = holding("lab.toml").or_else(|| holding(".git")).unwrap_or(&directory);
-        let too_wide = root.parent().is_none() || home.as_deref().and_then(|home| home.canonicalize().ok()).as_deref() == Some(root);
+        let too_wide = root.parent().is_none()
+            || home.as_deref().and_then(|home| home.canonicalize().ok()).as_deref() == Some(root);
         if too_wide && !root.join("lab.toml").exists() {
             let message = format!("Will not take a whole home directory or disk for a project: {}", root.display());
-            return Err(Error::new(ErrorKind::Usage, message).hint("change into the experiment's folder, or run `lab init` here if you mean it"));
+            return Err(Error::new(ErrorKind::Usage, message)
+                .hint("change into the experiment's folder, or run `lab init` here if you mean it"));
         }
         self.add_project(root, None)
     }

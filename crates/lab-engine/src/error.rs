@@ -115,19 +115,29 @@ impl From<StoreError> for Error {
         use StoreError as Store;
         let (kind, hint) = match &source {
             source if source.is_disk_full() => (ErrorKind::Disk, Some("free some space, or run `lab gc`")),
-            source if source.is_read_only() => (ErrorKind::Disk, Some("make the notebook writable, or choose another with --notebook")),
+            source if source.is_read_only() => {
+                (ErrorKind::Disk, Some("make the notebook writable, or choose another with --notebook"))
+            }
             Store::IndexMissing { .. } => (ErrorKind::Damaged, Some("run `lab rebuild`: the packs hold everything")),
-            source if source.is_damage() => (ErrorKind::Damaged, Some("run `lab verify --deep`; `lab rebuild` makes the index anew")),
+            source if source.is_damage() => {
+                (ErrorKind::Damaged, Some("run `lab verify --deep`; `lab rebuild` makes the index anew"))
+            }
             Store::Missing { .. } => (ErrorKind::Damaged, Some("run `lab verify --deep` to see what is missing")),
             Store::Purged { .. } => (ErrorKind::Missing, Some("it was removed for good with `lab purge`")),
-            Store::Sealed { .. } => (ErrorKind::Missing, Some("sealed files come back only on the machine that kept them")),
+            Store::Sealed { .. } => {
+                (ErrorKind::Missing, Some("sealed files come back only on the machine that kept them"))
+            }
             Store::Busy { .. } => (ErrorKind::Busy, Some("try again in a moment")),
-            Store::NotANotebook { .. } => (ErrorKind::Usage, Some("choose another directory with --notebook or LAB_NOTEBOOK")),
+            Store::NotANotebook { .. } => {
+                (ErrorKind::Usage, Some("choose another directory with --notebook or LAB_NOTEBOOK"))
+            }
             Store::Format { .. } => (ErrorKind::Usage, Some("use a newer `lab`")),
             Store::Owner { .. } => (ErrorKind::Usage, Some("copy it, or choose another with --notebook")),
             Store::NoRun { .. } => (ErrorKind::Missing, Some("`lab ls` lists runs")),
             Store::Kind { .. } => (ErrorKind::Usage, None),
-            Store::Read { .. } | Store::Write { .. } | Store::Index { .. } | Store::Poisoned { .. } => (ErrorKind::Disk, None),
+            Store::Read { .. } | Store::Write { .. } | Store::Index { .. } | Store::Poisoned { .. } => {
+                (ErrorKind::Disk, None)
+            }
             _ => (ErrorKind::Bug, None),
         };
         let error = Self::new(kind, sentence(&source.to_string())).because(source);
@@ -163,12 +173,16 @@ impl From<RestoreError> for Error {
         let (kind, hint) = match &source {
             Restore::DestinationExists { .. } => (ErrorKind::Usage, Some("name a folder that does not exist yet")),
             Restore::NoSpace { .. } => (ErrorKind::Disk, Some("free some space; nothing was changed")),
-            Restore::Unfinished { .. } => (ErrorKind::Busy, Some("run `lab restore` again: it finishes the earlier one first")),
+            Restore::Unfinished { .. } => {
+                (ErrorKind::Busy, Some("run `lab restore` again: it finishes the earlier one first"))
+            }
             Restore::Reserved { .. } | Restore::Step { .. } | Restore::NotDirectory { .. } => (ErrorKind::Usage, None),
             Restore::Journal { .. } | Restore::OtherRoot { .. } => (ErrorKind::Damaged, None),
             Restore::Content { .. } => (ErrorKind::Damaged, Some("run `lab verify --deep`; the tree is as it was")),
             Restore::Stopped => (ErrorKind::Canceled, Some("nothing was changed")),
-            Restore::Io { .. } | Restore::NotWritable { .. } => (ErrorKind::Disk, Some("the next `lab restore` goes on where this one stopped")),
+            Restore::Io { .. } | Restore::NotWritable { .. } => {
+                (ErrorKind::Disk, Some("the next `lab restore` goes on where this one stopped"))
+            }
         };
         let error = Self::new(kind, sentence(&source.to_string())).because(source);
         Self { hint: hint.map(str::to_owned), ..error }

@@ -77,7 +77,15 @@ impl Reader {
                 for (number, line) in self.log(row)?.into_iter().enumerate() {
                     let found = matcher.matches(line.text.as_bytes());
                     let runs = vec![row.start.run.clone()];
-                    if found && !hit(GrepHit { place: GrepPlace::Logs, runs, path: "log".into(), line: number as u64 + 1, text: line.text }) {
+                    if found
+                        && !hit(GrepHit {
+                            place: GrepPlace::Logs,
+                            runs,
+                            path: "log".into(),
+                            line: number as u64 + 1,
+                            text: line.text,
+                        })
+                    {
                         return Ok(());
                     }
                 }
@@ -108,7 +116,8 @@ impl Reader {
                     && entry.size <= MAX_FILE_BYTES
                     && wanted(place_of(entry.role))
                 {
-                    let runs = &mut found.entry((path.clone(), content)).or_insert_with(|| (entry.clone(), Vec::new())).1;
+                    let runs =
+                        &mut found.entry((path.clone(), content)).or_insert_with(|| (entry.clone(), Vec::new())).1;
                     runs.push(row.start.run.clone());
                 }
             }

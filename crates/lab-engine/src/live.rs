@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use lab_ingest::metrics::{Found, LineParser, json_line};
-use lab_ingest::secret::Scanner;
+use lab_ingest::secret::{LineRedactor, Scanner};
 use lab_model::{Point, ProcessKey, RunId, Series, Time};
 use lab_store::SealKey;
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,9 @@ impl LiveRun {
             write_line(&mut lines, &LivePoint { k: key.clone(), s: step, t: time, v: value.to_bits() });
         }
         let path = self.logged_file();
-        append_file(&path).and_then(|mut file| file.write_all(&lines)).map_err(|error| Error::disk("write", &path, error))
+        append_file(&path)
+            .and_then(|mut file| file.write_all(&lines))
+            .map_err(|error| Error::disk("write", &path, error))
     }
 
     /// All metrics and machine samples as they stand, sorted by key.
@@ -190,7 +192,11 @@ pub(crate) fn parse_log(bytes: &[u8]) -> Vec<LogLine> {
 
 fn lines_of(path: &Path) -> impl Iterator<Item = String> {
     let lines = File::open(path).ok().map(|file| BufReader::new(file).split(b'\n'));
-    lines.into_iter().flatten().map_while(std::result::Result::ok).map(|line| String::from_utf8_lossy(&line).into_owned())
+    lines
+        .into_iter()
+        .flatten()
+        .map_while(std::result::Result::ok)
+        .map(|line| String::from_utf8_lossy(&line).into_owned())
 }
 
 fn append_file(path: &Path) -> std::io::Result<File> {
@@ -209,6 +215,8 @@ pub(crate) struct LiveWriter {
     scanner: Scanner,
     key: SealKey,
     metrics: LineParser,
+    /// By stream: a private key is printed over many lines.
+    redactors: BTreeMap<&'static str, LineRedactor>,
     partial: BTreeMap<&'static str, Vec<u8>>,
     log: Vec<u8>,
     points: Vec<u8>,
@@ -239,6 +247,7 @@ impl LiveWriter {
             scanner: Scanner::new(),
             key,
             metrics: LineParser::new(),
+            redactors: BTreeMap::new(),
             partial: BTreeMap::new(),
             log: Vec::new(),
             points: Vec::new(),
@@ -276,7 +285,8 @@ impl LiveWriter {
         let bytes = bytes.rsplit(|byte| *byte == b'\r').find(|part| !part.is_empty()).unwrap_or(bytes);
         let text = String::from_utf8_lossy(bytes);
         let key = &self.key;
-        let text = self.scanner.redact(&text, &mut |secret, rule| redacted(key, secret, rule));
+        let redactor = self.redactors.entry(stream).or_default();
+        let text = redactor.redact(&self.scanner, &text, &mut |secret, rule| redacted(key, secret, rule));
         for Found { key, step, time_millis, value } in self.metrics.feed_line(&text) {
             let time = Time(time_millis.unwrap_or(self.start.0 + millis.cast_signed()));
             write_line(&mut self.points, &LivePoint { k: key, s: step, t: time, v: value.to_bits() });

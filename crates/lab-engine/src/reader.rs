@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 
 use lab_ingest::params::{Script, script_of};
 use lab_model::{
-    Entry, Hash, Kind, PathDiff, Project, ProjectId, ProcessKey, RelPath, RestoreRecord, RunFacts, RunId, Series,
+    Entry, Hash, Kind, PathDiff, ProcessKey, Project, ProjectId, RelPath, RestoreRecord, RunFacts, RunId, Series,
     Snapshot, Status, Summary,
 };
 use lab_store::{RunQuery, RunRow, SealKey, Statistics};
@@ -89,8 +89,9 @@ impl Reader {
             ..RunQuery::default()
         };
         let earlier = self.store.runs(&query)?;
-        let mut comparable =
-            earlier.into_iter().filter(|other| other.start.run != row.start.run && script_key(&other.start.argv) == script);
+        let mut comparable = earlier
+            .into_iter()
+            .filter(|other| other.start.run != row.start.run && script_key(&other.start.argv) == script);
         let first = comparable.next();
         let done = |row: &RunRow| row.end.as_ref().is_some_and(|end| end.status == Status::Done);
         if first.as_ref().is_some_and(done) {

@@ -3,15 +3,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use lab_model::{
-    Entry, Hash, PathDiff, Project, ProjectId, RelPath, RestoreKind, RestoreRecord, RunId, Snapshot,
-};
+use lab_model::{Entry, Hash, PathDiff, Project, ProjectId, RelPath, RestoreKind, RestoreRecord, RunId, Snapshot};
 use lab_store::{CopyError, RecordKind};
+pub use lab_workdir::restore::Written;
 use lab_workdir::restore::{
     self as files, ContentError, Destination, EntryState, KeptReason, Left, LeftReason, Plan, PlanOptions, Resumed,
     RootChange, RootMetadata, Target,
 };
-pub use lab_workdir::restore::Written;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::load_config;
@@ -116,7 +114,8 @@ impl Engine {
     pub fn plan_undo(&self, project: &Project, progress: Progress<'_>) -> Result<RestorePlan> {
         let (mut undo, _) = self.stacks(&project.id)?;
         let level = undo.pop().ok_or_else(|| {
-            Error::new(ErrorKind::Missing, "There is nothing to undo").hint("`lab restore RUN` puts a past state in place")
+            Error::new(ErrorKind::Missing, "There is nothing to undo")
+                .hint("`lab restore RUN` puts a past state in place")
         })?;
         self.plan_level(project, level, RestoreKind::Undo, progress)
     }
@@ -195,7 +194,9 @@ impl Engine {
     ) -> Result<RestorePlan> {
         let root = existing_root(project)?;
         if files::pending(&self.journal(&project.id))?.is_some() || self.unfinished(&project.id).exists() {
-            return Err(Error::new(ErrorKind::Busy, "An earlier restore was interrupted").hint("run `lab restore` again"));
+            return Err(
+                Error::new(ErrorKind::Busy, "An earlier restore was interrupted").hint("run `lab restore` again")
+            );
         }
         let mut force_copy = HashSet::new();
         loop {
@@ -373,7 +374,8 @@ impl Engine {
         let entries: Vec<(RelPath, Entry)> =
             reader.files(snapshot)?.into_iter().filter(|(path, _)| wanted(path)).collect();
         if let Some(path) = paths.iter().find(|path| !entries.iter().any(|(entry, _)| entry == *path)) {
-            return Err(Error::new(ErrorKind::Missing, format!("The snapshot has no {path}")).hint("`lab files RUN` lists what it has"));
+            return Err(Error::new(ErrorKind::Missing, format!("The snapshot has no {path}"))
+                .hint("`lab files RUN` lists what it has"));
         }
         let root = RootMetadata { mode: found.root_mode, mtime: found.root_mtime.0, mtime_nanos: found.root_mtime.1 };
         let destination = Destination {
@@ -430,7 +432,8 @@ const fn root_change(present: &Snapshot, target: &Snapshot) -> RootChange {
 fn replaced_but_not_copied(plan: &Plan, differences: &[PathDiff]) -> HashSet<RelPath> {
     let kept = plan.kept.iter().filter(|kept| kept.reason == KeptReason::NotCopied).map(|kept| &kept.path);
     let kept: HashSet<_> = kept.collect();
-    let replaced = differences.iter().filter(|difference| difference.right.is_some() && kept.contains(&difference.path));
+    let replaced =
+        differences.iter().filter(|difference| difference.right.is_some() && kept.contains(&difference.path));
     replaced.map(|difference| difference.path.clone()).collect()
 }
 
@@ -457,7 +460,9 @@ fn told(left: &[Left]) -> (Vec<RelPath>, Vec<String>) {
                 conflicts.push(conflict.clone());
             }
             LeftReason::Changed { conflict: None } => words.push(format!("{path} had changed meanwhile and was left")),
-            LeftReason::NotEmpty { conflict: None } => words.push(format!("{path} still holds other files and was left")),
+            LeftReason::NotEmpty { conflict: None } => {
+                words.push(format!("{path} still holds other files and was left"))
+            }
             LeftReason::HardLinked => words.push(format!("{path} has other names, so mode and time were left")),
             LeftReason::Parent => words.push(format!("{path} was left: its folder is gone")),
             LeftReason::OtherFilesystem => words.push(format!("{path} was left: it lies on another file system")),

@@ -203,7 +203,8 @@ impl Engine {
     ) -> Result<RunStart> {
         let fingerprint: Fingerprint = description.fingerprint(Some(&taken.snapshot));
         let cwd = self.config.cwd.canonicalize().unwrap_or_else(|_| self.config.cwd.clone());
-        let cwd = cwd.strip_prefix(&project.root).ok().and_then(|below| RelPath::new(below.as_os_str().as_bytes()).ok());
+        let cwd =
+            cwd.strip_prefix(&project.root).ok().and_then(|below| RelPath::new(below.as_os_str().as_bytes()).ok());
         Ok(RunStart {
             run,
             project: project.id.clone(),
@@ -219,8 +220,11 @@ impl Engine {
             fingerprint,
             reason: request.reason.clone(),
             tags: request.tags.clone(),
-            supervisor: lab_exec::process_key(supervisor)
-                .unwrap_or(lab_model::ProcessKey { pid: supervisor, start_ticks: 0, boot_id: String::new() }),
+            supervisor: lab_exec::process_key(supervisor).unwrap_or(lab_model::ProcessKey {
+                pid: supervisor,
+                start_ticks: 0,
+                boot_id: String::new(),
+            }),
             missing: Vec::new(),
         })
     }
@@ -231,7 +235,7 @@ impl Engine {
         if let Some(name) = wanted {
             return Ok(name.to_owned());
         }
-        let reader = self.notebook.reader()?;
+        let reader = self.index()?;
         let mut name = String::new();
         for _ in 0..TRIES {
             name = name_from_seed(self.config.random.word());

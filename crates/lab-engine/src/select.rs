@@ -19,7 +19,8 @@ impl Reader {
             let back: usize = match rest {
                 "" => 0,
                 _ => rest.strip_prefix('-').and_then(|count| count.parse().ok()).ok_or_else(|| {
-                    Error::new(ErrorKind::Usage, format!("Not a run: {spec}")).hint("use @ for the latest run, @-1 for the one before")
+                    Error::new(ErrorKind::Usage, format!("Not a run: {spec}"))
+                        .hint("use @ for the latest run, @-1 for the one before")
                 })?,
             };
             let mut rows = self.runs(&RunQuery { limit: Some(back + 1), ..query })?;

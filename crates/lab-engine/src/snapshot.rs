@@ -12,10 +12,12 @@ use lab_ingest::secret::{Scanner, secret_file_name};
 use lab_model::{
     Content, Coverage, Domain, Entry, Hash, Hasher, Kind, OmissionReason, Project, RelPath, Role, Snapshot, Tree,
 };
-use lab_store::{CHUNK_LIMIT, Encoder, LargeError, Record, RecordKind, SealKey, StoreError, Writer, hash_reader, sample_hash};
+use lab_store::{
+    CHUNK_LIMIT, Encoder, LargeError, Record, RecordKind, SealKey, StoreError, Writer, hash_reader, sample_hash,
+};
 use lab_workdir::{
-    Config, Index, Keep, Known, KnownTree, RoleConfig, RootHandle, Rules, Scan, SourceError, Stat, open_root, open_stream,
-    pointer_of, read_file, role_by_content, samples, scan,
+    Config, Index, Keep, Known, KnownTree, RoleConfig, RootHandle, Rules, Scan, SourceError, Stat, open_root,
+    open_stream, pointer_of, read_file, role_by_content, samples, scan,
 };
 
 use crate::engine::{COMPRESSION_LEVEL, load_config};
@@ -71,12 +73,13 @@ impl Taken {
         }
     }
 
-    /// Whether `path` is in the snapshot.
-    pub fn contains(&self, path: &RelPath) -> bool {
-        let Some(parent) = path.parent() else { return true };
-        self.scan.dirs.iter().any(|dir| {
-            dir.path == parent && dir.entries.binary_search_by(|entry| (*entry.name).cmp(path.file_name())).is_ok()
-        })
+    /// What stands at `path`: `None` when the snapshot does not hold it, else its role.
+    pub fn role_of(&self, path: &RelPath) -> Option<Role> {
+        let Some(parent) = path.parent() else { return Some(Role::Code) };
+        let dir = self.scan.dirs.iter().find(|dir| dir.path == parent)?;
+        let place = dir.entries.binary_search_by(|entry| (*entry.name).cmp(path.file_name())).ok()?;
+        let entry = &dir.entries[place];
+        Some(entry.known.as_ref().map(|known| known.role).or(entry.role).unwrap_or(Role::Code))
     }
 }
 
@@ -99,8 +102,7 @@ impl Engine {
         let started = std::time::Instant::now();
         let (config, config_bytes) = load_config(Path::new(&project.root))?;
         let mut writer = self.writer()?;
-        let request =
-            Request { project, config: &config, config_bytes: &config_bytes, force_copy: &HashSet::new() };
+        let request = Request { project, config: &config, config_bytes: &config_bytes, force_copy: &HashSet::new() };
         let taken = self.take(&mut writer, &request, progress)?;
         writer.append(taken.record.clone())?;
         writer.commit(self.now())?;
@@ -124,7 +126,7 @@ impl Engine {
         let mut hasher = Hasher::new(Domain::Fingerprint);
         let index_key = hasher.field(env!("CARGO_PKG_VERSION").as_bytes()).field(request.config_bytes).finish().0;
         let mut index = Index::load(&index_path, &index_key);
-        let produced: HashSet<RelPath> = self.notebook.reader()?.produced(&request.project.id)?.into_iter().collect();
+        let produced: HashSet<RelPath> = self.index()?.produced(&request.project.id)?.into_iter().collect();
         let rules = Rules::new(root, request.config, &produced);
         let mut found = scan(root, &rules, index.as_ref())?;
         if let Some(known) = &found.dirs[0].known
@@ -166,7 +168,16 @@ impl Engine {
             coverage,
         };
         let record = encoder.json(RecordKind::Snapshot, &snapshot);
-        Ok(Taken { id: record.id(), snapshot, record, files_read, scan: found, index: index_path, index_key, index_is_current })
+        Ok(Taken {
+            id: record.id(),
+            snapshot,
+            record,
+            files_read,
+            scan: found,
+            index: index_path,
+            index_key,
+            index_is_current,
+        })
     }
 }
 
@@ -486,7 +497,8 @@ impl<'a> Worker<'a> {
             }
             None => {
                 let pointer = pointer_of(path.file_name(), &file.bytes);
-                let pointer = pointer.map(|found| OmissionReason::Pointer { tool: found.tool.to_owned(), oid: found.oid });
+                let pointer =
+                    pointer.map(|found| OmissionReason::Pointer { tool: found.tool.to_owned(), oid: found.oid });
                 let record = self.encoder.chunk(&file.bytes);
                 let content = Content::Copied(record.id());
                 (record, content, pointer)
@@ -572,10 +584,19 @@ fn coverage_of(scan: &Scan) -> Coverage {
             let (Kind::File, Some(known)) = (entry.kind, &entry.known) else { continue };
             let size = entry.stat.size;
             match known.content {
-                Content::Copied(_) => (coverage.copied_files, coverage.copied_bytes) = (coverage.copied_files + 1, coverage.copied_bytes + size),
+                Content::Copied(_) => {
+                    (coverage.copied_files, coverage.copied_bytes) =
+                        (coverage.copied_files + 1, coverage.copied_bytes + size)
+                }
                 Content::Sealed(_) => coverage.sealed_files += 1,
-                Content::Hashed(_) => (coverage.hashed_files, coverage.hashed_bytes) = (coverage.hashed_files + 1, coverage.hashed_bytes + size),
-                Content::Sampled(_) => (coverage.sampled_files, coverage.sampled_bytes) = (coverage.sampled_files + 1, coverage.sampled_bytes + size),
+                Content::Hashed(_) => {
+                    (coverage.hashed_files, coverage.hashed_bytes) =
+                        (coverage.hashed_files + 1, coverage.hashed_bytes + size)
+                }
+                Content::Sampled(_) => {
+                    (coverage.sampled_files, coverage.sampled_bytes) =
+                        (coverage.sampled_files + 1, coverage.sampled_bytes + size)
+                }
                 Content::Missing => {}
             }
             if known.unsteady || known.note.is_some() {

@@ -8,8 +8,8 @@ use std::path::Path;
 use lab_exec::gpu::Sampler;
 use lab_exec::{Ended, Exit, Sample, Sink, Stream};
 use lab_model::{
-    Content, Failure, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, ProcessKey, RelPath, Role, RunEnd, RunStart,
-    SeriesRef, Status, Usage,
+    Content, Failure, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, ProcessKey, RelPath, Role, RunEnd,
+    RunStart, SeriesRef, Status, Usage,
 };
 use lab_store::{Encoder, RecordKind, Writer};
 use serde::{Deserialize, Serialize};
@@ -187,8 +187,12 @@ impl Engine {
         let (mut config, config_bytes) = load_config(Path::new(&payload.project.root)).unwrap_or_default();
         apply_keep(&mut config, payload.keep.iter().map(|(role, keep)| (*role, (*keep).into())));
         let force_copy = HashSet::new();
-        let request =
-            Request { project: &payload.project, config: &config, config_bytes: &config_bytes, force_copy: &force_copy };
+        let request = Request {
+            project: &payload.project,
+            config: &config,
+            config_bytes: &config_bytes,
+            force_copy: &force_copy,
+        };
         let taken = match self.take(&mut writer, &request, &mut |_, _| {}) {
             Ok(taken) => Some(taken),
             // The project's folder may be gone by now; that must not cost the rest of the record.
@@ -248,9 +252,8 @@ impl Engine {
         // A batch of its own, so that the new trees can be read.
         writer.commit(taken.snapshot.time)?;
         let reader = self.plain_reader()?;
-        let differences = lab_model::diff::trees(Some(before.root), Some(taken.snapshot.root), &mut |id| {
-            reader.store().tree(id)
-        })?;
+        let differences =
+            lab_model::diff::trees(Some(before.root), Some(taken.snapshot.root), &mut |id| reader.store().tree(id))?;
         let mut files = FilesAtEnd { snapshot: Some(taken.id), ..FilesAtEnd::default() };
         for difference in differences {
             match told(&difference) {
@@ -338,8 +341,7 @@ fn keep_series(live: &LiveRun, start: &RunStart, writer: &mut Writer, encoder: &
 }
 
 fn keep_log(live: &LiveRun, ending: &Ending, writer: &mut Writer, encoder: &mut Encoder) -> Result<LogSummary> {
-    let mut log =
-        LogSummary { bytes: ending.bytes, left_out_bytes: ending.left_out_bytes, ..LogSummary::default() };
+    let mut log = LogSummary { bytes: ending.bytes, left_out_bytes: ending.left_out_bytes, ..LogSummary::default() };
     for part in live.parts() {
         log.lines += parse_log(&part).len() as u64;
         let record = encoder.body(RecordKind::Log, &part);

@@ -4,6 +4,8 @@
 //! `supervised FOLDER [--terminal] -- command…`: in FOLDER, `log` gets the output, `events` one line for
 //! each thing that happened, `front` and `supervisor` the process ids.
 
+#![expect(clippy::unwrap_used, clippy::exit, clippy::disallowed_methods, reason = "a program for tests")]
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! The user's terminal on one side, the command's own on the other.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
@@ -201,7 +201,7 @@ impl Console {
 
     /// The suspend key, when the command's terminal heeds it and the command itself is in front.
     fn suspend_key(&self, command: i32) -> Option<u8> {
-        let modes = rustix::termios::tcgetattr(&self.master.as_fd()).ok()?;
+        let modes = rustix::termios::tcgetattr(&self.master).ok()?;
         let front = rustix::termios::tcgetpgrp(&self.master).ok()?;
         let heeds = modes.local_modes.contains(LocalModes::ISIG) && front.as_raw_nonzero().get() == command;
         Some(modes.special_codes[SpecialCodeIndex::VSUSP]).filter(|key| heeds && self.job_control && *key != 0)

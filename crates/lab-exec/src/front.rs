@@ -187,6 +187,11 @@ impl Front {
                 Kind::Exited => self.exit = serde_json::from_slice(&message.bytes).ok(),
                 Kind::Finished => {
                     let (exit, reply) = serde_json::from_slice(&message.bytes).map_err(|_| Error::Message)?;
+                    let exit: Exit = exit;
+                    if !exit.left_behind {
+                        // So that its time and the command's count as this process's, as they would alone.
+                        self.reap_supervisor();
+                    }
                     return Ok(Outcome::Finished { reply, exit });
                 }
                 Kind::Launch | Kind::Go | Kind::Signal => return Err(Error::Message),
@@ -195,24 +200,28 @@ impl Front {
         self.take_over(takeover)
     }
 
+    fn reap_supervisor(&self) {
+        if let Some(pid) = Pid::from_raw(self.supervisor_pid) {
+            let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()));
+        }
+    }
+
     /// The supervisor is gone: the command is a child of this process now.
     fn take_over<S: Sink>(mut self, takeover: impl FnOnce(&[u8]) -> S) -> Result<Outcome<S>> {
         signals::forward_to(None);
         // Its socket closes before its children are given away: only when it is wholly gone is the
         // command a child of this process.
-        if let Some(pid) = Pid::from_raw(self.supervisor_pid) {
-            let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
-        }
+        self.reap_supervisor();
         self.signals.catch(&[libc::SIGCHLD, libc::SIGWINCH]);
         signals::block_terminal_stops();
         if let Some(console) = &mut self.console {
             console.inherit_raw();
         }
         let known = self.running.or_else(|| self.find_command());
-        if self.exit.is_some() || known.is_none() {
-            if let Some(console) = &mut self.console {
-                console.leave();
-            }
+        if known.is_none()
+            && let Some(console) = &mut self.console
+        {
+            console.leave();
         }
         let Some(running) = known else { return Err(Error::SupervisorGone) };
         let mut sink = takeover(&self.payload);

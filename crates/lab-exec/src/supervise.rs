@@ -41,7 +41,7 @@ pub(crate) struct Planned {
 /// not be started); `finish(payload, sink, exit, front_alive)` records the end; what it returns goes to
 /// the front. Returns without calling either when the front ends before `go`. After `finish` it may
 /// stay for a while, copying for processes that the command left behind: `finish` should let go of
-/// everything.
+/// everything. The front waits until this process ends, so it should end right after.
 ///
 /// # Errors
 /// When the front cannot be understood or the system fails; the front takes over then.

@@ -8,14 +8,18 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A person's machine, small and temporary.
 pub struct Home {
     directory: tempfile::TempDir,
     binary: PathBuf,
+    /// Commands so far: each one's clock starts a minute after the last one's.
+    commands: AtomicI64,
 }
 
-/// The moment at which the clock of every command starts: 2026-11-21 12:00:00 UTC.
+/// The moment at which the clock of the first command starts: 2026-11-21 12:00:00 UTC. Each later
+/// command starts a minute after the one before.
 pub const CLOCK_MILLIS: i64 = 1_795_262_400_000;
 
 impl Home {
@@ -26,7 +30,7 @@ impl Home {
     /// When the directory for temporary files cannot be written.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
         let directory = tempfile::Builder::new().prefix("lab-test-").tempdir().expect("a temporary directory");
-        let home = Self { directory, binary: binary.into() };
+        let home = Self { directory, binary: binary.into(), commands: AtomicI64::new(0) };
         for place in [home.path("home"), home.project()] {
             std::fs::create_dir_all(&place).expect("a directory in the temporary directory");
         }
@@ -72,6 +76,7 @@ impl Home {
 
     /// A command of `lab` in the project.
     pub fn lab(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Lab {
+        let minute = self.commands.fetch_add(1, Ordering::Relaxed);
         let mut command = Command::new(&self.binary);
         command
             .args(arguments)
@@ -83,7 +88,7 @@ impl Home {
             .env("LANG", "C.UTF-8")
             .env("LAB_NOTEBOOK", self.notebook())
             .env("LAB_KEY_FILE", self.path("home/machine.key"))
-            .env("LAB_TEST_CLOCK", CLOCK_MILLIS.to_string())
+            .env("LAB_TEST_CLOCK", (CLOCK_MILLIS + minute * 60_000).to_string())
             .env("LAB_TEST_SEED", "1");
         Lab { command, input: Vec::new() }
     }

@@ -119,7 +119,8 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
     let wants = |axis: Axis| key.only.is_empty() || key.only.contains(&axis);
     let mut equal = Equal::default();
     let all_files = changes::files(reader, left.snapshot.as_ref(), right.snapshot.as_ref())?;
-    let files: Vec<PathDiff> = all_files.into_iter().filter(|found| wants(axis_of(changes::role(found)))).collect();
+    let mut files: Vec<PathDiff> = all_files.into_iter().filter(|found| wants(axis_of(changes::role(found)))).collect();
+    files.sort_by_key(changes::role);
     let diffs = |role: Role| -> Vec<Diff> {
         files.iter().filter(|found| changes::role(found) == role).map(|found| changes::diff(reader, found)).collect()
     };
@@ -237,6 +238,7 @@ impl<'a> Pairs<'a> {
     }
 
     /// A row when the sides differ, a word among the equal ones when they do not.
+    #[expect(clippy::needless_pass_by_value, reason = "the callers make the texts for this call alone")]
     fn add(&mut self, name: &str, left: Option<String>, right: Option<String>) {
         if left == right {
             if left.is_some() {
@@ -383,10 +385,7 @@ fn packages(left: &Side, right: &Side, equal: &mut Equal) -> Table {
     let (different, same) = maps(&versions(left), &versions(right));
     equal.count(same, "package");
     for package in different {
-        table.push(
-            package.key.clone(),
-            pair_cells(&package.key, package.left.as_deref(), package.right.as_deref()),
-        );
+        table.push(package.key.clone(), pair_cells(&package.key, package.left.as_deref(), package.right.as_deref()));
     }
     table
 }
@@ -475,7 +474,8 @@ impl Different<'_> {
             line.push("Nothing that could be a cause differs", Tone::Plain);
         } else {
             line.push(words.join(", "), Tone::Changed);
-            let verb = if words.len() == 1 && self.only_one() { " differs" } else { " differ" };
+            let plural = ["parameters ", "packages "].iter().any(|noun| words[0].starts_with(noun));
+            let verb = if words.len() == 1 && !plural { " differs" } else { " differ" };
             line.push(verb, Tone::Plain);
         }
         if left.row.is_none() || right.row.is_none() {
@@ -485,18 +485,19 @@ impl Different<'_> {
         let Some(old) = before.iter().find(|old| old.key == main.key) else { return line };
         let change = metrics::change(&main.key, old.last, main.last);
         let key = lab_model::display_bytes(main.key.as_bytes());
-        let (old, new) = (metrics::cell(old.last).text, metrics::cell(main.last).text);
-        line.push(format!(" · {key} {old} → {new} ("), Tone::Plain).push(change.text, change.tone).push(")", Tone::Plain);
+        let (before, after) = (metrics::cell(old.last).text, metrics::cell(main.last).text);
+        if old.last == main.last {
+            line.push(format!(" · {key} {after}, unchanged"), Tone::Plain);
+        } else {
+            line.push(format!(" · {key} {before} → {after} ("), Tone::Plain);
+            line.push(change.text, change.tone).push(")", Tone::Plain);
+        }
         if words.is_empty() && change.tone != Tone::Muted {
             line.push(" · not reproducible: look for seeds and threads", Tone::Warn);
         } else if self.only_seeds() && change.tone != Tone::Muted {
             line.push(" · only the seed differs: this is the noise", Tone::Warn);
         }
         line
-    }
-
-    fn only_one(&self) -> bool {
-        self.files.len() + self.params.rows.len() + self.packages.rows.len() + self.causes.rows.len() <= 1
     }
 
     fn only_seeds(&self) -> bool {

@@ -56,7 +56,10 @@ pub fn sentence(coverage: &Coverage) -> Line {
     }
     if coverage.sealed_files > 0 {
         let names = some(|reason| matches!(reason, OmissionReason::Sealed { .. }));
-        line.push(format!(" · {} sealed{}", format::count(coverage.sealed_files, "file"), listed(&names)), Tone::Accent);
+        line.push(
+            format!(" · {} sealed{}", format::count(coverage.sealed_files, "file"), listed(&names)),
+            Tone::Accent,
+        );
     }
     for (words, wanted) in [
         ("unreadable", (|reason| matches!(reason, OmissionReason::Unreadable { .. })) as fn(&OmissionReason) -> bool),
@@ -85,9 +88,7 @@ pub fn short(coverage: &Coverage) -> Line {
     let kept = format::count(coverage.copied_files + coverage.sealed_files, "file");
     let mut line = Line::of(format!("{kept}, {} kept", format::bytes(coverage.copied_bytes)), Tone::Plain);
     let hashed = coverage.hashed_files + coverage.sampled_files;
-    for (number, word, tone) in
-        [(hashed, "only hashed", Tone::Warn), (coverage.sealed_files, "sealed", Tone::Accent)]
-    {
+    for (number, word, tone) in [(hashed, "only hashed", Tone::Warn), (coverage.sealed_files, "sealed", Tone::Accent)] {
         if number > 0 {
             line.push(format!(", {} {word}", format::grouped(number)), tone);
         }

@@ -164,11 +164,8 @@ mod tests {
     fn check(old: &str, new: &str, expected: &[&str]) {
         let diff = Diff::of("f", old.as_bytes(), new.as_bytes());
         let line = |line: &DiffLine| {
-            let words: String = line
-                .spans
-                .iter()
-                .map(|(text, mark)| if *mark { format!("[{text}]") } else { text.clone() })
-                .collect();
+            let words: String =
+                line.spans.iter().map(|(text, mark)| if *mark { format!("[{text}]") } else { text.clone() }).collect();
             format!("{}{words}", line.sign.mark())
         };
         let lines: Vec<String> = diff.hunks.iter().flat_map(|hunk| &hunk.lines).map(line).collect();

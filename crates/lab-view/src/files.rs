@@ -71,16 +71,16 @@ fn cells(path: &str, entry: &Entry) -> Vec<Cell> {
         _ => path.to_owned(),
     };
     let is_file = entry.kind == Kind::File;
-    let size =
-        if is_file { Cell::plain(format::bytes(entry.size)).with(entry.size) } else { Cell::none() };
+    let size = if is_file { Cell::plain(format::bytes(entry.size)).with(entry.size) } else { Cell::none() };
     let kept = match entry.kind {
         Kind::File => kept(&entry.content),
         Kind::Directory | Kind::Symlink => Cell::plain("kept"),
         Kind::Fifo | Kind::Socket | Kind::Device => Cell::new("named only", Tone::Warn),
     };
-    let hash = entry.content.hash().map_or_else(Cell::none, |hash| {
-        Cell::new(hash.short(12), Tone::Muted).with(hash.to_string())
-    });
+    let hash = entry
+        .content
+        .hash()
+        .map_or_else(Cell::none, |hash| Cell::new(hash.short(12), Tone::Muted).with(hash.to_string()));
     let role = if entry.kind == Kind::Directory { Cell::none() } else { Cell::new(entry.role.name(), Tone::Muted) };
     let mode = Cell::new(format!("{:04o}", entry.mode), Tone::Muted);
     vec![Cell::plain(name).with(path), role, size, kept, mode, hash]

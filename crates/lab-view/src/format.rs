@@ -183,8 +183,19 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A parameter's value on one line: text without quotes, everything else as JSON.
+/// Longer values are cut for people; programs get them whole.
+const VALUE_CHARS: usize = 48;
+
+/// A parameter's value on one line: text without quotes, everything else as JSON, cut when long.
 pub fn value(value: &Value) -> String {
+    let text = whole_value(value);
+    if text.chars().count() <= VALUE_CHARS {
+        return text;
+    }
+    text.chars().take(VALUE_CHARS - 1).chain(['…']).collect()
+}
+
+fn whole_value(value: &Value) -> String {
     match value {
         Value::String(text) => lab_model::display_bytes(text.as_bytes()),
         Value::Number(given) => match given.as_f64() {
@@ -333,5 +344,6 @@ mod tests {
         assert_eq!(value(&serde_json::json!(0.1)), "0.1");
         assert_eq!(value(&serde_json::json!("a\nb")), r"a\nb");
         assert_eq!(value(&serde_json::json!([1, 2])), "[1,2]");
+        assert_eq!(value(&serde_json::json!("é".repeat(60))).chars().count(), 48);
     }
 }

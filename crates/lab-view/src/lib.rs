@@ -9,9 +9,9 @@
 mod block;
 mod changes;
 mod chips;
-mod diff;
 pub mod compare;
 pub mod coverage;
+mod diff;
 pub mod files;
 pub mod format;
 pub mod grep;

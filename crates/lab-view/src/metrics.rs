@@ -76,7 +76,7 @@ pub fn change(key: &str, left: f64, right: f64) -> Cell {
     Cell::new(format!("{}{word}", format::signed(difference, 3)), tone).with(value)
 }
 
-/// All metrics of a run, against a base's where there is one.
+/// All metrics of a run without machine use, against a base's where there is one.
 pub fn table(summaries: &[Summary], base: &[Summary]) -> Table {
     let mut columns = vec![
         Column::left("metric", "Metric", 0).shrinking(),
@@ -89,8 +89,9 @@ pub fn table(summaries: &[Summary], base: &[Summary]) -> Table {
         columns.push(Column::left("change", "Change", 2));
     }
     let mut table = Table::new(columns);
-    let mut sorted: Vec<&Summary> = summaries.iter().collect();
-    sorted.sort_by_key(|summary| (is_machine_use(&summary.key), rank(&summary.key)));
+    let own = summaries.iter().filter(|summary| !is_machine_use(&summary.key));
+    let mut sorted: Vec<&Summary> = own.collect();
+    sorted.sort_by_key(|summary| rank(&summary.key));
     for summary in sorted {
         let mut cells = vec![
             Cell::new(lab_model::display_bytes(summary.key.as_bytes()), Tone::Accent).with(summary.key.clone()),
@@ -108,7 +109,42 @@ pub fn table(summaries: &[Summary], base: &[Summary]) -> Table {
     table
 }
 
-/// Two runs' metrics side by side; the number of equal ones is returned and they are left out.
+/// What a run took of the machine over its time.
+pub fn machine_use(summaries: &[Summary]) -> Table {
+    let mut table = Table::new(vec![
+        Column::left("metric", "Of the machine", 0),
+        Column::right("max", "Highest", 0),
+        Column::right("min", "Lowest", 1),
+        Column::right("last", "Last", 1),
+    ]);
+    for summary in summaries.iter().filter(|summary| is_machine_use(&summary.key)) {
+        let name = summary.key.trim_start_matches("sys/");
+        let (words, unit) = match name.rsplit_once('_') {
+            Some((words, unit @ ("bytes" | "percent"))) => (words, unit),
+            _ => (name, ""),
+        };
+        let value = |value: f64| {
+            let cell = cell(value);
+            let text = match unit {
+                "bytes" => format::bytes(value as u64),
+                "percent" => format!("{} %", format::number(value, 3)),
+                _ => cell.text.clone(),
+            };
+            Cell { text, ..cell }
+        };
+        let name = lab_model::display_bytes(words.replace('_', " ").as_bytes());
+        let cells = vec![
+            Cell::plain(name).with(summary.key.clone()),
+            value(summary.max),
+            value(summary.min),
+            value(summary.last),
+        ];
+        table.push(summary.key.clone(), cells);
+    }
+    table
+}
+
+/// Two runs' metrics side by side, without machine use; equal ones are left out, their number is returned.
 pub fn compare(left: &[Summary], right: &[Summary]) -> (Table, usize) {
     let mut table = Table::new(vec![
         Column::left("metric", "Metric", 0).shrinking(),
@@ -116,8 +152,9 @@ pub fn compare(left: &[Summary], right: &[Summary]) -> (Table, usize) {
         Column::right("right", "Right", 0),
         Column::left("change", "Change", 0),
     ]);
-    let mut keys: Vec<&str> = left.iter().chain(right).map(|summary| summary.key.as_str()).collect();
-    keys.sort_by_key(|key| (is_machine_use(key), rank(key), *key));
+    let keys = left.iter().chain(right).map(|summary| summary.key.as_str());
+    let mut keys: Vec<&str> = keys.filter(|key| !is_machine_use(key)).collect();
+    keys.sort_by_key(|key| (rank(key), *key));
     keys.dedup();
     let mut equal = 0;
     for key in keys {
@@ -165,7 +202,8 @@ mod tests {
 
     #[test]
     fn equal_metrics_are_folded() {
-        let (table, equal) = compare(&[summary("acc", 0.5), summary("loss", 1.0)], &[summary("acc", 0.5), summary("f1", 1.0)]);
+        let (table, equal) =
+            compare(&[summary("acc", 0.5), summary("loss", 1.0)], &[summary("acc", 0.5), summary("f1", 1.0)]);
         assert_eq!(equal, 1);
         let keys: Vec<_> = table.rows.iter().map(|row| row.key.as_str()).collect();
         assert_eq!(keys, ["f1", "loss"]);

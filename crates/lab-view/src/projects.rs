@@ -49,9 +49,8 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ProjectsPage> {
         Column::left("root", "Folder", 0).shrinking(),
     ]);
     for (last, runs, project) in rows {
-        let last = last.map_or_else(Cell::none, |time| {
-            Cell::new(key.moment.age(time), Tone::Muted).with(format::stamp(time))
-        });
+        let last =
+            last.map_or_else(Cell::none, |time| Cell::new(key.moment.age(time), Tone::Muted).with(format::stamp(time)));
         let name = lab_model::display_bytes(project.name.as_bytes());
         let root = lab_model::display_bytes(project.root.as_bytes());
         let cells = vec![

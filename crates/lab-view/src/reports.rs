@@ -91,7 +91,11 @@ macro_rules! findings {
 
 /// The page of a verification.
 pub fn verify(report: &VerifyReport, deep: bool) -> ReportPage {
-    let mut page = ReportPage { findings: findings!(&report.findings), notes: report.notes.iter().map(words).collect(), ..ReportPage::default() };
+    let mut page = ReportPage {
+        findings: findings!(&report.findings),
+        notes: report.notes.iter().map(words).collect(),
+        ..ReportPage::default()
+    };
     let read = format!(
         "{} in {}, {}",
         format::count(report.records, "record"),
@@ -107,7 +111,8 @@ pub fn verify(report: &VerifyReport, deep: bool) -> ReportPage {
     } else {
         page.headline.push(format::count(report.findings.len() as u64, "finding"), Tone::Bad);
         page.headline.push(format!(" in {read}"), Tone::Plain);
-        page.next.push("Keep a copy of the notebook; `lab rebuild` makes the index anew from what is whole", Tone::Plain);
+        page.next
+            .push("Keep a copy of the notebook; `lab rebuild` makes the index anew from what is whole", Tone::Plain);
     }
     count(&mut page.about, "packs", "Packs", report.packs);
     count(&mut page.about, "records", "Records", report.records);

@@ -113,8 +113,10 @@ fn steps_table(plan: &RestorePlan) -> Table {
         Column::right("after_bytes", "Then", 2),
     ]);
     for step in &plan.plan.steps {
-        let before = step.before.as_ref().map(|state| (state.kind, state.role, state.size, state.content.hash(), &state.target));
-        let after = step.after.as_ref().map(|state| (state.kind, state.role, state.size, state.content.hash(), &state.target));
+        let before =
+            step.before.as_ref().map(|state| (state.kind, state.role, state.size, state.content.hash(), &state.target));
+        let after =
+            step.after.as_ref().map(|state| (state.kind, state.role, state.size, state.content.hash(), &state.target));
         let action = match (&before, &after) {
             (None, _) => Cell::new("create", Tone::Added),
             (_, None) => Cell::new("remove", Tone::Removed),
@@ -185,10 +187,7 @@ pub struct DonePage {
 
 impl Blocks for DonePage {
     fn blocks(&self) -> Vec<Section<'_>> {
-        Sections::default()
-            .add("", Block::Line(&self.headline))
-            .add("Not done", Block::Table(&self.left))
-            .finish()
+        Sections::default().add("", Block::Line(&self.headline)).add("Not done", Block::Table(&self.left)).finish()
     }
 }
 
@@ -197,7 +196,8 @@ pub fn done(outcome: &RestoreOutcome, of: &str) -> DonePage {
     let (created, changed, removed) = (outcome.created, outcome.changed, outcome.removed);
     let mut headline = Line::default();
     headline.push(format!("The files are as in {of}"), Tone::Good);
-    headline.push(format!(": {created} created, {changed} changed, {removed} removed · `lab undo` goes back"), Tone::Plain);
+    headline
+        .push(format!(": {created} created, {changed} changed, {removed} removed · `lab undo` goes back"), Tone::Plain);
     let mut about = Fields::default();
     about.push("record", "Record", Cell::plain(outcome.record.short(12)).with(outcome.record.to_string()));
     for (key, label, number) in
@@ -207,7 +207,8 @@ pub fn done(outcome: &RestoreOutcome, of: &str) -> DonePage {
     }
     let mut left = Table::new(vec![Column::left("what", "", 0).shrinking()]);
     for path in &outcome.conflicts {
-        let words = format!("{path} changed meanwhile and stays; what it should be lies beside it as {path}.lab-conflict");
+        let words =
+            format!("{path} changed meanwhile and stays; what it should be lies beside it as {path}.lab-conflict");
         left.push(path.to_string(), vec![Cell::new(words, Tone::Bad)]);
     }
     for words in &outcome.left {

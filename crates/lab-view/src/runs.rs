@@ -129,7 +129,7 @@ fn table(reader: &Reader, key: &Key, rows: &[RunRow]) -> Result<Table> {
             let name = projects.get(&row.start.project);
             cells.push(name.map_or_else(Cell::none, |name| Cell::plain(lab_model::display_bytes(name.as_bytes()))));
         }
-        let failure = row.end.as_ref().and_then(|end| end.failure.as_ref());
+        let failure = crate::show::failure_title(row);
         cells.extend([
             Cell::new(key.moment.age(row.start.time), Tone::Muted).with(format::stamp(row.start.time)),
             status_cell(status_of(reader, row)),
@@ -144,7 +144,7 @@ fn table(reader: &Reader, key: &Key, rows: &[RunRow]) -> Result<Table> {
             let found = row.start.params.get(wanted);
             cells.push(found.map_or_else(Cell::none, |value| Cell::plain(format::value(value)).with(value.clone())));
         }
-        let note = failure.map(|failure| (failure.title.as_str(), Tone::Bad)).or_else(|| words_of(row));
+        let note = failure.as_deref().map(|title| (title, Tone::Bad)).or_else(|| words_of(row));
         let note = note.map_or_else(Cell::none, |(text, tone)| {
             Cell::new(lab_model::display_bytes(text.lines().next().unwrap_or_default().as_bytes()), tone)
         });
@@ -283,7 +283,8 @@ impl Word {
             Self::Text(text) => {
                 let notes = row.notes.iter().map(|(_, _, text)| text.as_str());
                 let status = row.end.as_ref().map_or("running", |end| end.status.name());
-                let mut places = [row.name.as_str(), status].into_iter().chain(notes).chain(row.start.reason.as_deref());
+                let mut places =
+                    [row.name.as_str(), status].into_iter().chain(notes).chain(row.start.reason.as_deref());
                 row.start.run.as_str().starts_with(text.as_str())
                     || places.any(|place| place.to_lowercase().contains(text))
                     || row.tags.iter().any(|tag| tag.to_lowercase() == *text)
@@ -293,7 +294,8 @@ impl Word {
                 let fits = |found: &str| found == key || found.rsplit(['.', '/']).next() == Some(key);
                 let params = row.start.params.iter().filter(|(found, _)| fits(found)).map(|(_, value)| value.clone());
                 let series = row.end.iter().flat_map(|end| &end.series);
-                let metrics = series.filter(|series| fits(&series.summary.key)).map(|series| series.summary.last.into());
+                let metrics =
+                    series.filter(|series| fits(&series.summary.key)).map(|series| series.summary.last.into());
                 params.chain(metrics).any(|value| compare(&value, *operator, wanted))
             }
         }

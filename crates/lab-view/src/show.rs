@@ -39,6 +39,8 @@ pub struct RunPage {
     pub params: Table,
     /// Metrics.
     pub metrics: Table,
+    /// What it took of the machine.
+    pub machine_use: Table,
     /// Files that the run wrote.
     pub outputs: Table,
     /// Inputs that lie outside the snapshot.
@@ -66,6 +68,7 @@ impl Blocks for RunPage {
             .add("Metrics", Block::Table(&self.metrics))
             .add("Parameters", Block::Table(&self.params))
             .add("Outputs", Block::Table(&self.outputs))
+            .add("Use", Block::Table(&self.machine_use))
             .add("Inputs outside the snapshot", Block::Table(&self.inputs))
             .add("Kept", Block::Line(&self.coverage))
             .add("Environment", Block::Fields(&self.environment))
@@ -81,9 +84,8 @@ impl Blocks for RunPage {
 /// # Errors
 /// [`ErrorKind::Missing`] when there is no such run, and those of the reader.
 pub fn load(reader: &Reader, key: &Key) -> Result<RunPage> {
-    let row = reader
-        .run(&key.run)?
-        .ok_or_else(|| Error::new(ErrorKind::Missing, format!("There is no run {}", key.run)))?;
+    let row =
+        reader.run(&key.run)?.ok_or_else(|| Error::new(ErrorKind::Missing, format!("There is no run {}", key.run)))?;
     let base = reader.base_of(&row)?;
     let facts = reader.facts(&key.run)?;
     let summaries = reader.summaries(&row)?;
@@ -93,13 +95,17 @@ pub fn load(reader: &Reader, key: &Key) -> Result<RunPage> {
     let chips = Chips::of(&fingerprint(&row), base.as_ref().map(fingerprint).as_ref());
     Ok(RunPage {
         headline: headline(reader, &row, base.as_ref())?,
-        failure: Prose(failure.map(|failure| failure.text.clone()).unwrap_or_default()),
+        // The echo of a Ctrl-C is no traceback.
+        failure: Prose(
+            failure.map(|failure| failure.text.clone()).filter(|text| text.trim() != "^C").unwrap_or_default(),
+        ),
         about: about(reader, &row, base.as_ref(), &key.moment)?,
         fingerprint: if chips.first { Line::default() } else { chips.line() },
         chips,
         notes: notes(&row, &key.moment),
         params: params(&row, base.as_ref()),
         metrics: metrics::table(&summaries, &base_summaries),
+        machine_use: metrics::machine_use(&summaries),
         outputs: outputs(row.end.as_ref().map_or(&[], |end| &end.outputs)),
         inputs: inputs(&row),
         coverage: snapshot.map(|snapshot| coverage::sentence(&snapshot.coverage)).unwrap_or_default(),
@@ -118,9 +124,9 @@ pub fn load(reader: &Reader, key: &Key) -> Result<RunPage> {
 pub fn headline(reader: &Reader, row: &RunRow, base: Option<&RunRow>) -> Result<Line> {
     let mut line = Line::default();
     let status = status_of(reader, row);
-    match row.end.as_ref().and_then(|end| end.failure.as_ref()) {
-        Some(failure) => {
-            line.push(format!("{} · ", lab_model::display_bytes(failure.title.as_bytes())), Tone::Bad);
+    match failure_title(row) {
+        Some(title) => {
+            line.push(format!("{} · ", lab_model::display_bytes(title.as_bytes())), Tone::Bad);
         }
         None if status == Status::Done => {}
         None => {
@@ -149,6 +155,34 @@ pub fn headline(reader: &Reader, row: &RunRow, base: Option<&RunRow>) -> Result<
     }
     effect(&mut line, &summaries, &reader.summaries(base)?);
     Ok(line)
+}
+
+/// How a run failed, in one line: the signal that ended it, or what it said itself.
+pub(crate) fn failure_title(row: &RunRow) -> Option<String> {
+    let end = row.end.as_ref()?;
+    match end.signal {
+        Some(signal) => Some(format!("killed by {}", signal_name(signal))),
+        None => end.failure.as_ref().map(|failure| failure.title.clone()),
+    }
+}
+
+/// The signals that end programs in practice.
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT (Ctrl-C)",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL (memory used up, or somebody's kill)",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        _ => return format!("signal {signal}"),
+    };
+    name.to_owned()
 }
 
 fn effect(line: &mut Line, summaries: &[Summary], base: &[Summary]) {
@@ -199,7 +233,7 @@ fn about(reader: &Reader, row: &RunRow, base: Option<&RunRow>, moment: &Moment) 
     fields.push("id", "Id", Cell::plain(start.run.as_str()));
     let status = status_cell(status_of(reader, row));
     let how = row.end.as_ref().and_then(|end| match (end.signal, end.exit_code) {
-        (Some(signal), _) => Some(format!(" by signal {signal}")),
+        (Some(signal), _) => Some(format!(" by {}", signal_name(signal))),
         (_, Some(code)) if code != 0 => Some(format!(", exit code {code}")),
         _ => None,
     });
@@ -313,11 +347,8 @@ pub fn outputs(outputs: &[Output]) -> Table {
             OutputChange::Changed => Cell::new("changed", Tone::Changed),
             OutputChange::Removed => Cell::new("removed", Tone::Removed),
         };
-        let kept = if output.change == OutputChange::Removed {
-            Cell::none()
-        } else {
-            crate::files::kept(&output.content)
-        };
+        let kept =
+            if output.change == OutputChange::Removed { Cell::none() } else { crate::files::kept(&output.content) };
         let size = Cell::plain(format::bytes(output.size_bytes)).with(output.size_bytes);
         let path = output.path.to_string();
         table.push(path.clone(), vec![change, Cell::plain(path), size, kept]);
@@ -384,7 +415,8 @@ pub(crate) fn machine(machine: &Machine) -> Fields {
     fields.push_some("cpu", "CPU", (!machine.cpu.is_empty()).then(|| text(&cpu)));
     let memory = Cell::plain(format::bytes(machine.memory_bytes)).with(machine.memory_bytes);
     fields.push_some("memory_bytes", "Memory", (machine.memory_bytes > 0).then_some(memory));
-    let gpus: Vec<String> = machine.gpus.iter().map(|gpu| format!("{} {}", gpu.name, format::bytes(gpu.memory_bytes))).collect();
+    let gpus: Vec<String> =
+        machine.gpus.iter().map(|gpu| format!("{} {}", gpu.name, format::bytes(gpu.memory_bytes))).collect();
     fields.push_some("gpus", "GPUs", (!gpus.is_empty()).then(|| text(&gpus.join(", ")).with(gpus)));
     fields.push_some("gpu_driver", "GPU driver", machine.gpu_driver.as_deref().map(text));
     fields.push_some("libc", "C library", some(&machine.libc));

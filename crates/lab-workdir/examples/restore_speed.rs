@@ -63,7 +63,7 @@ fn entries() -> Vec<(RelPath, Entry)> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let place = PathBuf::from(std::env::args_os().nth(1).ok_or("give a directory")?);
-    let bytes: Vec<u8> = (0..FILE_BYTES).map(|at| (at * 7919 >> 5) as u8).collect();
+    let bytes: Vec<u8> = (0..FILE_BYTES).map(|at| ((at * 7919) >> 5) as u8).collect();
     let mut content = |_: &RelPath, _: &EntryState, writer: &mut dyn std::io::Write| Ok(writer.write_all(&bytes)?);
     let root = place.join("tree");
     let entries = entries();

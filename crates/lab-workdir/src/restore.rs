@@ -19,6 +19,8 @@ mod new;
 mod outcome;
 mod place;
 mod plan;
+mod planner;
+mod rename;
 mod reserved;
 mod root;
 mod sink;
@@ -35,8 +37,9 @@ pub use new::{Destination, write_new};
 pub use outcome::{Applied, Left, LeftReason, Resumed, Written};
 pub use plan::{
     Action, EntryState, Kept, KeptReason, Plan, PlanOptions, RootChange, RootMetadata, Step, Unrestorable,
-    UnrestorableReason, plan,
+    UnrestorableReason,
 };
+pub use planner::plan;
 pub use reserved::{STAGE_PREFIX, is_reserved};
 
 /// Fills a file: called with its path, its state and where its bytes go. Large writes are fast ones.

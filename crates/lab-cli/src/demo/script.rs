@@ -123,9 +123,7 @@ impl Step {
 impl Edit {
     fn change(&self, text: &str) -> Option<String> {
         match self {
-            Self::Replace { old, new, .. } => {
-                (text.matches(old).count() == 1).then(|| text.replacen(old, new, 1))
-            }
+            Self::Replace { old, new, .. } => (text.matches(old).count() == 1).then(|| text.replacen(old, new, 1)),
             Self::DropLines { with, .. } => {
                 Some(text.split_inclusive('\n').filter(|line| !line.contains(with)).collect())
             }

@@ -1,6 +1,6 @@
 //! Secrets that are known by the name that they are given: `password = "…"`, `api_key: …`.
 
-use super::strength::{is_placeholder, looks_like_password, looks_random};
+use super::strength::{is_placeholder, looks_like_key, looks_like_password, looks_random};
 use super::tokens::find as find_bytes;
 use super::{Finding, names};
 
@@ -60,6 +60,7 @@ pub(super) fn find(bytes: &[u8], at: usize, strict: bool) -> Option<Finding> {
     let is_password = names::is_password(name);
     let is_secret = looks_random(value.bytes) && !is_path(value.bytes)
         || (is_password && looks_like_password(value.bytes) && (value.quoted || strict || is_setting(&value)))
+        || ((value.quoted || is_setting(&value)) && looks_like_key(value.bytes))
         || (strict && is_password && value.bytes.len() >= 4 && !is_identifier(value.bytes))
         || (is_password && is_login(bytes, start) && value.bytes.len() >= 4);
     let rule = if is_password { "password" } else { "secret-assignment" };

@@ -103,6 +103,18 @@ pub(super) fn looks_like_password(value: &[u8]) -> bool {
     letters && !is_call && (signs || digits >= 2) && !value.starts_with(b"/") && !value.windows(3).any(|w| w == b"://")
 }
 
+/// Whether a short value that is given to the name of a key or token could be one: at least 12
+/// bytes, with a piece in which letters and digits alternate.
+pub(super) fn looks_like_key(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let changes = |piece: &[u8]| piece.windows(2).filter(|two| class(two[0]) != class(two[1])).count();
+    let is_mixed = |piece: &[u8]| piece.len() >= 5 && changes(piece) >= 3 && piece.iter().any(u8::is_ascii_digit);
+    value.len() >= 12
+        && digits >= 3
+        && looks_like_password(value)
+        && value.split(|byte| !byte.is_ascii_alphanumeric()).any(is_mixed)
+}
+
 /// Shannon entropy of the bytes, in bits per byte.
 fn entropy_bits(value: &[u8]) -> f64 {
     let mut counts = [0u32; 256];

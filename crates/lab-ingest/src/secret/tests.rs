@@ -74,6 +74,7 @@ fn assignments_are_found() {
     check("DB_PASSWORD=«correct-horse-42»\n", "password");
     check("export WANDB_API_KEY=«0123456789abcdef0123456789abcdef01234567»\n", "secret-assignment");
     check("  api_key: «0123456789abcdef0123456789abcdef»\n", "secret-assignment");
+    check("api_key: «canary-yaml-7f3a9c1»\n", "secret-assignment");
     check("apiKey: '«q9Xw3ZtB7mKe2RfV8s»',", "secret-assignment");
     check("client_secret = b\"«q9Xw3ZtB7mKe2RfV8s»\"", "secret-assignment");
     check("\\\"api_key\\\": \\\"«q9Xw3ZtB7mKe2RfV8s»\\\"", "secret-assignment");
@@ -143,6 +144,26 @@ fn ordinary_text_is_left_alone() {
         "self.password = password1",
     ] {
         assert_eq!(rules(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn hostile_text_is_read_in_passing() {
+    // Each would take minutes if every literal were followed to the end of the text.
+    for piece in [
+        "-----BEGIN PRIVATE KEY-----",
+        ".eyJ",
+        "a://b:",
+        "password ",
+        "login password ",
+        "AKIA",
+        "\"key\":",
+        "xox-",
+        "Bearer ",
+    ] {
+        let text = piece.repeat((1 << 18) / piece.len());
+        Scanner::new().find(text.as_bytes());
+        Scanner::new().redact(&text, &mut mark);
     }
 }
 

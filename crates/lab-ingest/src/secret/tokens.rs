@@ -72,7 +72,8 @@ pub(super) const TOKENS: &[Token] = &[
 
 /// Checks a token whose literal stands at `start`.
 pub(super) fn token(bytes: &[u8], start: usize, token: &Token) -> Option<Finding> {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    // A dot in front is that of a longer text of the same kind, which would be read again and again.
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     // `risk-…` is no `sk-…`, and in the middle of Base64 any four letters may stand.
     let inner = token.literal.starts_with("ccount") || token.literal.starts_with("hooks");
     if !inner && start > 0 && is_word(bytes[start - 1]) && !is_escape(bytes, start - 1) {
@@ -172,7 +173,7 @@ pub(super) fn pem(bytes: &[u8], start: usize) -> Option<Finding> {
     find(&label[..label_end], b"PRIVATE KEY")?;
     let body_start = 11 + label_end + 5;
     let body = &rest[body_start..];
-    let end = find(body, b"-----END").unwrap_or(body.len());
+    let end = find(body, b"-----").unwrap_or(body.len());
     let is_key = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
     let is_filler = |byte: &&u8| is_key(byte) || b"\r\n\t \\\"',:-|#".contains(byte);
     let body = &body[..end];

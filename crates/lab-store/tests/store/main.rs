@@ -2,4 +2,7 @@
 
 mod common;
 mod core;
+mod crash;
+mod damage;
 mod gc;
+mod python;

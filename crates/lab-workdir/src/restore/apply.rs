@@ -12,7 +12,7 @@ use super::outcome::{Applied, Resumed};
 use super::place::Place;
 use super::plan::{Action, Plan, Step};
 use super::reserved::is_reserved;
-use super::root::{Root, Seen, make_directory, open_directory, remove_directory, times};
+use super::root::{Root, Seen, look_at, make_directory, open_directory, remove_directory, times};
 use super::sink::Maker;
 use super::stage::{stage_files, survey};
 use super::{Progress, WriteContent};
@@ -142,6 +142,14 @@ fn check_steps(steps: &[Step]) -> Result<()> {
 
 fn begin(target: &Target<'_>, root: &Root) -> Result<(Journal, Directory)> {
     let seen = rustix::fs::fstat(root.fd()).map(Seen::from).map_err(RestoreError::io("look at", target.root))?;
+    // Whatever bears the stage's name is not ours, and no roll-back may take it for that.
+    match look_at(root.fd(), target.stage_name.as_bytes()) {
+        Ok(None) => {}
+        Ok(Some(_)) => {
+            return Err(RestoreError::io("create", &target.root.join(target.stage_name))(Errno::EXIST));
+        }
+        Err(errno) => return Err(RestoreError::io("look at", target.root)(errno)),
+    }
     let journal = Journal::new(target.root, seen.stat.inode, target.stage_name, target.trusted);
     Ok((journal, Directory::of(RelPath::root(), &seen)))
 }

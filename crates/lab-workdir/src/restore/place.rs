@@ -3,7 +3,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use lab_model::{Kind, RelPath};
-use rustix::fs::{AtFlags, Mode, RenameFlags};
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
 use super::error::{RestoreError, Result};
@@ -11,6 +11,7 @@ use super::fault;
 use super::journal::{Journal, Slot};
 use super::outcome::{Applied, Left, LeftReason};
 use super::plan::{Action, EntryState, Step};
+use super::rename::{CONFLICT_NAMES, Exchanged, conflict_name, exchange, rename_new};
 use super::root::{Root, Seen, look_at, split};
 
 /// The second half of a restore: everything lies ready, and is put in its place. Every part can be done
@@ -145,14 +146,11 @@ impl<'a> Place<'a> {
             Err(error) if is_gone(error) => return Ok(()),
             found => found?,
         };
-        let removed = rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR);
-        self.root.forget();
-        match removed {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(Errno::NOTEMPTY | Errno::EXIST) => Err(Stop::Left(LeftReason::NotEmpty { conflict: None })),
-            Err(Errno::NOTDIR) => Err(CHANGED),
-            Err(error) => Err(error.into()),
+        if look_at(parent, name)?.is_some_and(|seen| seen.kind != Kind::Directory) {
+            return Err(CHANGED);
         }
+        let is_removed = self.root.remove_empty(&step.path)?;
+        if is_removed { Ok(()) } else { Err(Stop::Left(LeftReason::NotEmpty { conflict: None })) }
     }
 
     /// Moves a file or link into the staging directory, where it waits until everything else is durable.
@@ -242,15 +240,10 @@ impl<'a> Place<'a> {
             }
             let Some(before) = before.filter(|before| is_as_seen(&seen, before, &slot)) else { break };
             if before.kind == Kind::Directory {
-                match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
-                    Ok(()) | Err(Errno::NOENT) => {}
-                    Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                        let conflict = self.put_beside(at, path)?;
-                        return Err(Stop::Left(LeftReason::NotEmpty { conflict: Some(conflict) }));
-                    }
-                    Err(error) => return Err(error.into()),
+                if !self.root.remove_empty(path)? {
+                    let conflict = self.put_beside(at, path)?;
+                    return Err(Stop::Left(LeftReason::NotEmpty { conflict: Some(conflict) }));
                 }
-                self.root.forget();
                 continue;
             }
             match exchange(stage, slot_name.as_bytes(), parent, name) {
@@ -339,32 +332,32 @@ impl<'a> Place<'a> {
     }
 
     /// The directories whose mode and time are set last, with what they get; deepest first, the root left out.
-    pub(super) fn directory_metadata(&self) -> Vec<(RelPath, u32, (i64, u32), Option<u64>)> {
+    pub(super) fn directory_metadata(&self) -> Vec<DirectoryMetadata> {
         let mut metadata = Vec::new();
         let mut planned = BTreeSet::new();
         for step in &self.journal.plan.steps {
             let Some(after) = step.after.as_ref().filter(|after| after.kind == Kind::Directory) else { continue };
             let mode = super::sink::final_mode(after.mode, self.journal.trusted);
             planned.insert(&step.path);
-            metadata.push((step.path.clone(), mode, (after.mtime, after.mtime_nanos), None));
+            let mtime = (after.mtime, after.mtime_nanos);
+            metadata.push(DirectoryMetadata { path: step.path.clone(), mode, mtime, inode: None });
         }
         for was in self.journal.directories.iter().filter(|was| !was.path.is_root() && !planned.contains(&was.path)) {
-            metadata.push((was.path.clone(), was.mode, (was.mtime, was.mtime_nanos), Some(was.inode)));
+            let mtime = (was.mtime, was.mtime_nanos);
+            metadata.push(DirectoryMetadata { path: was.path.clone(), mode: was.mode, mtime, inode: Some(was.inode) });
         }
-        metadata.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        metadata.sort_unstable_by(|a, b| b.path.cmp(&a.path));
         metadata
     }
 }
 
-/// How many names for conflicts are tried.
-const CONFLICT_NAMES: u32 = 1000;
-
-fn conflict_name(name: &[u8], attempt: u32) -> Vec<u8> {
-    let ending = if attempt == 1 { ".lab-conflict".to_owned() } else { format!(".lab-conflict-{attempt}") };
-    // A name has at most 255 bytes.
-    let mut conflict = name[..name.len().min(255 - ending.len())].to_vec();
-    conflict.extend_from_slice(ending.as_bytes());
-    conflict
+/// What a directory gets at the end.
+pub(super) struct DirectoryMetadata {
+    pub path: RelPath,
+    pub mode: u32,
+    pub mtime: (i64, u32),
+    /// For one that the plan does not name, and that gets back what it had: which it was.
+    pub inode: Option<u64>,
 }
 
 fn sibling(path: &RelPath, name: &[u8]) -> RelPath {
@@ -405,66 +398,4 @@ fn is_same_file(moved: &Seen, seen: &Seen) -> bool {
         (seen.kind, stat.inode, stat.size, stat.mode, stat.mtime, stat.mtime_nanos)
     };
     key(moved) == key(seen)
-}
-
-/// Renames to a name that must be free.
-pub(super) fn rename_new(
-    from: BorrowedFd<'_>,
-    name: &[u8],
-    to: BorrowedFd<'_>,
-    new_name: &[u8],
-) -> rustix::io::Result<()> {
-    match rename_with(from, name, to, new_name, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            // A file system that knows no such flag: a second name fails when there is one, as wanted.
-            rustix::fs::linkat(from, name, to, new_name, AtFlags::empty())?;
-            fault::point("restore:linked");
-            rustix::fs::unlinkat(from, name, AtFlags::empty())
-        }
-        renamed => renamed,
-    }
-}
-
-/// The call that not every file system knows.
-fn rename_with(
-    from: BorrowedFd<'_>,
-    name: &[u8],
-    to: BorrowedFd<'_>,
-    new_name: &[u8],
-    flags: RenameFlags,
-) -> rustix::io::Result<()> {
-    #[cfg(test)]
-    if tests::PLAIN_RENAME.get() {
-        return Err(Errno::INVAL);
-    }
-    rustix::fs::renameat_with(from, name, to, new_name, flags)
-}
-
-enum Exchanged {
-    /// What was there lies in the staging directory.
-    Swapped,
-    /// What was there is gone: the file system cannot swap.
-    Replaced,
-}
-
-fn exchange(
-    stage: BorrowedFd<'_>,
-    slot_name: &[u8],
-    parent: BorrowedFd<'_>,
-    name: &[u8],
-) -> rustix::io::Result<Exchanged> {
-    match rename_with(stage, slot_name, parent, name, RenameFlags::EXCHANGE) {
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            rustix::fs::renameat(stage, slot_name, parent, name).map(|()| Exchanged::Replaced)
-        }
-        swapped => swapped.map(|()| Exchanged::Swapped),
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    thread_local! {
-        /// Makes this thread's file systems ones that only know the plain way to rename.
-        pub static PLAIN_RENAME: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-    }
 }

@@ -82,6 +82,18 @@ impl Root {
         Ok((self.directory(parent)?, name))
     }
 
+    /// Removes a directory, unless there is something in it.
+    pub fn remove_empty(&mut self, path: &RelPath) -> rustix::io::Result<bool> {
+        let (parent, name) = self.parent(path)?;
+        let removed = rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR);
+        self.forget();
+        match removed {
+            Ok(()) | Err(Errno::NOENT) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Closes the directory that was used last: something else may stand there now.
     pub fn forget(&mut self) {
         self.cached = None;

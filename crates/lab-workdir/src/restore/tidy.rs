@@ -1,7 +1,7 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use lab_model::{Kind, RelPath};
+use lab_model::Kind;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
@@ -9,7 +9,7 @@ use super::error::{RestoreError, Result};
 use super::fault;
 use super::journal::{Directory, Journal, Slot};
 use super::outcome::LeftReason;
-use super::place::{Place, Stop, is_as_seen};
+use super::place::{DirectoryMetadata, Place, Stop, is_as_seen};
 use super::plan::Action;
 use super::root::{Seen, look_at, names, set_metadata, times};
 use super::stage::SYNC_ONE_BY_ONE;
@@ -34,18 +34,19 @@ impl Place<'_> {
     fn set_directories(&mut self) -> Result<()> {
         let metadata = self.directory_metadata();
         let one_by_one = metadata.len() <= SYNC_ONE_BY_ONE;
-        for (path, mode, mtime, inode) in metadata {
-            if self.left_paths.contains(&path) {
+        for directory in metadata {
+            let path = &directory.path;
+            if self.left_paths.contains(path) {
                 continue;
             }
-            let is_planned = inode.is_none();
-            match self.set_directory(&path, mode, mtime, inode, one_by_one) {
+            let is_planned = directory.inode.is_none();
+            match self.set_directory(&directory, one_by_one) {
                 // A parent that is gone or another needs nothing; that it was is told by its steps.
                 Err(_) if !is_planned => {}
-                Err(errno) => self.note(&path, Stop::Io(errno))?,
+                Err(errno) => self.note(path, Stop::Io(errno))?,
                 Ok(true) => {}
                 Ok(false) if !is_planned => {}
-                Ok(false) => self.note(&path, Stop::Left(LeftReason::Changed { conflict: None }))?,
+                Ok(false) => self.note(path, Stop::Left(LeftReason::Changed { conflict: None }))?,
             }
             fault::point("restore:directory");
         }
@@ -54,20 +55,13 @@ impl Place<'_> {
     }
 
     /// Whether there was such a directory to set.
-    fn set_directory(
-        &mut self,
-        path: &RelPath,
-        mode: u32,
-        mtime: (i64, u32),
-        inode: Option<u64>,
-        sync: bool,
-    ) -> rustix::io::Result<bool> {
-        let (parent, name) = self.root.parent(path)?;
+    fn set_directory(&mut self, directory: &DirectoryMetadata, sync: bool) -> rustix::io::Result<bool> {
+        let (parent, name) = self.root.parent(&directory.path)?;
         let Some(seen) = look_at(parent, name)? else { return Ok(false) };
-        if seen.kind != Kind::Directory || inode.is_some_and(|inode| inode != seen.stat.inode) {
+        if seen.kind != Kind::Directory || directory.inode.is_some_and(|inode| inode != seen.stat.inode) {
             return Ok(false);
         }
-        set_metadata(parent, name, &seen, mode, mtime, sync)?;
+        set_metadata(parent, name, &seen, directory.mode, directory.mtime, sync)?;
         Ok(true)
     }
 

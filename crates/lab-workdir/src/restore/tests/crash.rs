@@ -66,8 +66,9 @@ fn scene() -> (Scene, Snap, Snap) {
 
 #[test]
 fn every_point_can_be_stopped_at_on_a_simple_file_system() {
-    super::super::place::tests::PLAIN_RENAME.set(true);
+    rename::tests::PLAIN_RENAME.set(true);
     let points = stop_everywhere();
+    rename::tests::PLAIN_RENAME.set(false);
     assert!(points.contains(&"restore:linked") && !points.contains(&"restore:exchanged"));
 }
 
@@ -85,7 +86,7 @@ fn stop_everywhere() -> Vec<&'static str> {
     let points = points(|| scene.apply(&plan).unwrap());
     assert_eq!(scene.snapshot(), old);
 
-    for at in 0..points.len() {
+    for (at, point) in points.iter().enumerate() {
         let (from, to) = if at % 2 == 0 { (old, new) } else { (new, old) };
         // Whatever the last round left.
         let plan = scene.plan(from);
@@ -98,7 +99,7 @@ fn stop_everywhere() -> Vec<&'static str> {
             // The way there has fewer points than the way back.
             continue;
         }
-        finish(&mut scene, from, to, points[at]);
+        finish(&mut scene, from, to, point);
     }
     points
 }
@@ -157,7 +158,7 @@ fn work_done_between_crash_and_resume_is_not_lost() {
     let plan = scene.plan(old);
     let points = points(|| scene.apply(&plan).unwrap());
     let staged = points.iter().position(|name| *name == "restore:staged").unwrap();
-    for at in staged..points.len() {
+    for (at, point) in points.iter().enumerate().skip(staged) {
         let back = scene.plan(new);
         scene.apply(&back).unwrap();
         assert_eq!(scene.snapshot(), new);
@@ -172,9 +173,11 @@ fn work_done_between_crash_and_resume_is_not_lost() {
         }
         scene.resume().unwrap();
         for name in ["edit", "locked/x", "touch"] {
-            assert_eq!(scene.read(name), "precious", "{name} at {}", points[at]);
+            assert_eq!(scene.read(name), "precious", "{name} at {point}");
         }
         scene.assert_tidy();
+        chmod(&scene.root(), 0o755);
+        chmod(&scene.at("locked"), 0o755);
         for name in scene.list().into_iter().filter(|name| name.contains("lab-conflict")) {
             std::fs::remove_file(scene.at(&name)).unwrap();
         }

@@ -178,8 +178,54 @@ fn foreign_mode_bits_are_left_out() {
 fn a_link_in_the_stages_place_is_not_followed() {
     let (scene, file, canary) = scene();
     symlink(&canary.at, scene.at(".lab-restore-1")).unwrap();
-    assert!(matches!(scene.apply(&plan_of(vec![create("x", file)])), Err(RestoreError::Io { .. })));
+    assert!(matches!(scene.apply(&plan_of(vec![create("x", file.clone())])), Err(RestoreError::Io { .. })));
     canary.assert_untouched();
+    assert_eq!(pending(&scene.journal()).unwrap(), None);
+    fs::remove_file(scene.at(".lab-restore-1")).unwrap();
+    scene.write(".lab-restore-1/0", "somebody's");
+    assert!(matches!(scene.apply(&plan_of(vec![create("x", file)])), Err(RestoreError::Io { .. })));
+    assert_eq!(scene.read(".lab-restore-1/0"), "somebody's");
+    assert_eq!(pending(&scene.journal()).unwrap(), None);
+}
+
+#[test]
+fn an_attacker_who_swaps_directories_and_links_gains_nothing() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (scene, file, canary) = scene();
+    fs::create_dir(scene.at("d")).unwrap();
+    symlink(&canary.at, scene.at("link")).unwrap();
+    let (root, is_over) = (scene.root(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            use rustix::fs::{CWD, RenameFlags, renameat_with};
+            while !is_over.load(Ordering::Relaxed) {
+                renameat_with(CWD, root.join("d"), CWD, root.join("link"), RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        let directory = EntryState { kind: Kind::Directory, mode: 0o700, ..file.clone() };
+        for round in 0..300 {
+            let name = |end: &str| format!("d/{round}-{end}");
+            let steps = vec![
+                create(&name("dir"), directory.clone()),
+                create(&name("dir/file"), file.clone()),
+                create(&name("file"), file.clone()),
+                Step {
+                    action: Action::Remove,
+                    before: Some(file.clone()),
+                    after: None,
+                    ..create("d/canary", file.clone())
+                },
+                Step { action: Action::Metadata, before: Some(directory.clone()), ..create("d", directory.clone()) },
+            ];
+            match scene.apply(&plan_of(steps)) {
+                Ok(_) | Err(RestoreError::NotDirectory { .. }) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    canary.assert_untouched();
+    scene.assert_tidy();
 }
 
 #[test]

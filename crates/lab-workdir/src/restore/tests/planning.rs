@@ -165,6 +165,22 @@ fn chosen_paths_and_their_parents() {
 }
 
 #[test]
+fn exactly_the_chosen_paths() {
+    let check = |paths: &[&str], differences: &[&str], expected: &str| {
+        let paths = paths.iter().map(|text| path(text)).collect();
+        let plan = plan_of(differences, &PlanOptions { paths, exact: true, ..PlanOptions::default() });
+        assert_eq!(told(&plan), expected, "{differences:?}");
+    };
+    check(&["a", "a/x"], &["a d d..t", "a/x fc1 fc2", "a/y fc1 fc2"], "metadata a, replace a/x");
+    // What came later keeps its directory, and what should come in the directory's place stays away.
+    check(&["a", "a/x"], &["a d -", "a/x fc1 -", "a/y fc1 -"], "remove a/x");
+    check(&["a", "a/x"], &["a d fc1", "a/x fc1 -", "a/y fc1 -"], "remove a/x, lost a blocked { by: a/y }");
+    check(&["a", "a/x"], &["a d -", "a/x fc1 -"], "remove a, remove a/x");
+    check(&["b/c/x"], &["b - d", "b/c - d", "b/c/x - fc1", "b/y - fc1"], "create b, create b/c, create b/c/x");
+    check(&[""], &["a fc1 fc2"], "");
+}
+
+#[test]
 fn plans_count_bytes_and_go_through_json() {
     let root = RootMetadata { mode: 0o755, mtime: 1, mtime_nanos: 2 };
     let change = RootChange { before: root, after: RootMetadata { mtime: 9, ..root } };

@@ -156,7 +156,8 @@ proptest! {
             let at = scene.at(name).join("ignored");
             let parent = at.parent().unwrap();
             if fs::create_dir_all(parent).is_ok() && parent.canonicalize().unwrap() == parent {
-                fs::write(at, name).unwrap();
+                // Not everybody may write into every directory.
+                let _ = fs::write(at, name);
             }
         }
         let before: Vec<_> = scene.list().into_iter().filter(|name| name.ends_with("ignored")).collect();

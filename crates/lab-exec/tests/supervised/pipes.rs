@@ -1,14 +1,12 @@
 //! Commands without a terminal: as if they had been started alone, and whoever dies.
 
-mod support;
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use crate::support::{Place, code_or_signal, fifo, kill, pid_of, program, random_file, read_all, until};
 use rustix::process::Signal;
-use support::{Place, code_or_signal, fifo, kill, pid_of, program, random_file, read_all, until};
 
 #[test]
 fn a_megabyte_of_anything_passes_unchanged_on_both_streams() {
@@ -426,4 +424,14 @@ fn a_full_disk_does_not_stop_the_command() {
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(place.events()[1], "finished Exited(3) closed=false left=false lost=8");
     assert_eq!(place.text("log"), "one\ntwo\n");
+}
+
+#[test]
+fn the_commands_time_counts_as_the_fronts() {
+    let place = Place::new();
+    let script = "time supervised . -- sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'";
+    let script = script.replace("supervised .", &format!("{} {}", program().display(), place.folder.path().display()));
+    let output = Command::new("bash").args(["-c", &format!("TIMEFORMAT=%U; {script}")]).output().unwrap();
+    let seconds: f64 = String::from_utf8(output.stderr).unwrap().trim().parse().unwrap();
+    assert!(seconds > 0.05, "{seconds}");
 }

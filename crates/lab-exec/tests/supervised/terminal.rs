@@ -1,7 +1,5 @@
 //! Commands in a terminal of their own, inside a terminal that the test plays the user of.
 
-mod support;
-
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -9,10 +7,10 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use crate::support::{Place, code_or_signal, fifo, kill, pid_of, program, until};
 use rustix::process::Signal;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, Winsize};
-use support::{Place, code_or_signal, fifo, kill, pid_of, program, until};
 
 /// The user's terminal: its other end, and what has appeared on it.
 struct Screen {
@@ -225,6 +223,24 @@ fn when_the_supervisor_is_killed_keys_and_modes_still_work() {
     screen.wait_for("got hello\r\n");
     assert!(!screen.is_raw());
     assert_eq!(place.events(), ["took over Exited(3) closed=false left=false lost=0"]);
+}
+
+#[test]
+fn killing_the_supervisor_at_any_moment_leaves_the_terminal_in_order() {
+    for round in 0..30 {
+        let (screen, place) = (Screen::new(), Place::new());
+        let before = format!("{:?}", screen.modes());
+        let mut child = screen.run(&place, "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; echo end; exit 6");
+        let supervisor = place.pid("supervisor");
+        place.pid("command");
+        let end = std::time::Instant::now() + std::time::Duration::from_micros(round * 400);
+        while std::time::Instant::now() < end {
+            std::hint::spin_loop();
+        }
+        let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(supervisor).unwrap(), Signal::KILL);
+        assert_eq!(child.wait().unwrap().code(), Some(6), "round {round}: {:?}", place.events());
+        assert_eq!(format!("{:?}", screen.modes()), before, "round {round}");
+    }
 }
 
 #[test]
