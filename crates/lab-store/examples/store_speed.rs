@@ -27,11 +27,15 @@ fn main() {
     let notebook = timed("create", || Notebook::create(&dir, [1; 16], Time(1)).unwrap());
     let mut encoder = Encoder::default();
     let mut small = |number: u64, count: u64| -> Vec<_> {
-        (0..count).map(|file| encoder.chunk(format!("file {number} {file} {}", "x = 1; ".repeat(5)).as_bytes())).collect()
+        (0..count)
+            .map(|file| encoder.chunk(format!("file {number} {file} {}", "x = 1; ".repeat(5)).as_bytes()))
+            .collect()
     };
     let records = small(0, files);
     let mut writer = notebook.writer([1; 16]).unwrap();
-    timed("append many (empty index)", || records.into_iter().for_each(|record| assert!(writer.append(record).unwrap())));
+    timed("append many (empty index)", || {
+        records.into_iter().for_each(|record| assert!(writer.append(record).unwrap()))
+    });
     timed("commit many", || writer.commit(Time(1)).unwrap());
     drop(writer);
     let records = small(1, files);
@@ -51,7 +55,9 @@ fn main() {
             writer.commit(Time(2)).unwrap();
         });
     }
-    timed("open reader, list runs", || Notebook::open(&dir).unwrap().reader().unwrap().runs(&Default::default()).unwrap());
+    timed("open reader, list runs", || {
+        Notebook::open(&dir).unwrap().reader().unwrap().runs(&Default::default()).unwrap()
+    });
     let reader = notebook.reader().unwrap();
     timed("read many", || ids.iter().for_each(|id| assert!(!reader.read(id, None).unwrap().is_empty())));
     let text = include_str!("../src/verify.rs").repeat(4);

@@ -60,9 +60,11 @@ pub(crate) fn add_batches(
         add_record(connection, entry.header.kind, &entry.header.id, &entry.body)?;
     }
     for (id, commit) in commits {
-        connection
-            .prepare_cached("UPDATE pack SET sequence=?2, last_commit=?3 WHERE id=?1")?
-            .execute(params![row, commit.sequence, id.0])?;
+        connection.prepare_cached("UPDATE pack SET sequence=?2, last_commit=?3 WHERE id=?1")?.execute(params![
+            row,
+            commit.sequence,
+            id.0
+        ])?;
         for after in &commit.after {
             connection
                 .prepare_cached("UPDATE pack SET named=?2 WHERE name=?1 AND last_commit=?2")?
@@ -85,9 +87,7 @@ pub(crate) fn mark_scanned(connection: &Connection, pack: PackName, length: u64)
 /// The number of a pack in the index; it gets one when it has none.
 fn pack_row(connection: &Connection, pack: PackName) -> rusqlite::Result<i64> {
     let name = pack.to_string();
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO pack(name,end,scanned) VALUES(?,0,0)")?
-        .execute([&name])?;
+    connection.prepare_cached("INSERT OR IGNORE INTO pack(name,end,scanned) VALUES(?,0,0)")?.execute([&name])?;
     connection.prepare_cached("SELECT id FROM pack WHERE name=?")?.query_row([&name], |row| row.get(0))
 }
 
@@ -241,9 +241,11 @@ pub(crate) fn target_text(target: &Target) -> String {
 
 fn add_edit(connection: &Connection, id: &Hash, edit: &Edit) -> rusqlite::Result<()> {
     let target = target_text(&edit.target);
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO edit VALUES(?,?,?)")?
-        .execute(params![id.0, target, edit.time.0])?;
+    connection.prepare_cached("INSERT OR IGNORE INTO edit VALUES(?,?,?)")?.execute(params![
+        id.0,
+        target,
+        edit.time.0
+    ])?;
     let flag = |on: bool| if on { "1" } else { "0" };
     let (aspect, value) = match &edit.change {
         Change::Name { name } => ("name".to_owned(), name.as_str()),
@@ -278,9 +280,13 @@ fn add_note(
         NoteKind::Outcome => "outcome",
         NoteKind::Note => "note",
     };
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO note VALUES(?,?,?,?,?)")?
-        .execute(params![target, edit.time.0, id.0, kind, text])?;
+    connection.prepare_cached("INSERT OR IGNORE INTO note VALUES(?,?,?,?,?)")?.execute(params![
+        target,
+        edit.time.0,
+        id.0,
+        kind,
+        text
+    ])?;
     Ok(())
 }
 

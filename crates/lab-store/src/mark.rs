@@ -51,9 +51,7 @@ pub(crate) fn roots(reader: &Reader, let_go: &LetGo<'_>) -> Result<Roots> {
                 dropped_snapshots.extend(end.filter(|_| goes).and_then(|end| end.snapshot));
                 goes
             }
-            RecordKind::RunFacts => {
-                noun(&body()?).is_some_and(|facts: RunFacts| let_go.runs.contains(&facts.run))
-            }
+            RecordKind::RunFacts => noun(&body()?).is_some_and(|facts: RunFacts| let_go.runs.contains(&facts.run)),
             RecordKind::Edit if let_go.words_too => noun(&body()?)
                 .is_some_and(|edit: Edit| matches!(&edit.target, Target::Run(run) if let_go.runs.contains(run))),
             RecordKind::Restore if let_go.words_too => noun(&body()?)

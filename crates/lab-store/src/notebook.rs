@@ -149,8 +149,7 @@ impl Notebook {
             return Err(StoreError::Format { path: dir.to_owned(), found: card.format });
         }
         let metadata = fs::metadata(dir).map_err(|error| StoreError::read(dir, error))?;
-        let foreign_owner =
-            (metadata.uid() != rustix::process::geteuid().as_raw()).then(|| metadata.uid());
+        let foreign_owner = (metadata.uid() != rustix::process::geteuid().as_raw()).then(|| metadata.uid());
         let network = files::is_network(dir);
         let mut warnings = Vec::new();
         if network {

@@ -188,7 +188,11 @@ impl Reader {
         };
         let found = self.sql(select())?;
         let all_removed = found.iter().all(|(_, removed)| *removed);
-        Ok(found.into_iter().filter(|(_, removed)| all_removed || !removed).filter_map(|(run, _)| run.parse().ok()).collect())
+        Ok(found
+            .into_iter()
+            .filter(|(_, removed)| all_removed || !removed)
+            .filter_map(|(run, _)| run.parse().ok())
+            .collect())
     }
 
     /// Runs that have begun and not ended, oldest first.
@@ -261,7 +265,8 @@ impl Reader {
         let bound = |fill: &str| format!("{}{}", prefix.to_ascii_lowercase(), fill.repeat(64 - prefix.len()));
         let bound = |fill: &str| bound(fill).parse::<Hash>().map(|hash| hash.0).unwrap_or_default();
         let select = || {
-            let mut select = self.connection.prepare_cached("SELECT record FROM snapshot WHERE record BETWEEN ? AND ?")?;
+            let mut select =
+                self.connection.prepare_cached("SELECT record FROM snapshot WHERE record BETWEEN ? AND ?")?;
             let rows = select.query_map([bound("0"), bound("f")], |row| row.get(0).map(Hash))?;
             rows.collect()
         };
@@ -399,7 +404,11 @@ impl Reader {
         let mut tags: BTreeSet<String> = start.tags.iter().cloned().collect();
         for (aspect, mark) in &marks {
             if let Some(tag) = aspect.strip_prefix("tag:") {
-                if mark.value == "1" { tags.insert(tag.to_owned()) } else { tags.remove(tag) };
+                if mark.value == "1" {
+                    tags.insert(tag.to_owned())
+                } else {
+                    tags.remove(tag)
+                };
             }
         }
         Ok(RunRow {
@@ -418,9 +427,8 @@ impl Reader {
     fn marks(&self, target: &str) -> Result<BTreeMap<String, Mark>> {
         let select = || {
             let mut select = self.connection.prepare_cached("SELECT aspect, time, value FROM mark WHERE target=?")?;
-            let rows = select.query_map([target], |row| {
-                Ok((row.get(0)?, Mark { time: Time(row.get(1)?), value: row.get(2)? }))
-            })?;
+            let rows = select
+                .query_map([target], |row| Ok((row.get(0)?, Mark { time: Time(row.get(1)?), value: row.get(2)? })))?;
             rows.collect()
         };
         self.sql(select())

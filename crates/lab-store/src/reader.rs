@@ -64,12 +64,7 @@ impl Notebook {
 
 impl Reader {
     pub(crate) fn over(notebook: &Notebook, connection: Connection) -> Self {
-        Self {
-            notebook: notebook.clone(),
-            connection,
-            packs: RefCell::default(),
-            decoder: RefCell::default(),
-        }
+        Self { notebook: notebook.clone(), connection, packs: RefCell::default(), decoder: RefCell::default() }
     }
 
     /// The body of a record, checked against its id.
@@ -252,8 +247,8 @@ impl Reader {
                 .prepare_cached("SELECT name FROM pack WHERE id=?")
                 .and_then(|mut select| select.query_row([pack], |row| row.get(0))),
         )?;
-        let name = PackName::parse(&name)
-            .ok_or_else(|| StoreError::IndexForeign { path: self.notebook.index_path() })?;
+        let name =
+            PackName::parse(&name).ok_or_else(|| StoreError::IndexForeign { path: self.notebook.index_path() })?;
         let path = self.notebook.pack_path(name);
         let file = File::open(&path).map_err(|error| StoreError::read(&path, error))?;
         let open = Arc::new(OpenPack { path, file });

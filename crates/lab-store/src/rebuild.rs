@@ -38,7 +38,9 @@ impl Notebook {
         remove_all(&new)?;
         let connection = schema::build(self, &new)?;
         let mut report = RebuildReport::default();
-        in_transaction(self, &connection, |transaction| fill(self, transaction, Depth::Checksums, &mut report, progress))?;
+        in_transaction(self, &connection, |transaction| {
+            fill(self, transaction, Depth::Checksums, &mut report, progress)
+        })?;
         connection.close().map_err(|(_, source)| StoreError::Index { path: new.clone(), source })?;
         File::open(&new).and_then(|file| file.sync_all()).map_err(|error| StoreError::write(&new, error))?;
         fault::point("rebuild-built")?;
@@ -57,7 +59,8 @@ impl Notebook {
         if damaged {
             let target = free_name(&self.quarantine_dir(), "notebook.db");
             files::make_dir(&self.quarantine_dir())?;
-            fs::hard_link(path, &target).or_else(|_| fs::copy(path, &target).map(|_| ()))
+            fs::hard_link(path, &target)
+                .or_else(|_| fs::copy(path, &target).map(|_| ()))
                 .map_err(|error| StoreError::write(&target, error))?;
             let log = with_suffix(path, "-wal");
             if log.exists() {
@@ -113,9 +116,7 @@ pub(crate) fn in_transaction<T>(
 pub(crate) fn reindex(notebook: &Notebook, connection: &Connection) -> Result<()> {
     in_transaction(notebook, connection, |transaction| {
         for (table, _) in schema::DERIVED {
-            transaction
-                .execute(&format!("DELETE FROM {table}"), [])
-                .map_err(|source| index_error(notebook, source))?;
+            transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|source| index_error(notebook, source))?;
         }
         transaction
             .execute_batch("DELETE FROM record; DELETE FROM pack;")

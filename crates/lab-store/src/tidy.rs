@@ -10,9 +10,9 @@ use lab_model::Hash;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::index::PackRow;
+use crate::notebook::remove_if_there;
 use crate::pack::{self, Contents, Depth, PACK_HEADER, PackName};
 use crate::writer::{index_error, seal_file};
-use crate::notebook::remove_if_there;
 use crate::{Notebook, RecordKind, Result, RetireReason, StoreError, files, index, rebuild};
 
 /// A pack that is ours to append to.

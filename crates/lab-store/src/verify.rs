@@ -276,10 +276,9 @@ impl<'a> Check<'a> {
         let header = pack::check_header(&file, path, name)?;
         let mut inspector = Inspector::new(self.deep, self.seal);
         let range = (PACK_HEADER.min(length), length);
-        let mut contents =
-            pack::contents_with(&file, path, range, Depth::Checksums, &mut |header, offset, stored| {
-                inspector.inspect(header, offset, stored)
-            })?;
+        let mut contents = pack::contents_with(&file, path, range, Depth::Checksums, &mut |header, offset, stored| {
+            inspector.inspect(header, offset, stored)
+        })?;
         let limit = indexed.unwrap_or(contents.end);
         if let Some(flaw) = header.filter(|_| limit > 0) {
             self.report.findings.push(Finding::flaw(path, &FlawAt { offset: 0, flaw, header: None }));
@@ -478,12 +477,7 @@ impl<'a> Check<'a> {
     }
 }
 
-fn add_expected(
-    expected: &Connection,
-    name: PackName,
-    contents: &Contents,
-    end: u64,
-) -> rusqlite::Result<()> {
+fn add_expected(expected: &Connection, name: PackName, contents: &Contents, end: u64) -> rusqlite::Result<()> {
     let count = contents.entries.partition_point(|entry| entry.offset < end);
     let entries = &contents.entries[..count];
     let commits = entries.iter().filter(|entry| entry.header.kind == RecordKind::Commit).count();

@@ -1,7 +1,5 @@
 //! What goes in comes out, in every order, from several writers, and after a rebuild.
 
-
-
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::{Arc, Barrier};
 
@@ -170,12 +168,14 @@ fn runs_are_found_filtered_and_ordered() {
     fixture.edit(&runs[3], Change::Tag { tag: "best".into() });
     fixture.edit(&runs[4], Change::Name { name: "renamed".into() });
     let reader = fixture.reader();
-    let ids = |query: &RunQuery| -> Vec<RunId> {
-        reader.runs(query).unwrap().into_iter().map(|row| row.start.run).collect()
-    };
+    let ids =
+        |query: &RunQuery| -> Vec<RunId> { reader.runs(query).unwrap().into_iter().map(|row| row.start.run).collect() };
     let all = RunQuery::default();
     assert_eq!(ids(&all), [&runs[5], &runs[4], &runs[3], &runs[0]].map(Clone::clone));
-    assert_eq!(ids(&RunQuery { limit: Some(2), oldest_first: true, ..all.clone() }), [runs[0].clone(), runs[3].clone()]);
+    assert_eq!(
+        ids(&RunQuery { limit: Some(2), oldest_first: true, ..all.clone() }),
+        [runs[0].clone(), runs[3].clone()]
+    );
     assert_eq!(ids(&RunQuery { tag: Some("best".into()), ..all.clone() }), [runs[3].clone()]);
     assert_eq!(ids(&RunQuery { status: Some(Status::Failed), ..all.clone() }), []);
     assert_eq!(ids(&RunQuery { include_hidden: true, include_removed: true, ..all.clone() }).len(), 6);

@@ -8,7 +8,12 @@ use lab_store::*;
 use crate::common::*;
 
 /// Runs `step` once for every time that it passes `point`, stopping it there.
-fn at_every_pass(point: &str, mut prepare: impl FnMut() -> Fixture, step: impl Fn(&mut Fixture) -> Result<(), StoreError>, check: impl Fn(&mut Fixture, bool)) -> u32 {
+fn at_every_pass(
+    point: &str,
+    mut prepare: impl FnMut() -> Fixture,
+    step: impl Fn(&mut Fixture) -> Result<(), StoreError>,
+    check: impl Fn(&mut Fixture, bool),
+) -> u32 {
     for skip in 0.. {
         let mut fixture = prepare();
         fault::set_for_thread(point, skip, Action::Stop);
@@ -30,7 +35,15 @@ fn at_every_pass(point: &str, mut prepare: impl FnMut() -> Fixture, step: impl F
 
 #[test]
 fn a_run_is_there_when_it_was_acknowledged_and_whole_when_it_is_there() {
-    for point in ["pack-created", "pack-written", "pack-synced", "directory-synced", "index-begun", "index-committed", "pack-sealed"] {
+    for point in [
+        "pack-created",
+        "pack-written",
+        "pack-synced",
+        "directory-synced",
+        "index-begun",
+        "index-committed",
+        "pack-sealed",
+    ] {
         let prepare = || {
             let mut fixture = Fixture::with(Options { seal_bytes: 30_000, ..options() });
             if point != "pack-created" && point != "directory-synced" {
@@ -69,7 +82,11 @@ fn a_run_is_there_when_it_was_acknowledged_and_whole_when_it_is_there() {
 #[test]
 fn collection_can_be_cut_short_anywhere() {
     for point in ["gc-marked", "gc-copied", "gc-synced", "gc-indexed", "gc-moved", "gc-deleted"] {
-        let options = |time, number| GcOptions { grace_millis: 0, garbage_percent: 1, ..GcOptions::new(Time(time), [number; 16]) };
+        let options = |time, number| GcOptions {
+            grace_millis: 0,
+            garbage_percent: 1,
+            ..GcOptions::new(Time(time), [number; 16])
+        };
         let told = |fixture: &Fixture| {
             let rows = fixture.reader().runs(&RunQuery::default()).unwrap();
             let files = rows.iter().map(|row| files_of(&fixture.reader(), row.end.as_ref().unwrap().snapshot.unwrap()));
@@ -103,7 +120,10 @@ fn collection_can_be_cut_short_anywhere() {
                 fixture.notebook.gc(&options(6000, 71), &mut |_, _| {}).unwrap();
                 fixture.assert_clean();
                 assert_eq!(told(fixture), before);
-                assert!(fixture.reader().run(&run_id(0)).unwrap().is_none(), "the second collection finishes the first");
+                assert!(
+                    fixture.reader().run(&run_id(0)).unwrap().is_none(),
+                    "the second collection finishes the first"
+                );
                 assert!(!fixture.reader().contains(&Hash::of(Domain::Content, &noise(0, 40_000))).unwrap());
                 fixture.notebook.rebuild(&mut |_, _| {}).unwrap();
                 assert_eq!(told(fixture), before);

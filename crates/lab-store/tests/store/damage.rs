@@ -54,7 +54,11 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() { copy(&entry.path(), &target) } else { fs::copy(entry.path(), target).map(|_| ()).unwrap() }
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            fs::copy(entry.path(), target).map(|_| ()).unwrap()
+        }
     }
 }
 
@@ -108,10 +112,14 @@ fn check(count: u64, first_seed: u64) {
             found += 1;
             continue;
         };
-        let report = notebook.verify(true, Some(&key()), &mut |_, _| {}).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let report =
+            notebook.verify(true, Some(&key()), &mut |_, _| {}).unwrap_or_else(|error| panic!("{what}: {error}"));
         if report.is_clean() {
             harmless += 1;
-            let now = notebook.reader().map(|reader| crate::common::told(&reader)).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let now = notebook
+                .reader()
+                .map(|reader| crate::common::told(&reader))
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
             assert!(now == told, "{what}: nobody noticed");
         } else {
             found += 1;
@@ -147,7 +155,8 @@ fn findings_name_the_runs_that_are_touched() {
     for file in watched(&fixture.path()).into_iter().filter(|file| file.starts_with("packs")) {
         let path = fixture.path().join(file);
         let mut bytes = fs::read(&path).unwrap();
-        if let Some(place) = bytes.windows(64).position(|window| window[..4] == *b"LREC" && window[24..56] == content.0) {
+        if let Some(place) = bytes.windows(64).position(|window| window[..4] == *b"LREC" && window[24..56] == content.0)
+        {
             fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
             bytes[place + 1000] ^= 4;
             fs::write(&path, bytes).unwrap();
