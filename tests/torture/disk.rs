@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::world::World;
+use crate::world::{Dice, World};
 
 /// A small file system of its own; `None` where this user cannot mount one.
 struct Small<'a>(&'a Path);
@@ -39,9 +39,9 @@ fn a_full_disk_leaves_the_command_running() {
     };
     world.notebook = mount.join("notebook");
     world.ok(&["run", "--name", "fits", "--", "true"]);
-    let incompressible: String =
-        (0..600_000u64).map(|n| char::from(b'!' + (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8 % 90)).collect();
-    world.write("large.py", &incompressible.repeat(4));
+    let mut dice = Dice::new(6);
+    let noise: Vec<u8> = (0..2 << 20).map(|_| dice.roll(256) as u8).collect();
+    std::fs::write(world.project.join("large.bin"), noise).unwrap();
     let output = world.output(&["run", "--", "sh", "-c", "echo it ran; exit 3"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{error}");

@@ -1,7 +1,6 @@
 //! A notebook, a project, and the real program in an environment of its own.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -165,12 +164,4 @@ pub fn left_over(notebook: &Path) -> Vec<u32> {
         environment.split(|byte| *byte == 0).any(|variable| variable == needle)
     })
     .collect()
-}
-
-/// Whether a program is there.
-pub fn has(program: &str) -> bool {
-    Command::new("sh")
-        .args([OsStr::new("-c"), OsStr::new(&format!("command -v {program}"))])
-        .output()
-        .is_ok_and(|output| output.status.success())
 }

@@ -145,6 +145,15 @@ impl Engine {
     }
 
     fn add_project(&self, root: &Path, name: Option<&str>) -> Result<Project> {
+        // Several first runs at once must end up in one project.
+        let path = self.notebook.live_dir().join("projects.lock");
+        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let lock = lock.map_err(|error| Error::disk("write", &path, error))?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
+            .map_err(|error| Error::disk("lock", &path, error.into()))?;
+        if let Some(project) = self.project_at(root)? {
+            return Ok(project);
+        }
         let (config, _) = load_config(root)?;
         let name = name.map(str::to_owned).or(config.name).unwrap_or_else(|| {
             root.file_name().map_or_else(|| "root".to_owned(), |name| lab_model::display_bytes(name.as_bytes()))

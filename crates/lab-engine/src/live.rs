@@ -126,7 +126,7 @@ impl LiveRun {
             if number > expected {
                 let millis = parse_log(bytes.split(|byte| *byte == b'\n').next().unwrap_or_default());
                 let millis = millis.first().map_or(0, |line| line.millis);
-                let text = format!("… about {} MiB of the log left out", (number - expected) * SEGMENT_BYTES >> 20);
+                let text = format!("… about {} MiB of the log left out", ((number - expected) * SEGMENT_BYTES) >> 20);
                 let mut gap = Vec::new();
                 write_line(&mut gap, &LogLine { millis, stream: "gap".to_owned(), text });
                 parts.push(gap);

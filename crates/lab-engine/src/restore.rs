@@ -142,7 +142,7 @@ impl Engine {
         let root = level.paths.iter().any(RelPath::is_root);
         let paths: Vec<_> = level.paths.into_iter().filter(|path| !path.is_root()).collect();
         let removable_outputs: BTreeSet<_> = paths.iter().cloned().collect();
-        let options = PlanOptions { paths, removable_outputs, ..PlanOptions::default() };
+        let options = PlanOptions { paths, exact: true, removable_outputs, ..PlanOptions::default() };
         let head = Head { kind, run: level.run, of: Some(level.record), root };
         self.plan(project, level.before, options, head, progress)
     }

@@ -1,6 +1,7 @@
 //! The supervisor's part of a run, and the end of every run: by the supervisor, by the front that
 //! took over, or by the next command that finds it lost.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -25,19 +26,23 @@ use crate::{Engine, EngineConfig, Error, Result};
 /// # Errors
 /// When the two processes of a run do not understand each other.
 pub fn supervise(config: EngineConfig) -> Result<()> {
-    let engine = std::cell::OnceCell::new();
-    let engine = || engine.get_or_init(|| Engine::open_existing(config.clone()));
+    let engine = RefCell::new(None);
     let payload_of = |bytes: &[u8]| serde_json::from_slice::<Payload>(bytes).ok();
     lab_exec::supervise(
-        |bytes, _| match (engine(), payload_of(bytes)) {
-            (Ok(engine), Some(payload)) => RunSink::open(engine, Some(&payload), false),
-            _ => RunSink::none(),
+        |bytes, _| {
+            let Some(payload) = payload_of(bytes) else { return RunSink::none() };
+            let mut engine = engine.borrow_mut();
+            engine
+                .insert(Engine::open_existing(config))
+                .as_ref()
+                .map_or_else(|_| RunSink::none(), |engine| RunSink::open(engine, Some(&payload), false))
         },
         |bytes, sink, exit, _| {
-            let warnings = match (engine(), payload_of(bytes)) {
-                (Ok(engine), Some(payload)) => finish(engine, &payload, sink, exit),
-                (Err(error), Some(_)) => vec![format!("the end of this run is not kept: {error}")],
-                (_, None) => Vec::new(),
+            // Taken out, so that the notebook is closed before what the command left behind is waited for.
+            let warnings = match (engine.borrow_mut().take(), payload_of(bytes)) {
+                (Some(Ok(engine)), Some(payload)) => finish(&engine, &payload, sink, exit),
+                (Some(Err(error)), Some(_)) => vec![format!("the end of this run is not kept: {error}")],
+                _ => Vec::new(),
             };
             serde_json::to_vec(&warnings).expect("because strings always serialise")
         },

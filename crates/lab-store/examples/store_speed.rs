@@ -34,7 +34,7 @@ fn main() {
     let records = small(0, files);
     let mut writer = notebook.writer([1; 16]).unwrap();
     timed("append many (empty index)", || {
-        records.into_iter().for_each(|record| assert!(writer.append(record).unwrap()))
+        records.into_iter().for_each(|record| assert!(writer.append(record).unwrap()));
     });
     timed("commit many", || writer.commit(Time(1)).unwrap());
     drop(writer);

@@ -8,6 +8,7 @@
 //! of randomness, never starts a thread, and never acknowledges what is not on the disk.
 
 mod chain;
+mod contents;
 mod decode;
 mod encoder;
 mod error;
@@ -15,6 +16,7 @@ pub mod fault;
 mod files;
 mod gc;
 mod index;
+mod inspect;
 mod mark;
 mod notebook;
 mod pack;
@@ -34,12 +36,13 @@ mod verify_index;
 mod writer;
 
 pub use chain::{Commit, CommitRef, Retire, RetireReason, RetiredPack};
+pub use contents::{LiveContent, Statistics};
 pub use encoder::{CHUNK_LIMIT, DEFAULT_LEVEL, Encoder, Large, hash_reader, sample_hash};
 pub use error::{CopyError, Flaw, LargeError, Result, StoreError};
 pub use gc::{GcOptions, GcReport};
 pub use notebook::{FORMAT, Notebook, Options};
 pub use purge::{PurgeReport, PurgeRequest};
-pub use query::{LiveContent, RunQuery, RunRow, Statistics};
+pub use query::{RunQuery, RunRow};
 pub use reader::Reader;
 pub use rebuild::RebuildReport;
 pub use record::{Encoding, Record, RecordKind};

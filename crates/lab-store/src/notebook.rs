@@ -118,9 +118,7 @@ impl Notebook {
         if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             files::sync_dir(parent)?;
         }
-        let notebook = Self::open_with(dir, options)?;
-        schema::create(&notebook, &notebook.index_path())?;
-        Ok(notebook)
+        Self::open_with(dir, options)
     }
 
     /// Opens the notebook in `dir`.
@@ -159,7 +157,25 @@ impl Notebook {
             warnings.push(format!("Other users may read the notebook (mode {:o})", metadata.mode() & 0o777));
         }
         let shared = Shared { dir: dir.to_owned(), options, card, foreign_owner, network, warnings };
-        Ok(Self { shared: Arc::new(shared) })
+        let notebook = Self { shared: Arc::new(shared) };
+        notebook.complete();
+        Ok(notebook)
+    }
+
+    /// Makes the index of a notebook that nobody has written to yet: whoever was making it may have been
+    /// killed, or may not have come so far. Once there are packs, a missing index is damage.
+    fn complete(&self) {
+        let index = self.index_path();
+        if index.exists() || self.shared.options.read_only {
+            return;
+        }
+        let packs = fs::read_dir(self.dir().join("packs")).map(|entries| {
+            entries.flatten().any(|entry| entry.path().extension().is_some_and(|ending| ending == "pack"))
+        });
+        if let Ok(false) = packs {
+            // Should this fail, the first use of the index says why.
+            let _ = schema::create(self, &index);
+        }
     }
 
     /// The directory.

@@ -228,7 +228,7 @@ pub(crate) struct Contents {
     /// Damage or whole records past `end`: a batch that was never closed, or a closing that is damaged.
     pub tail: Vec<FlawAt>,
     /// Whole records past `end`.
-    pub tail_records: u64,
+    pub open_entries: Vec<Entry>,
     /// Up to where the file was read.
     pub length: u64,
 }
@@ -246,13 +246,16 @@ pub(crate) fn contents(file: &File, path: &Path, range: (u64, u64), depth: Depth
     contents_with(file, path, range, depth, &mut |_, _, _| None)
 }
 
+/// Looks at a record, its offset and its stored bytes.
+pub(crate) type Inspect<'a> = &'a mut dyn FnMut(&Header, u64, &[u8]) -> Option<Flaw>;
+
 /// As [`contents`]; `inspect` sees each record and its offset and stored bytes, and may find a flaw.
 pub(crate) fn contents_with(
     file: &File,
     path: &Path,
     (from, to): (u64, u64),
     depth: Depth,
-    inspect: &mut dyn FnMut(&Header, u64, &[u8]) -> Option<Flaw>,
+    inspect: Inspect<'_>,
 ) -> Result<Contents> {
     let mut contents = Contents { end: from, length: to, ..Contents::default() };
     let mut closed = 0;
@@ -300,7 +303,6 @@ pub(crate) fn contents_with(
         }
         Ok(())
     })?;
-    contents.tail_records = (contents.entries.len() - closed) as u64;
-    contents.entries.truncate(closed);
+    contents.open_entries = contents.entries.split_off(closed);
     Ok(contents)
 }

@@ -53,7 +53,7 @@ impl Notebook {
                 let connection = schema::in_memory(self)?;
                 let report = &mut rebuild::RebuildReport::default();
                 rebuild::in_transaction(self, &connection, |transaction| {
-                    rebuild::fill(self, transaction, Depth::Headers, report, &mut |_, _| {})
+                    rebuild::fill(self, transaction, Depth::Headers, &HashMap::new(), report, &mut |_, _| {})
                 })?;
                 connection
             }

@@ -1,6 +1,6 @@
 //! The index made anew from packs alone.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::pack::{self, Contents, Depth, FlawAt, PACK_HEADER, PackName};
 use crate::report::{Finding, Trouble};
 use crate::schema::with_suffix;
-use crate::writer::index_error;
+use crate::writer::{index_error, seal_file};
 use crate::{Flaw, Notebook, Progress, RecordKind, Result, Retire, StoreError, fault, files, index, schema};
 
 /// What a rebuild found.
@@ -36,10 +36,12 @@ impl Notebook {
         let path = self.index_path();
         let new = with_suffix(&path, ".new");
         remove_all(&new)?;
+        // What the old index says was committed is indexed also where the commit itself is damaged.
+        let known = schema::open_writable(self).and_then(|old| committed(self, &old)).unwrap_or_default();
         let connection = schema::build(self, &new)?;
         let mut report = RebuildReport::default();
         in_transaction(self, &connection, |transaction| {
-            fill(self, transaction, Depth::Checksums, &mut report, progress)
+            fill(self, transaction, Depth::Checksums, &known, &mut report, progress)
         })?;
         connection.close().map_err(|(_, source)| StoreError::Index { path: new.clone(), source })?;
         File::open(&new).and_then(|file| file.sync_all()).map_err(|error| StoreError::write(&new, error))?;
@@ -115,6 +117,7 @@ pub(crate) fn in_transaction<T>(
 /// Makes every row anew within the index that is there, for others all at once.
 pub(crate) fn reindex(notebook: &Notebook, connection: &Connection) -> Result<()> {
     in_transaction(notebook, connection, |transaction| {
+        let known = committed(notebook, transaction)?;
         for (table, _) in schema::DERIVED {
             transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|source| index_error(notebook, source))?;
         }
@@ -122,7 +125,7 @@ pub(crate) fn reindex(notebook: &Notebook, connection: &Connection) -> Result<()
             .execute_batch("DELETE FROM record; DELETE FROM pack;")
             .and_then(|()| schema::write_meta(transaction, notebook))
             .map_err(|source| index_error(notebook, source))?;
-        fill(notebook, transaction, Depth::Headers, &mut RebuildReport::default(), &mut |_, _| {})
+        fill(notebook, transaction, Depth::Headers, &known, &mut RebuildReport::default(), &mut |_, _| {})
     })?;
     let _ = schema::shorten_log(connection, notebook);
     Ok(())
@@ -133,6 +136,7 @@ pub(crate) fn fill(
     notebook: &Notebook,
     connection: &Connection,
     depth: Depth,
+    known: &HashMap<PackName, u64>,
     report: &mut RebuildReport,
     progress: Progress<'_>,
 ) -> Result<()> {
@@ -146,7 +150,10 @@ pub(crate) fn fill(
     let mut done_bytes = 0;
     for name in names.into_iter().filter(|name| !retired.contains(name)) {
         let path = notebook.pack_path(name);
-        let (contents, flaws) = whole_pack(notebook, name, depth)?;
+        let (mut contents, mut flaws) = whole_pack(notebook, name, depth)?;
+        if let Some(end) = known.get(&name).filter(|end| **end > contents.end) {
+            salvage(notebook, name, &mut contents, &mut flaws, *end)?;
+        }
         report.findings.extend(flaws.iter().map(|flaw| Finding::flaw(&path, flaw)));
         report.packs += 1;
         report.records += contents.entries.len() as u64;
@@ -157,6 +164,29 @@ pub(crate) fn fill(
         progress(done_bytes, total_bytes);
     }
     Ok(())
+}
+
+/// Where each pack's last commit ends, as an index says.
+fn committed(notebook: &Notebook, connection: &Connection) -> Result<HashMap<PackName, u64>> {
+    let rows = index::packs(connection).map_err(|source| index_error(notebook, source))?;
+    Ok(rows.into_iter().map(|row| (row.name, row.end)).collect())
+}
+
+/// Takes the whole records of batches whose commits are damaged. Nothing may be appended to such a
+/// pack, and garbage collection leaves it as it is.
+fn salvage(
+    notebook: &Notebook,
+    name: PackName,
+    contents: &mut Contents,
+    flaws: &mut Vec<FlawAt>,
+    end: u64,
+) -> Result<()> {
+    let path = notebook.pack_path(name);
+    let saved = std::mem::take(&mut contents.open_entries).into_iter();
+    contents.entries.extend(saved.filter(|entry| entry.offset + entry.header.span() <= end));
+    flaws.extend(contents.tail.iter().filter(|flaw| flaw.offset < end).cloned());
+    contents.end = end;
+    File::open(&path).and_then(|file| seal_file(&file)).map_err(|error| StoreError::write(&path, error))
 }
 
 /// What a pack holds, and what is wrong with it; bytes past its last commit are not counted as wrong.

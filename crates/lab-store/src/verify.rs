@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use lab_model::{Hash, RunId};
 use rusqlite::Connection;
 
-use crate::decode::{self, Decoder};
+use crate::decode::Decoder;
 use crate::index::PackRow;
+use crate::inspect::Inspector;
 use crate::pack::{self, Contents, Depth, FlawAt, PACK_HEADER, PackName};
-use crate::record::{Encoding, Header};
-use crate::references::references;
 use crate::report::{Finding, Progress, Trouble};
 use crate::verify_index::{self, Location};
-use crate::{Flaw, Notebook, RecordKind, Result, SealKey, StoreError, index, schema, tidy};
+use crate::{Notebook, RecordKind, Result, SealKey, StoreError, index, schema, tidy};
 
 /// What a check found.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -484,63 +483,4 @@ fn add_expected(expected: &Connection, name: PackName, contents: &Contents, end:
     let transaction = expected.unchecked_transaction()?;
     index::add_batches(&transaction, name, entries, &contents.commits[..commits], end)?;
     transaction.commit()
-}
-
-/// What one record says of others: offset, id, kind, the ids it names, the run it is about.
-type Learnt = (u64, Hash, RecordKind, Vec<Hash>, Option<RunId>);
-
-/// Looks into each record of a pack.
-struct Inspector<'a> {
-    deep: bool,
-    seal: Option<&'a SealKey>,
-    decoder: Decoder,
-    learnt: Vec<Learnt>,
-    sealed_unchecked: u64,
-}
-
-impl<'a> Inspector<'a> {
-    fn new(deep: bool, seal: Option<&'a SealKey>) -> Self {
-        Self { deep, seal, decoder: Decoder::default(), learnt: Vec::new(), sealed_unchecked: 0 }
-    }
-
-    fn inspect(&mut self, header: &Header, offset: u64, stored: &[u8]) -> Option<Flaw> {
-        if header.encoding == Encoding::Sealed {
-            return self.inspect_sealed(header, stored);
-        }
-        if header.kind == RecordKind::Chunk && !self.deep {
-            return None;
-        }
-        let raw = match self.decoder.decode(header, stored) {
-            Ok(raw) => raw,
-            Err(flaw) => return Some(flaw),
-        };
-        if !decode::is_identical(header, &raw, None) {
-            return Some(Flaw::Identity);
-        }
-        let Some(named) = references(header.kind, &raw) else { return Some(Flaw::Body) };
-        let run = match header.kind {
-            RecordKind::RunStart => serde_json::from_slice(&raw).ok().map(|start: lab_model::RunStart| start.run),
-            RecordKind::RunEnd => serde_json::from_slice(&raw).ok().map(|end: lab_model::RunEnd| end.run),
-            RecordKind::RunFacts => serde_json::from_slice(&raw).ok().map(|facts: lab_model::RunFacts| facts.run),
-            _ => None,
-        };
-        if !named.is_empty() || run.is_some() {
-            self.learnt.push((offset, header.id, header.kind, named, run));
-        }
-        None
-    }
-
-    fn inspect_sealed(&mut self, header: &Header, stored: &[u8]) -> Option<Flaw> {
-        if header.kind != RecordKind::Chunk {
-            return Some(Flaw::Body);
-        }
-        match self.seal.and_then(|key| key.open(&header.id, stored)) {
-            Some(raw) if decode::is_identical(header, &raw, self.seal) => None,
-            Some(_) => Some(Flaw::Identity),
-            None => {
-                self.sealed_unchecked += 1;
-                None
-            }
-        }
-    }
 }

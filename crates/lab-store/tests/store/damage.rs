@@ -55,9 +55,9 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target)
+            copy(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).map(|_| ()).unwrap()
+            fs::copy(entry.path(), target).unwrap();
         }
     }
 }
@@ -116,10 +116,8 @@ fn check(count: u64, first_seed: u64) {
             notebook.verify(true, Some(&key()), &mut |_, _| {}).unwrap_or_else(|error| panic!("{what}: {error}"));
         if report.is_clean() {
             harmless += 1;
-            let now = notebook
-                .reader()
-                .map(|reader| crate::common::told(&reader))
-                .unwrap_or_else(|error| panic!("{what}: {error}"));
+            let now =
+                notebook.reader().map_or_else(|error| panic!("{what}: {error}"), |reader| crate::common::told(&reader));
             assert!(now == told, "{what}: nobody noticed");
         } else {
             found += 1;
@@ -212,4 +210,27 @@ fn rebuilding_keeps_what_is_good_and_sets_a_damaged_index_aside() {
     assert_eq!(fixture.verify().findings[0].what, Trouble::IndexMissing);
     assert_eq!(fixture.notebook.rebuild(&mut |_, _| {}).unwrap().quarantined, None);
     assert_eq!(fixture.told(), told);
+}
+
+#[test]
+fn a_damaged_commit_costs_no_run_even_after_a_rebuild_and_a_collection() {
+    let mut fixture = Fixture::new();
+    fixture.run(1, &[("a", b"first")]);
+    fixture.run(2, &[("a", b"second")]);
+    let told = fixture.told();
+    let pack = watched(&fixture.path()).into_iter().find(|file| file.starts_with("packs")).unwrap();
+    let path = fixture.path().join(pack);
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 20;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert!(!fixture.verify().is_clean());
+    let report = fixture.notebook.rebuild(&mut |_, _| {}).unwrap();
+    assert_eq!(report.findings.len(), 1, "{report:?}");
+    assert_eq!(fixture.told(), told);
+    fixture.run(3, &[("a", b"third")]);
+    let options = GcOptions { garbage_percent: 0, ..GcOptions::new(Time(9000), [90; 16]) };
+    assert!(fixture.notebook.gc(&options, &mut |_, _| {}).is_err_and(|error| error.is_damage()));
+    assert!(fixture.told().ends_with(told.split_once('\n').unwrap().1) || fixture.told().contains("name-2"));
+    assert!(!fixture.verify().is_clean(), "the damage stays known");
 }

@@ -1,4 +1,5 @@
 //! The notebook on disk, through the public interface alone.
+#![expect(clippy::unwrap_used, reason = "these are tests, although this file is no test itself")]
 
 mod common;
 mod core;

@@ -17,6 +17,7 @@ fn root() -> PathBuf {
 }
 
 /// A Python with the modules; `None`, said loudly, when there is none.
+#[expect(clippy::print_stderr, reason = "a test that is left out must be seen")]
 fn python() -> Option<PathBuf> {
     let own = root().join("target/xtask-venv/bin/python3");
     let found = [own, "python3".into()].into_iter().find(|python| {
