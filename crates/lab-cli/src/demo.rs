@@ -234,7 +234,7 @@ impl Stage<'_> {
         let label = select::label(&row);
         self.page(&lab_view::restore::page(&plan, &label));
         let outcome = self.engine.apply_restore(&plan, &mut |_, _| ())?;
-        self.page(&lab_view::restore::done(&outcome, &label));
+        self.page(&lab_view::restore::done(&outcome, &plan, &label));
         let files = kept.copy.check_within(&Tree::read(&self.directory)?)?;
         let good = paint::tone(Tone::Good);
         self.tell(&format!("{good}byte-identical{good:#} again: {files} files\n"));

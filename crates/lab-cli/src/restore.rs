@@ -200,7 +200,7 @@ fn carry_out(context: &Context, plan: &RestorePlan, label: &str, dry_run: bool, 
     let outcome = context.engine()?.apply_restore(plan, &mut |done, total| progress.set(done, total))?;
     drop(progress);
     if context.global.json {
-        context.print_json(&json!({ "plan": page, "done": restore::done(&outcome, label) }))?;
+        context.print_json(&json!({ "plan": page, "done": restore::done(&outcome, plan, label) }))?;
     } else {
         if !page.unrestorable.is_empty() && yes {
             context.warn("some files could not be brought back:");
@@ -208,7 +208,7 @@ fn carry_out(context: &Context, plan: &RestorePlan, label: &str, dry_run: bool, 
             paint::block(&mut text, lab_view::Block::Table(&page.unrestorable), &paint::Style::of_stdout(), 2);
             context.warn(text.trim_end());
         }
-        context.print(&restore::done(&outcome, label))?;
+        context.print(&restore::done(&outcome, plan, label))?;
     }
     Ok(0)
 }

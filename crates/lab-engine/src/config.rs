@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lab_model::Time;
+use lab_workdir::Config;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -103,12 +104,13 @@ impl Random {
 
 impl EngineConfig {
     /// The configuration of this process. `notebook` is what the command line says; without it
-    /// `LAB_NOTEBOOK`, then `lab.toml` (see [`crate::Engine::open`]), then the XDG data directory count.
+    /// `LAB_NOTEBOOK`, then the nearest `lab.toml`, then the XDG data directory count.
     ///
     /// For tests, `LAB_TEST_CLOCK` (milliseconds) and `LAB_TEST_SEED` fix time and ids.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] when there is neither a home directory nor a named notebook.
+    /// [`ErrorKind::Usage`] when there is neither a home directory nor a named notebook, or when the
+    /// nearest `lab.toml` cannot be understood.
     #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
     pub fn from_system(notebook: Option<PathBuf>) -> Result<Self> {
         let variables: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
@@ -134,8 +136,8 @@ impl EngineConfig {
         };
         let named = notebook
             .or_else(|| variables.get(OsStr::new("LAB_NOTEBOOK")).filter(|value| !value.is_empty()).map(PathBuf::from));
-        let notebook = match named {
-            Some(path) => cwd.join(path),
+        let notebook = match named.map_or_else(|| notebook_of_project(&cwd), |path| Ok(Some(cwd.join(path))))? {
+            Some(path) => path,
             None => directory("XDG_DATA_HOME", ".local/share").ok_or_else(no_home)?,
         };
         let key_file = match variables.get(OsStr::new("LAB_KEY_FILE")) {
@@ -152,4 +154,13 @@ impl EngineConfig {
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(OsStr::new(name))?.to_str()
     }
+}
+
+/// What the nearest `lab.toml` at or above `directory` says about where the notebook lies.
+fn notebook_of_project(directory: &Path) -> Result<Option<PathBuf>> {
+    let Some(root) = directory.ancestors().find(|ancestor| ancestor.join(Config::FILE_NAME).exists()) else {
+        return Ok(None);
+    };
+    let (config, _) = Config::load(root)?;
+    Ok(config.notebook.map(|notebook| root.join(notebook)))
 }

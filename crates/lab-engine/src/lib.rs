@@ -23,6 +23,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
 pub use lab_store::{GcReport, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport};
 pub use lab_workdir::config::{Config, Keep};
+pub use lab_workdir::restore::Step as RestoreStep;
 pub use live::{LiveRun, LogLine};
 pub use reader::Reader;
 pub use restore::{RestoreOptions, RestoreOutcome, RestorePlan, RestoreTarget, Written};

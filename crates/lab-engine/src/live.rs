@@ -270,13 +270,31 @@ impl LiveWriter {
             self.line(stream, millis, &rest[..end]);
             rest = &rest[end + 1..];
         }
-        while rest.len() >= LINE_BYTES {
-            self.line(stream, millis, &rest[..LINE_BYTES]);
-            rest = &rest[LINE_BYTES..];
+        let mut rest = rest.to_vec();
+        while rest.len() >= 2 * LINE_BYTES {
+            rest = self.cut(stream, millis, &rest);
         }
         if !rest.is_empty() {
-            self.partial.insert(stream, rest.to_vec());
+            self.partial.insert(stream, rest);
         }
+    }
+
+    /// Takes the beginning of a line that does not end, and gives back the rest. A secret may stand
+    /// across any place at which the line is cut, so more than what goes is searched before.
+    fn cut(&mut self, stream: &'static str, millis: u64, bytes: &[u8]) -> Vec<u8> {
+        if let Some(at) = bytes.iter().rposition(|byte| *byte == b'\r') {
+            self.line(stream, millis, &bytes[..at]);
+            return bytes[at + 1..].to_vec();
+        }
+        // Not in the middle of a word: its other half is still to come.
+        let whole = bytes.iter().rposition(u8::is_ascii_whitespace).filter(|at| *at > LINE_BYTES);
+        let (searched, unseen) = bytes.split_at(whole.unwrap_or(bytes.len()));
+        let text = String::from_utf8_lossy(searched);
+        let key = &self.key;
+        let text = self.scanner.redact(&text, &mut |secret, rule| redacted(key, secret, rule));
+        let at = text.floor_char_boundary(LINE_BYTES);
+        self.line(stream, millis, &text.as_bytes()[..at]);
+        [&text.as_bytes()[at..], unseen].concat()
     }
 
     fn line(&mut self, stream: &'static str, millis: u64, bytes: &[u8]) {

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -74,30 +75,67 @@ impl Reader {
         Ok(self.store.facts(id)?)
     }
 
+    /// How many runs there are in `project`, or in all; hidden and removed ones only when wanted.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn count_runs(&self, query: &RunQuery) -> Result<u64> {
+        Ok(self.store.count_runs(query)?)
+    }
+
     /// The last comparable run before this one: of the same project and the same script, not
     /// hidden; one that ended well when there is one.
     ///
     /// # Errors
     /// See [`Reader::projects`].
     pub fn base_of(&self, row: &RunRow) -> Result<Option<RunRow>> {
-        const LOOK_BACK: usize = 200;
-        let script = script_key(&row.start.argv);
-        let query = RunQuery {
-            project: Some(row.start.project.clone()),
-            before: Some(row.start.time),
-            limit: Some(LOOK_BACK),
-            ..RunQuery::default()
-        };
-        let earlier = self.store.runs(&query)?;
-        let mut comparable = earlier
-            .into_iter()
-            .filter(|other| other.start.run != row.start.run && script_key(&other.start.argv) == script);
-        let first = comparable.next();
-        let done = |row: &RunRow| row.end.as_ref().is_some_and(|end| end.status == Status::Done);
-        if first.as_ref().is_some_and(done) {
-            return Ok(first);
+        Ok(self.bases(std::slice::from_ref(row))?.pop().flatten())
+    }
+
+    /// The bases of many runs, in their order, as [`Reader::base_of`] finds them one by one; each
+    /// project's runs are read only once.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn bases(&self, rows: &[RunRow]) -> Result<Vec<Option<RunRow>>> {
+        let mut by_project: BTreeMap<&ProjectId, Vec<usize>> = BTreeMap::new();
+        for (place, row) in rows.iter().enumerate() {
+            by_project.entry(&row.start.project).or_default().push(place);
         }
-        Ok(comparable.find(done).or(first))
+        let mut bases = vec![None; rows.len()];
+        for (project, places) in by_project {
+            self.bases_in(project, rows, &places, &mut bases)?;
+        }
+        Ok(bases)
+    }
+
+    fn bases_in(
+        &self,
+        project: &ProjectId,
+        rows: &[RunRow],
+        places: &[usize],
+        bases: &mut [Option<RunRow>],
+    ) -> Result<()> {
+        // Nearly always one of the runs right before is the base: only then are more read.
+        for more in [4, 40, LOOK_BACK] {
+            let limit = places.len() + more;
+            let query = RunQuery {
+                project: Some(project.clone()),
+                before: places.iter().map(|place| rows[*place].start.time).max(),
+                limit: Some(limit),
+                ..RunQuery::default()
+            };
+            let earlier = self.store.runs(&query)?;
+            let scripts: Vec<String> = earlier.iter().map(|row| script_key(&row.start.argv)).collect();
+            let found: Vec<_> = places.iter().map(|place| base_among(&rows[*place], &earlier, &scripts)).collect();
+            if more == LOOK_BACK || earlier.len() < limit || found.iter().all(|(_, certain)| *certain) {
+                for (place, (base, _)) in places.iter().zip(found) {
+                    bases[*place] = base.map(|base| earlier[base].clone());
+                }
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// A snapshot.
@@ -277,6 +315,22 @@ impl Reader {
     pub fn data_version(&self) -> Result<u64> {
         Ok(self.store.data_version()?)
     }
+}
+
+/// A run is not compared with one that lies more runs behind.
+const LOOK_BACK: usize = 200;
+
+/// Which of `earlier` (newest first) is the base of `row`, and whether reading more could not change that.
+fn base_among(row: &RunRow, earlier: &[RunRow], scripts: &[String]) -> (Option<usize>, bool) {
+    let script = script_key(&row.start.argv);
+    let from = earlier.partition_point(|other| other.start.time >= row.start.time);
+    let to = earlier.len().min(from + LOOK_BACK);
+    let mut comparable =
+        (from..to).filter(|place| scripts[*place] == script && earlier[*place].start.run != row.start.run);
+    let done = |place: &usize| earlier[*place].end.as_ref().is_some_and(|end| end.status == Status::Done);
+    let first = comparable.next();
+    let base = first.filter(done).or_else(|| comparable.find(done));
+    (base.or(first), base.is_some() || to == from + LOOK_BACK)
 }
 
 fn alive(key: &ProcessKey) -> bool {

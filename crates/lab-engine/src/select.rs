@@ -30,11 +30,12 @@ impl Reader {
             {
                 return Ok(row);
             }
-            let message = match count {
-                0 => "There are no runs yet".to_owned(),
-                _ => format!("There are only {count} runs, so no {spec}"),
+            let (message, hint) = match count {
+                0 => ("There are no runs yet".to_owned(), "start one with `lab run -- COMMAND`"),
+                1 => (format!("There is only one run, so no {spec}"), "`lab ls -a` lists hidden runs too"),
+                _ => (format!("There are only {count} runs, so no {spec}"), "`lab ls -a` lists hidden runs too"),
             };
-            return Err(Error::new(ErrorKind::Missing, message).hint("start one with `lab run -- COMMAND`"));
+            return Err(Error::new(ErrorKind::Missing, message).hint(hint));
         }
         if let Some(tag) = spec.strip_prefix("tag:") {
             let row = self.runs(&RunQuery { limit: Some(1), tag: Some(tag.to_owned()), ..query })?.pop();

@@ -26,8 +26,10 @@ use crate::{Engine, Error, ErrorKind, Progress, Result};
 /// Files of which only the hash is kept are read before the start up to this many bytes together;
 /// of what is beyond, size and samples must do.
 const HASH_BEFORE_START_BYTES: u64 = 4 << 30;
-/// Text up to this size is searched for secrets.
-const SCAN_LIMIT_BYTES: u64 = 1 << 20;
+/// A file without a telling name that is larger than this is taken for data.
+const LIKELY_DATA_BYTES: u64 = 1 << 20;
+/// A file that is to be sealed and larger than this is not kept: it is encrypted in one piece.
+const SEAL_LIMIT_BYTES: u64 = 32 << 20;
 /// Below this many files and bytes a second thread costs more than it brings.
 const SMALL_FILES: usize = 48;
 const SMALL_BYTES: u64 = 4 << 20;
@@ -241,7 +243,7 @@ impl<'a> Planner<'a> {
             }
             let role = entry.role;
             // A large file without a telling name is data more often than not.
-            let likely = role.unwrap_or(if entry.stat.size > SCAN_LIMIT_BYTES { Role::Data } else { Role::Code });
+            let likely = role.unwrap_or(if entry.stat.size > LIKELY_DATA_BYTES { Role::Data } else { Role::Code });
             match self.decide(likely, entry.stat.size, forced) {
                 Some(action) => {
                     if action != Action::Sample {
@@ -318,6 +320,14 @@ impl ReadFile {
         self.known.unsteady = unsteady;
         self
     }
+}
+
+/// What a path alone says of sealing.
+enum Sealing {
+    Always(&'static str),
+    Never,
+    /// Only when the content holds a secret.
+    Unless,
 }
 
 /// A file of the user's that could not be read, apart from the notebook's own errors.
@@ -460,7 +470,7 @@ impl<'a> Worker<'a> {
         let Ok(path) = dir.path.join(&entry.name) else { return Ok(None) };
         let outcome = match &job.action {
             Action::Copy if entry.stat.size <= CHUNK_LIMIT as u64 => self.copy_small(job, &path, &entry.stat, emit)?,
-            Action::Copy => self.copy_large(job, &path, emit)?,
+            Action::Copy => self.copy_large(job, &path, &entry.stat, emit)?,
             Action::Hash(reason) => self.hash(job, &path, reason),
             Action::Sample => self.sample(job, &path, &entry.stat),
         };
@@ -484,7 +494,7 @@ impl<'a> Worker<'a> {
         let file = match read_file(&self.context.root, path, expected, CHUNK_LIMIT as u64) {
             Ok(file) => file,
             // It has grown since the scan.
-            Err(SourceError::TooLarge { .. }) => return self.copy_large(job, path, emit),
+            Err(SourceError::TooLarge { .. }) => return self.copy_large(job, path, expected, emit),
             Err(error) => return Ok(Err(error)),
         };
         let role = job.role.unwrap_or_else(|| role_by_content(path.file_name(), &file.bytes, file.bytes.len() as u64));
@@ -510,22 +520,71 @@ impl<'a> Worker<'a> {
 
     /// The rule by which a file is sealed.
     fn secret_in(&self, path: &RelPath, bytes: &[u8]) -> Option<&'static str> {
-        match self.context.rules.seal(path) {
-            Some(true) => return Some("lab.toml"),
-            Some(false) => return None,
-            None => {}
+        match self.seal_by_name(path) {
+            Sealing::Unless => self.scanner.rule_in(bytes),
+            Sealing::Always(rule) => Some(rule),
+            Sealing::Never => None,
         }
-        if let Some(rule) = secret_file_name(&String::from_utf8_lossy(path.as_bytes())) {
-            return Some(rule);
-        }
-        let binary = || bytes[..bytes.len().min(8 << 10)].contains(&0);
-        if bytes.len() as u64 > SCAN_LIMIT_BYTES || binary() {
-            return None;
-        }
-        self.scanner.find(bytes).first().map(|finding| finding.rule)
     }
 
-    fn copy_large(&mut self, job: &Job, path: &RelPath, emit: &mut dyn FnMut(Record) -> Result<()>) -> Result<Read> {
+    /// What path and rules say, before the content is looked at.
+    fn seal_by_name(&self, path: &RelPath) -> Sealing {
+        match self.context.rules.seal(path) {
+            Some(true) => Sealing::Always("lab.toml"),
+            Some(false) => Sealing::Never,
+            None => {
+                let by_name = secret_file_name(&String::from_utf8_lossy(path.as_bytes()));
+                by_name.map_or(Sealing::Unless, Sealing::Always)
+            }
+        }
+    }
+
+    /// [`Worker::secret_in`] for a file that is not read into memory.
+    fn secret_in_large(&self, path: &RelPath) -> std::result::Result<Option<&'static str>, SourceError> {
+        match self.seal_by_name(path) {
+            Sealing::Unless => Ok(self.scanner.rule_in_stream(&mut open_stream(&self.context.root, path)?)?),
+            Sealing::Always(rule) => Ok(Some(rule)),
+            Sealing::Never => Ok(None),
+        }
+    }
+
+    fn seal_large(
+        &mut self,
+        job: &Job,
+        path: &RelPath,
+        expected: &Stat,
+        rule: &str,
+        emit: &mut dyn FnMut(Record) -> Result<()>,
+    ) -> Result<Read> {
+        let role = job.role.unwrap_or(Role::Data);
+        let file = match read_file(&self.context.root, path, expected, SEAL_LIMIT_BYTES) {
+            Ok(file) => file,
+            Err(SourceError::TooLarge { .. }) => {
+                // Not even its hash, which would confirm a guess.
+                let note = OmissionReason::FileLimit { limit_bytes: SEAL_LIMIT_BYTES };
+                return Ok(Ok(ReadFile::new(Content::Missing, role, Some(note))));
+            }
+            Err(error) => return Ok(Err(error)),
+        };
+        let record = self.encoder.seal(&file.bytes, self.context.key);
+        let content = Content::Sealed(record.id());
+        emit(record)?;
+        let note = OmissionReason::Sealed { rule: rule.to_owned() };
+        Ok(Ok(ReadFile::new(content, role, Some(note)).read_as(file.stat, file.unsteady)))
+    }
+
+    fn copy_large(
+        &mut self,
+        job: &Job,
+        path: &RelPath,
+        expected: &Stat,
+        emit: &mut dyn FnMut(Record) -> Result<()>,
+    ) -> Result<Read> {
+        match self.secret_in_large(path) {
+            Ok(None) => {}
+            Ok(Some(rule)) => return self.seal_large(job, path, expected, rule, emit),
+            Err(error) => return Ok(Err(error)),
+        }
         let mut stream = match open_stream(&self.context.root, path) {
             Ok(stream) => stream,
             Err(error) => return Ok(Err(error)),
@@ -555,7 +614,7 @@ impl<'a> Worker<'a> {
         let mut stream = open_stream(&self.context.root, path)?;
         let (hash, _) = hash_reader(&mut stream)?;
         let end = stream.finish()?;
-        let secret = secret_file_name(&String::from_utf8_lossy(path.as_bytes())).is_some();
+        let secret = matches!(self.seal_by_name(path), Sealing::Always(_));
         // The plain hash of a secret would let anybody who guesses it know that the guess is right.
         let content = if secret { Content::Missing } else { Content::Hashed(hash) };
         let read = ReadFile::new(content, job.role.unwrap_or(Role::Data), Some(reason.clone()));

@@ -13,6 +13,7 @@ mod tokens;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -37,6 +38,42 @@ impl Scanner {
     /// All secrets in a file, in order, not overlapping.
     pub fn find(&self, bytes: &[u8]) -> Vec<Finding> {
         self.scan(bytes, false)
+    }
+
+    /// The rule of the first secret in a file's bytes; text in UTF-16, as Windows writes it, is read
+    /// too. `None` for bytes that are no text.
+    pub fn rule_in(&self, bytes: &[u8]) -> Option<&'static str> {
+        let first = |bytes: &[u8]| self.find(bytes).first().map(|finding| finding.rule);
+        match text_kind(bytes) {
+            TextKind::Plain => first(bytes),
+            TextKind::Wide(unit) => first(narrow(bytes, unit).as_bytes()),
+            TextKind::Binary => None,
+        }
+    }
+
+    /// As [`Scanner::rule_in`] for a file that is too large to be held: hands out the rule as soon as
+    /// one matches.
+    ///
+    /// # Errors
+    /// Those of `reader`.
+    pub fn rule_in_stream(&self, reader: &mut dyn Read) -> std::io::Result<Option<&'static str>> {
+        let mut window = Vec::with_capacity(WINDOW_BYTES);
+        let mut kind = None;
+        loop {
+            let room = (WINDOW_BYTES - window.len()) as u64;
+            let read = (&mut *reader).take(room).read_to_end(&mut window)?;
+            let kind = *kind.get_or_insert_with(|| text_kind(&window));
+            let found = match kind {
+                TextKind::Plain => self.find(&window).first().map(|finding| finding.rule),
+                TextKind::Wide(unit) => self.find(narrow(&window, unit).as_bytes()).first().map(|found| found.rule),
+                TextKind::Binary => return Ok(None),
+            };
+            if found.is_some() || (read as u64) < room {
+                return Ok(found);
+            }
+            // What began in this window is seen whole in the next one. An even number keeps wide text in step.
+            window.drain(..window.len() - OVERLAP_BYTES);
+        }
     }
 
     /// The text with every secret replaced; borrowed when there is none. For command lines,
@@ -131,6 +168,10 @@ impl Scanner {
     fn redact_value(&self, key: &str, value: &Value, replace: &mut Replace<'_>) -> Value {
         let name = key.rsplit('.').find(|part| part.parse::<usize>().is_err()).unwrap_or(key);
         match value {
+            // Alone, as in `db.pass`, the word says nothing in a program; in settings it is a password.
+            Value::String(text) if matches!(name, "pass" | "pwd") && !text.is_empty() => {
+                Value::String(replace(text, "secret-name"))
+            }
             Value::String(text) => Value::String(self.redact_named(name, text, replace)),
             Value::Number(number) => {
                 let text = number.to_string();
@@ -144,6 +185,34 @@ impl Scanner {
             Value::Null | Value::Bool(_) => value.clone(),
         }
     }
+}
+
+/// A large file is searched in parts of this size, and what is in this much of it, twice.
+const WINDOW_BYTES: usize = 2 << 20;
+const OVERLAP_BYTES: usize = 32 << 10;
+/// So much of a file says whether it is text.
+const PROBE_BYTES: usize = 8 << 10;
+
+#[derive(Clone, Copy)]
+enum TextKind {
+    Plain,
+    /// UTF-16; makes a unit of two bytes.
+    Wide(fn([u8; 2]) -> u16),
+    Binary,
+}
+
+fn text_kind(bytes: &[u8]) -> TextKind {
+    match bytes {
+        [0xff, 0xfe, ..] => TextKind::Wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => TextKind::Wide(u16::from_be_bytes),
+        _ if bytes[..bytes.len().min(PROBE_BYTES)].contains(&0) => TextKind::Binary,
+        _ => TextKind::Plain,
+    }
+}
+
+fn narrow(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 fn is_option_name(key: &str) -> bool {

@@ -4,8 +4,8 @@
 
 use std::path::PathBuf;
 
-use lab_model::{Hash, Time};
-use lab_store::{Encoder, Notebook, RecordKind};
+use lab_model::{Fingerprint, Hash, Origin, ProcessKey, ProjectId, RelPath, RunId, RunStart, Time};
+use lab_store::{Encoder, Notebook, RecordKind, RunQuery};
 
 fn cpu_seconds() -> f64 {
     let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -17,6 +17,27 @@ fn timed<T>(what: &str, step: impl FnOnce() -> T) -> T {
     let outcome = step();
     println!("{what:<40} {:>9.2} ms", (cpu_seconds() - before) * 1e3);
     outcome
+}
+
+fn run_start(number: u64) -> RunStart {
+    RunStart {
+        run: RunId::from_random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        project: ProjectId::from_random(1),
+        name: format!("name-{number}"),
+        origin: Origin::Run,
+        argv: ["python", "train.py", "--lr", "0.1"].map(str::to_owned).to_vec(),
+        cwd: RelPath::root(),
+        time: Time(number as i64),
+        snapshot: None,
+        params: (0..20).map(|key| (format!("key.{key}"), serde_json::json!(number as f64 / 7.0))).collect(),
+        seeds: Vec::new(),
+        inputs: Vec::new(),
+        fingerprint: Fingerprint::default(),
+        reason: None,
+        tags: Vec::new(),
+        supervisor: ProcessKey { pid: 1, start_ticks: 1, boot_id: String::new() },
+        missing: Vec::new(),
+    }
 }
 
 fn main() {
@@ -56,7 +77,17 @@ fn main() {
         });
     }
     timed("open reader, list runs", || {
-        Notebook::open(&dir).unwrap().reader().unwrap().runs(&Default::default()).unwrap()
+        Notebook::open(&dir).unwrap().reader().unwrap().runs(&RunQuery::default()).unwrap()
+    });
+    let mut writer = notebook.writer([9; 16]).unwrap();
+    for number in 0..1000 {
+        writer.append(encoder.json(RecordKind::RunStart, &run_start(number))).unwrap();
+    }
+    timed("commit 1,000 runs", || writer.commit(Time(3)).unwrap());
+    drop(writer);
+    timed("open reader, list 1,000 runs", || {
+        let runs = Notebook::open(&dir).unwrap().reader().unwrap().runs(&RunQuery::default()).unwrap();
+        assert_eq!(runs.len(), 1000);
     });
     let reader = notebook.reader().unwrap();
     timed("read many", || ids.iter().for_each(|id| assert!(!reader.read(id, None).unwrap().is_empty())));

@@ -214,7 +214,11 @@ impl StoreError {
             Self::Write { source, .. } | Self::Read { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
-            Self::Index { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Index { source: rusqlite::Error::SqliteFailure(error, _), .. } => {
+                // The file beside the log that processes share could not be made.
+                error.code == rusqlite::ErrorCode::DiskFull
+                    || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+            }
             _ => false,
         }
     }

@@ -108,6 +108,20 @@ impl Reader {
         Ok(found)
     }
 
+    /// How many runs there are, of the project when one is named; `limit`, `before`, `tag`, `status`
+    /// and the order do not count.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn count_runs(&self, query: &RunQuery) -> Result<u64> {
+        const SQL: &str = "SELECT count(*) FROM run_start s WHERE (?1 IS NULL OR s.project=?1)
+            AND (?2 OR NOT EXISTS(SELECT 1 FROM mark WHERE target='run:'||s.run AND aspect='hide' AND value='1'))
+            AND (?3 OR NOT EXISTS(SELECT 1 FROM mark WHERE target='run:'||s.run AND aspect='remove' AND value='1'))";
+        let project = query.project.as_ref().map(ProjectId::as_str);
+        let mut select = self.sql(self.connection.prepare_cached(SQL))?;
+        self.sql(select.query_row(params![project, query.include_hidden, query.include_removed], |row| row.get(0)))
+    }
+
     /// One run.
     ///
     /// # Errors

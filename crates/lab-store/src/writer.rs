@@ -97,11 +97,13 @@ impl Writer {
     /// # Errors
     /// A failed write. The writer is of no use afterwards.
     pub fn append(&mut self, record: Record) -> Result<bool> {
-        if self.contains(&record.id())? {
-            return Ok(false);
-        }
-        self.guard(|writer| writer.add(record))?;
-        Ok(true)
+        self.guard(|writer| {
+            let known = writer.contains(&record.id())?;
+            if !known {
+                writer.add(record)?;
+            }
+            Ok(!known)
+        })
     }
 
     /// Makes the batch durable: the pack is synced, then the index is. Gives the id of the commit;
@@ -251,7 +253,7 @@ impl Writer {
         self.buffer = Vec::new();
         self.entries = Vec::new();
         if let Some(pack) = &self.pack
-            && pack.written > pack.end
+            && pack.file.metadata().is_ok_and(|found| found.len() > pack.end)
             && closed_length(pack).is_some_and(|length| length == pack.end)
         {
             let _ = pack.file.set_len(pack.end);

@@ -1,8 +1,10 @@
 //! What differs between the files, parameters and surroundings of two states.
 
+use std::collections::BTreeMap;
+
 use lab_engine::{Reader, Result, RunRow};
 use lab_model::diff::PathDiff;
-use lab_model::{Content, Entry, Hash, Kind, Role, RunFacts};
+use lab_model::{Content, Entry, Environment, Hash, Kind, Package, Role, RunFacts};
 
 use crate::diff::TEXT_LIMIT_BYTES;
 use crate::{Cell, Column, Diff, Table, Tone, format};
@@ -60,6 +62,30 @@ pub(crate) fn role(difference: &PathDiff) -> Role {
 /// Paths of one role.
 pub(crate) fn paths(differences: &[PathDiff], wanted: Role) -> Vec<String> {
     differences.iter().filter(|found| role(found) == wanted).map(|found| found.path.to_string()).collect()
+}
+
+/// Installed software and what steers it, by name.
+pub(crate) struct Software {
+    /// Versions of packages.
+    pub packages: BTreeMap<String, String>,
+    /// Interpreter, CUDA, variables.
+    pub others: BTreeMap<String, String>,
+}
+
+/// What of an environment can be told apart by name.
+pub(crate) fn software(environment: &Environment) -> Software {
+    let package = |package: &Package| {
+        let source = package.source.as_ref().map(|source| format!(" from {source}")).unwrap_or_default();
+        (package.name.clone(), format!("{}{source}", package.version))
+    };
+    let mut others = environment.variables.clone();
+    if let Some(found) = &environment.interpreter {
+        others.insert(found.language.clone(), found.version.clone());
+    }
+    if let Some(version) = &environment.cuda {
+        others.insert("CUDA".to_owned(), version.clone());
+    }
+    Software { packages: environment.packages.iter().map(package).collect(), others }
 }
 
 /// What happened to a path: added, removed or changed.

@@ -119,7 +119,13 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
     let wants = |axis: Axis| key.only.is_empty() || key.only.contains(&axis);
     let mut equal = Equal::default();
     let all_files = changes::files(reader, left.snapshot.as_ref(), right.snapshot.as_ref())?;
-    let mut files: Vec<PathDiff> = all_files.into_iter().filter(|found| wants(axis_of(changes::role(found)))).collect();
+    let both_runs = left.row.is_some() && right.row.is_some();
+    // What earlier runs had left behind is no cause; what these two wrote stands among the effects.
+    let shown = |found: &PathDiff| match changes::role(found) {
+        Role::Output if both_runs => false,
+        role => wants(axis_of(role)),
+    };
+    let mut files: Vec<PathDiff> = all_files.into_iter().filter(shown).collect();
     files.sort_by_key(changes::role);
     let diffs = |role: Role| -> Vec<Diff> {
         files.iter().filter(|found| changes::role(found) == role).map(|found| changes::diff(reader, found)).collect()
@@ -132,7 +138,6 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
     }
     let summaries = |side: &Side| side.row.as_ref().map(|row| reader.summaries(row)).transpose();
     let (left_metrics, right_metrics) = (summaries(&left)?.unwrap_or_default(), summaries(&right)?.unwrap_or_default());
-    let both_runs = left.row.is_some() && right.row.is_some();
     let metrics = if both_runs && wants(Axis::Metrics) {
         let (table, count) = metrics::compare(&left_metrics, &right_metrics);
         equal.count(count, "metric");
@@ -341,17 +346,20 @@ fn fact_causes(
     };
     for (axis, word, left, right) in [
         (Axis::Machine, "machine", crate::show::machine(&left.machine), crate::show::machine(&right.machine)),
-        (Axis::Git, "Git state", crate::show::git(left), crate::show::git(right)),
+        (Axis::Git, "Git commit", crate::show::git(left), crate::show::git(right)),
     ] {
         if !wants(axis) {
             continue;
         }
-        let (different, same) = maps(&fields(left), &fields(right));
+        let (mut different, same) = maps(&fields(left), &fields(right));
+        // How many files Git finds changed says less than the files themselves.
+        different.retain(|field| field.key != "Files");
         if different.is_empty() && same > 0 {
             pairs.equal.words.push(word.to_owned());
         }
         for field in different {
-            pairs.add(&field.key.to_lowercase(), field.left, field.right);
+            let before = if axis == Axis::Git { "Git " } else { "" };
+            pairs.add(&format!("{before}{}", field.key.to_lowercase()), field.left, field.right);
         }
     }
 }
@@ -375,13 +383,7 @@ fn params(left: &Side, right: &Side, equal: &mut Equal) -> Table {
 fn packages(left: &Side, right: &Side, equal: &mut Equal) -> Table {
     let mut table = pair_table("name", "Package", left, right);
     let (Some(left), Some(right)) = (&left.facts, &right.facts) else { return table };
-    let versions = |facts: &lab_model::RunFacts| -> BTreeMap<String, String> {
-        let one = |package: &lab_model::Package| {
-            let source = package.source.as_ref().map(|source| format!(" from {source}")).unwrap_or_default();
-            (package.name.clone(), format!("{}{source}", package.version))
-        };
-        facts.environment.packages.iter().map(one).collect()
-    };
+    let versions = |facts: &lab_model::RunFacts| changes::software(&facts.environment).packages;
     let (different, same) = maps(&versions(left), &versions(right));
     equal.count(same, "package");
     for package in different {
@@ -408,7 +410,12 @@ fn effects(reader: &Reader, left: &Side, right: &Side, moment: &Moment, equal: &
         table.push("failure", pair_cells("failure", failure(left).as_deref(), failure(right).as_deref()));
     }
     let took = |row| duration_cell(row, moment);
-    table.push("duration_millis", vec![Cell::new("took", Tone::Accent), took(left), took(right)]);
+    let (before, after) = (took(left), took(right));
+    if before.text == after.text {
+        equal.words.push("duration".to_owned());
+    } else {
+        table.push("duration_millis", vec![Cell::new("took", Tone::Accent), before, after]);
+    }
     let outputs = |row: &lab_engine::RunRow| -> BTreeMap<String, (Option<Hash>, u64)> {
         let outputs = row.end.iter().flat_map(|end| &end.outputs);
         outputs.map(|output| (output.path.to_string(), (output.content.hash(), output.size_bytes))).collect()
@@ -448,7 +455,7 @@ impl Different<'_> {
             table.rows.iter().map(|row| lab_model::display_bytes(row.key.as_bytes())).collect()
         };
         // A change of state in Git, or of the command whose parameters are named, says nothing new.
-        let silent = ["commit", "branch", "files", "remote", "memory", "kernel"];
+        let silent = ["Git commit", "Git branch", "Git remote", "memory", "kernel"];
         let mut causes = keys(self.causes);
         causes.retain(|cause| !silent.contains(&cause.as_str()) && (cause != "command" || self.params.is_empty()));
         if !self.params.is_empty() {

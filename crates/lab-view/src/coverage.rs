@@ -131,7 +131,7 @@ pub fn reason(reason: &OmissionReason) -> Cell {
         OmissionReason::HashOnly => ("only hashed, as lab.toml says".to_owned(), Tone::Warn),
         OmissionReason::Skip => ("left out, as lab.toml says".to_owned(), Tone::Muted),
         OmissionReason::Sampled => ("only size and samples: too much to read before the start".to_owned(), Tone::Warn),
-        OmissionReason::Sealed { rule } => (format!("sealed: holds {rule}"), Tone::Accent),
+        OmissionReason::Sealed { rule } => (format!("sealed: may hold a secret ({rule})"), Tone::Accent),
         OmissionReason::Unreadable { error } => (format!("could not be read: {error}"), Tone::Bad),
         OmissionReason::Unsteady => ("changed while it was being read".to_owned(), Tone::Bad),
         OmissionReason::Special { kind } => (format!("{kind:?}, never opened").to_lowercase(), Tone::Muted),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lab_engine::{GrepHit, GrepQuery, Reader, Result, RunQuery};
+use lab_engine::{GrepHit, GrepQuery, Reader, Result};
 use lab_model::RunId;
 use serde::Serialize;
 
@@ -38,8 +38,13 @@ pub fn load(reader: &Reader, query: &GrepQuery, most: usize) -> Result<GrepPage>
         }
         !more
     })?;
-    let all = RunQuery { project: query.project.clone(), include_hidden: true, ..RunQuery::default() };
-    let names: HashMap<RunId, String> = reader.runs(&all)?.into_iter().map(|row| (row.start.run, row.name)).collect();
+    let mut names = HashMap::new();
+    for run in hits.iter().flat_map(|hit| hit.runs.first()) {
+        if !names.contains_key(run) {
+            let name = reader.run(run)?.map_or_else(|| run.to_string(), |row| row.name);
+            names.insert(run.clone(), lab_model::display_bytes(name.as_bytes()));
+        }
+    }
     Ok(page(&hits, &names, more))
 }
 
@@ -49,15 +54,12 @@ fn page(hits: &[GrepHit], names: &HashMap<RunId, String>, more: bool) -> GrepPag
         Column::left("path", "Path", 0).shrinking(),
         Column::right("line", "Line", 0),
         Column::left("text", "Text", 0).shrinking(),
-        Column::left("runs", "Runs", 1).shrinking(),
+        Column::left("runs", "Runs", 1),
     ]);
     for hit in hits {
         let ids: Vec<&str> = hit.runs.iter().map(RunId::as_str).collect();
-        let shown: Vec<String> = hit
-            .runs
-            .iter()
-            .map(|run| names.get(run).map_or_else(|| run.to_string(), |name| lab_model::display_bytes(name.as_bytes())))
-            .collect();
+        let first = hit.runs.first().and_then(|run| names.get(run)).cloned().unwrap_or_default();
+        let shown = if ids.len() > 1 { format!("{first} +{}", ids.len() - 1) } else { first };
         let place = serde_json::to_value(hit.place).unwrap_or_default();
         let place = place.as_str().unwrap_or_default();
         table.push(
@@ -67,7 +69,7 @@ fn page(hits: &[GrepHit], names: &HashMap<RunId, String>, more: bool) -> GrepPag
                 Cell::new(lab_model::display_bytes(hit.path.as_bytes()), Tone::Accent).with(hit.path.clone()),
                 Cell::plain(hit.line.to_string()).with(hit.line),
                 Cell::plain(lab_model::display_bytes(hit.text.trim().as_bytes())).with(hit.text.clone()),
-                Cell::new(format::some_of(&shown, 2), Tone::Muted).with(ids),
+                Cell::new(shown, Tone::Muted).with(ids),
             ],
         );
     }

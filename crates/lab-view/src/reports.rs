@@ -1,10 +1,10 @@
 //! What verify, rebuild, gc, purge and snapshot have to say.
 
-use lab_engine::{GcReport, PurgeReport, RebuildReport, SnapshotOutcome, VerifyReport};
+use lab_engine::{GcReport, PurgeReport, RebuildReport, SnapshotOutcome, VerifyNote, VerifyReport};
 use serde::Serialize;
 
 use crate::block::{Block, Blocks, Section, Sections};
-use crate::{Cell, Column, Fields, Line, Table, Tone, coverage, format};
+use crate::{Cell, Column, Fields, Line, Prose, Table, Tone, coverage, format};
 
 /// The outcome of a piece of maintenance.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
@@ -16,7 +16,7 @@ pub struct ReportPage {
     /// What is wrong.
     pub findings: Table,
     /// What else is worth knowing.
-    pub notes: Vec<String>,
+    pub notes: Prose,
     /// What to do next.
     pub next: Line,
 }
@@ -27,44 +27,40 @@ impl Blocks for ReportPage {
             .add("", Block::Line(&self.headline))
             .add("", Block::Fields(&self.about))
             .add("Findings", Block::Table(&self.findings))
+            .add("Notes", Block::Prose(&self.notes))
             .add("", Block::Line(&self.next))
             .finish()
     }
 }
 
+/// A number; people are not told that nothing happened.
 fn count(fields: &mut Fields, key: &str, label: &str, number: u64) {
+    let label = if number == 0 { "" } else { label };
     fields.push(key, label, Cell::plain(format::grouped(number)).with(number));
 }
 
 fn size(fields: &mut Fields, key: &str, label: &str, bytes: u64) {
+    let label = if bytes == 0 { "" } else { label };
     fields.push(key, label, Cell::plain(format::bytes(bytes)).with(bytes));
 }
 
-/// The words of a variant's name and fields: `Record(Checksum)` is `record: checksum`.
-fn words(variant: impl std::fmt::Debug) -> String {
-    let name = format!("{variant:?}");
-    let mut words = String::new();
-    let mut quoted = false;
-    let mut before = ' ';
-    for c in name.chars() {
-        quoted ^= c == '"';
-        match c {
-            _ if quoted => words.push(c),
-            '(' => words.push_str(": "),
-            '{' => words.push(':'),
-            ')' | '}' | '"' => {}
-            '_' => words.push(' '),
-            _ if c.is_uppercase() => {
-                if before.is_alphanumeric() {
-                    words.push(' ');
-                }
-                words.extend(c.to_lowercase());
-            }
-            _ => words.push(c),
+/// What else a verification saw, in words.
+fn note_words(note: &VerifyNote) -> String {
+    let name = |path: &std::path::Path| lab_model::display_bytes(path.to_string_lossy().as_bytes());
+    match note {
+        VerifyNote::Tail { path, bytes } => {
+            format!("{} at the end of {} belong to nothing; `lab gc` drops them", format::bytes(*bytes), name(path))
         }
-        before = c;
+        VerifyNote::NotIndexed { path, commits } => {
+            let batches = format::count(*commits, "batch").replace("batchs", "batches");
+            format!("{batches} of {} are not in the index yet; the next run brings them in", name(path))
+        }
+        VerifyNote::Retired { path } => format!("{} was replaced; the next `lab gc` moves it to the trash", name(path)),
+        VerifyNote::SealedUnchecked { records } => {
+            let records = format::count(*records, "sealed record");
+            format!("{records} checked for damage only: the key that opens them is not on this machine")
+        }
     }
-    words.replace(" :", ":").replace('"', "").trim().to_owned()
 }
 
 macro_rules! findings {
@@ -81,7 +77,7 @@ macro_rules! findings {
             let runs: Vec<String> = finding.runs.iter().map(ToString::to_string).collect();
             let shown = runs.iter().map(|run| run[..4].to_owned()).collect::<Vec<_>>();
             let offset = finding.offset.map_or_else(Cell::none, |at| Cell::plain(at.to_string()).with(at));
-            let what = Cell::new(lab_model::display_bytes(words(&finding.what).as_bytes()), Tone::Bad);
+            let what = Cell::new(lab_model::display_bytes(finding.what.words().as_bytes()), Tone::Bad);
             let runs = Cell::plain(format::some_of(&shown, 3)).with(runs);
             table.push(path.clone(), vec![Cell::plain(path), offset, what, runs]);
         }
@@ -93,7 +89,7 @@ macro_rules! findings {
 pub fn verify(report: &VerifyReport, deep: bool) -> ReportPage {
     let mut page = ReportPage {
         findings: findings!(&report.findings),
-        notes: report.notes.iter().map(words).collect(),
+        notes: Prose(report.notes.iter().map(note_words).collect::<Vec<_>>().join("\n")),
         ..ReportPage::default()
     };
     let read = format!(
@@ -114,9 +110,9 @@ pub fn verify(report: &VerifyReport, deep: bool) -> ReportPage {
         page.next
             .push("Keep a copy of the notebook; `lab rebuild` makes the index anew from what is whole", Tone::Plain);
     }
-    count(&mut page.about, "packs", "Packs", report.packs);
-    count(&mut page.about, "records", "Records", report.records);
-    size(&mut page.about, "bytes", "Read", report.bytes);
+    count(&mut page.about, "packs", "", report.packs);
+    count(&mut page.about, "records", "", report.records);
+    size(&mut page.about, "bytes", "", report.bytes);
     page
 }
 
@@ -130,8 +126,8 @@ pub fn rebuild(report: &RebuildReport) -> ReportPage {
         let place = lab_model::display_bytes(place.to_string_lossy().as_bytes());
         page.headline.push(format!(" · the old index lies in {place}"), Tone::Warn);
     }
-    count(&mut page.about, "packs", "Packs", report.packs);
-    count(&mut page.about, "records", "Records", report.records);
+    count(&mut page.about, "packs", "", report.packs);
+    count(&mut page.about, "records", "", report.records);
     page
 }
 
@@ -152,11 +148,11 @@ pub fn gc(report: &GcReport, dry_run: bool) -> ReportPage {
         page.next.push("The trash was kept: the rest of the notebook is not whole, see `lab verify`", Tone::Bad);
     }
     count(&mut page.about, "live_records", "Records needed", report.live_records);
-    count(&mut page.about, "removed_records", "Records dropped", report.removed_records);
-    size(&mut page.about, "removed_bytes", "Their size", report.removed_bytes);
-    count(&mut page.about, "retired_packs", "Packs to the trash", report.retired_packs);
-    count(&mut page.about, "deleted_packs", "Packs deleted", report.deleted_packs);
-    size(&mut page.about, "deleted_bytes", "Their size", report.deleted_bytes);
+    count(&mut page.about, "removed_records", "Records not needed", report.removed_records);
+    size(&mut page.about, "removed_bytes", "Size of these", report.removed_bytes);
+    count(&mut page.about, "retired_packs", "Packs moved to the trash", report.retired_packs);
+    count(&mut page.about, "deleted_packs", "Packs deleted from the trash", report.deleted_packs);
+    size(&mut page.about, "deleted_bytes", "Size of these packs", report.deleted_bytes);
     page
 }
 
@@ -200,23 +196,4 @@ pub fn snapshot(outcome: &SnapshotOutcome) -> SnapshotPage {
     size(&mut about, "stored_bytes", "Stored", outcome.stored_bytes);
     about.push("millis", "Took", Cell::plain(format::duration(outcome.millis)).with(outcome.millis));
     SnapshotPage { snapshot: outcome.id.to_string(), headline: coverage::sentence(&outcome.snapshot.coverage), about }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_variants_become_words() {
-        #[derive(Debug)]
-        #[expect(dead_code, reason = "only the names are looked at")]
-        enum Trouble {
-            PackMissing,
-            Record(&'static str),
-            Dangling { needed_by: u8 },
-        }
-        assert_eq!(words(Trouble::PackMissing), "pack missing");
-        assert_eq!(words(Trouble::Record("A b")), "record: A b");
-        assert_eq!(words(Trouble::Dangling { needed_by: 3 }), "dangling: needed by: 3");
-    }
 }

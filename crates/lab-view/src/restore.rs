@@ -1,6 +1,6 @@
 //! What a restore is about to do, before it does it; and what it did.
 
-use lab_engine::{RestoreOutcome, RestorePlan};
+use lab_engine::{RestoreOutcome, RestorePlan, RestoreStep};
 use lab_model::{Kind, RestoreKind};
 use serde::Serialize;
 use serde_json::Value;
@@ -17,6 +17,10 @@ pub struct RestorePage {
     pub about: Fields,
     /// Every file that is created, changed or removed.
     pub steps: Table,
+    /// Directories that stay and only get their mode or time back.
+    pub directories: Vec<String>,
+    /// The same in one sentence.
+    pub directories_note: Line,
     /// What stays although the target lacks it.
     pub kept: Table,
     /// What cannot be brought back.
@@ -29,6 +33,7 @@ impl Blocks for RestorePage {
             .add("", Block::Line(&self.headline))
             .add("", Block::Fields(&self.about))
             .add("Plan", Block::Table(&self.steps))
+            .add("", Block::Line(&self.directories_note))
             .add("Stays as it is", Block::Table(&self.kept))
             .add("Cannot be brought back", Block::Table(&self.unrestorable))
             .finish()
@@ -37,16 +42,25 @@ impl Blocks for RestorePage {
 
 /// The page of a plan; `of` says what the target is, such as `brave-otter (k3f9)`.
 pub fn page(plan: &RestorePlan, of: &str) -> RestorePage {
-    let steps = &plan.plan.steps;
+    let (silent, steps): (Vec<&RestoreStep>, Vec<&RestoreStep>) = plan.plan.steps.iter().partition(|step| is_silent(step));
     let count = |has_before: bool, has_after: bool| {
         steps.iter().filter(|step| step.before.is_some() == has_before && step.after.is_some() == has_after).count()
     };
     let (created, removed) = (count(false, true), count(true, false));
     let changed = steps.len() - created - removed;
+    let directories: Vec<String> = silent.iter().map(|step| step.path.to_string()).collect();
+    let mut directories_note = Line::default();
+    if !directories.is_empty() {
+        let count = format::count(directories.len() as u64, "directory");
+        let names = format::some_of(&directories, 3);
+        directories_note.push(format!("Mode or time of {count} too: {names}"), Tone::Muted);
+    }
     RestorePage {
+        directories,
+        directories_note,
         headline: headline(plan, of, [created, changed, removed]),
         about: about(plan, of),
-        steps: steps_table(plan),
+        steps: steps_table(&steps),
         kept: reasons(plan.plan.kept.iter().map(|kept| (kept.path.to_string(), tag(&kept.reason), kept.size))),
         unrestorable: reasons(
             plan.plan.unrestorable.iter().map(|lost| (lost.path.to_string(), tag(&lost.reason), lost.size)),
@@ -54,9 +68,15 @@ pub fn page(plan: &RestorePlan, of: &str) -> RestorePage {
     }
 }
 
+/// Whether a step only sets mode or time of a directory that stays.
+fn is_silent(step: &RestoreStep) -> bool {
+    let is_directory = |kind| kind == Some(Kind::Directory);
+    is_directory(step.before.as_ref().map(|state| state.kind)) && is_directory(step.after.as_ref().map(|state| state.kind))
+}
+
 fn headline(plan: &RestorePlan, of: &str, counts: [usize; 3]) -> Line {
     let mut line = Line::default();
-    if counts.iter().sum::<usize>() == 0 {
+    if plan.plan.steps.is_empty() {
         line.push(format!("The files are already as in {of}"), Tone::Good);
     } else {
         let verb = match plan.kind {
@@ -104,7 +124,7 @@ fn about(plan: &RestorePlan, of: &str) -> Fields {
     fields
 }
 
-fn steps_table(plan: &RestorePlan) -> Table {
+fn steps_table(steps: &[&RestoreStep]) -> Table {
     let mut table = Table::new(vec![
         Column::left("action", "Action", 0),
         Column::left("path", "Path", 0).shrinking(),
@@ -112,7 +132,7 @@ fn steps_table(plan: &RestorePlan) -> Table {
         Column::right("before_bytes", "Now", 2),
         Column::right("after_bytes", "Then", 2),
     ]);
-    for step in &plan.plan.steps {
+    for step in steps {
         let before =
             step.before.as_ref().map(|state| (state.kind, state.role, state.size, state.content.hash(), &state.target));
         let after =
@@ -192,8 +212,9 @@ impl Blocks for DonePage {
 }
 
 /// The page of an outcome.
-pub fn done(outcome: &RestoreOutcome, of: &str) -> DonePage {
-    let (created, changed, removed) = (outcome.created, outcome.changed, outcome.removed);
+pub fn done(outcome: &RestoreOutcome, plan: &RestorePlan, of: &str) -> DonePage {
+    let silent = plan.plan.steps.iter().filter(|step| is_silent(step)).count() as u64;
+    let (created, changed, removed) = (outcome.created, outcome.changed.saturating_sub(silent), outcome.removed);
     let mut headline = Line::default();
     headline.push(format!("The files are as in {of}"), Tone::Good);
     headline

@@ -64,16 +64,26 @@ pub fn load(reader: &Reader, key: &Key) -> Result<RunsPage> {
         include_removed: key.removed,
         ..RunQuery::default()
     };
-    let mut rows = reader.runs(&query)?;
-    rows.retain(|row| {
-        key.status.is_none_or(|status| status_of(reader, row) == status)
-            && (!key.starred || row.starred)
-            && words.iter().all(|word| word.matches(row))
-    });
-    let total = rows.len();
-    rows.truncate(key.limit.unwrap_or(usize::MAX));
+    let every_run = words.is_empty() && key.tag.is_none() && key.status.is_none() && !key.starred;
+    let (rows, total) = if every_run {
+        // No more is read than is shown.
+        let rows = reader.runs(&RunQuery { limit: key.limit, ..query.clone() })?;
+        let all = key.limit.is_none_or(|limit| rows.len() < limit);
+        let total = if all { rows.len() as u64 } else { reader.count_runs(&query)? };
+        (rows, usize::try_from(total).unwrap_or(usize::MAX))
+    } else {
+        let mut rows = reader.runs(&query)?;
+        rows.retain(|row| {
+            key.status.is_none_or(|status| status_of(reader, row) == status)
+                && (!key.starred || row.starred)
+                && words.iter().all(|word| word.matches(row))
+        });
+        let total = rows.len();
+        rows.truncate(key.limit.unwrap_or(usize::MAX));
+        (rows, total)
+    };
     let mut note = Line::default();
-    if total == 0 && key.words.is_empty() && key.tag.is_none() && key.status.is_none() {
+    if total == 0 && every_run {
         note.push("No runs yet: `lab run -- COMMAND` keeps one", Tone::Muted);
     } else if total == 0 {
         note.push("No run matches", Tone::Muted);
@@ -121,8 +131,8 @@ fn table(reader: &Reader, key: &Key, rows: &[RunRow]) -> Result<Table> {
         HashMap::new()
     };
     let mut table = Table::new(columns(&metric_keys, &param_keys, key.project.is_none()));
-    for (row, summaries) in rows.iter().zip(&summaries) {
-        let base = reader.base_of(row)?;
+    let bases = reader.bases(rows)?;
+    for ((row, summaries), base) in rows.iter().zip(&summaries).zip(&bases) {
         let chips = Chips::of(&fingerprint(row), base.as_ref().map(fingerprint).as_ref());
         let mut cells = vec![id_cell(row, length), name_cell(row)];
         if key.project.is_none() {
@@ -140,7 +150,7 @@ fn table(reader: &Reader, key: &Key, rows: &[RunRow]) -> Result<Table> {
             let found = summaries.iter().find(|summary| &summary.key == wanted);
             cells.push(found.map_or_else(Cell::none, |summary| metrics::cell(summary.last)));
         }
-        for wanted in &param_keys {
+        for (wanted, _) in &param_keys {
             let found = row.start.params.get(wanted);
             cells.push(found.map_or_else(Cell::none, |value| Cell::plain(format::value(value)).with(value.clone())));
         }
@@ -160,7 +170,7 @@ fn table(reader: &Reader, key: &Key, rows: &[RunRow]) -> Result<Table> {
     Ok(table)
 }
 
-fn columns(metric_keys: &[String], param_keys: &[String], with_project: bool) -> Vec<Column> {
+fn columns(metric_keys: &[String], param_keys: &[(String, String)], with_project: bool) -> Vec<Column> {
     let mut columns = vec![Column::left("id", "Id", 0), Column::left("name", "Name", 0)];
     if with_project {
         columns.push(Column::left("project", "Project", 2).shrinking());
@@ -175,8 +185,8 @@ fn columns(metric_keys: &[String], param_keys: &[String], with_project: bool) ->
         let title = lab_model::display_bytes(key.as_bytes());
         columns.push(Column::right("", &title, if place == 0 { 1 } else { 5 + place as u8 }));
     }
-    for (place, key) in param_keys.iter().enumerate() {
-        let title = lab_model::display_bytes(key.rsplit('.').next().unwrap_or(key).as_bytes());
+    for (place, (_, title)) in param_keys.iter().enumerate() {
+        let title = lab_model::display_bytes(title.as_bytes());
         columns.push(Column::right("", &title, 2 + 3 * place as u8));
     }
     columns.extend([
@@ -242,17 +252,28 @@ fn words_of(row: &RunRow) -> Option<(&str, Tone)> {
     word.or(row.start.reason.as_deref()).map(|text| (text, Tone::Plain))
 }
 
-/// Parameters that are not the same in all runs, the ones that vary most evenly shared first.
-fn varying_params(rows: &[RunRow], most: usize) -> Vec<String> {
+/// Parameters that are not the same in all runs with their titles, the ones that most runs have first.
+fn varying_params(rows: &[RunRow], most: usize) -> Vec<(String, String)> {
     let mut values: BTreeMap<&str, (usize, BTreeSet<String>)> = BTreeMap::new();
     for (key, value) in rows.iter().flat_map(|row| &row.start.params) {
         let entry = values.entry(key).or_default();
         entry.0 += 1;
         entry.1.insert(value.to_string());
     }
-    let mut varying: Vec<_> = values.into_iter().filter(|(_, (_, values))| values.len() > 1).collect();
+    let mut lasts: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in values.keys() {
+        *lasts.entry(last_part(key)).or_default() += 1;
+    }
+    let varies = |count: usize, values: &BTreeSet<String>| values.len() > 1 || count < rows.len();
+    let mut varying: Vec<_> = values.iter().filter(|(_, (count, values))| varies(*count, values)).collect();
     varying.sort_by(|left, right| (right.1.0, left.0).cmp(&(left.1.0, right.0)));
-    varying.into_iter().take(most).map(|(key, _)| key.to_owned()).collect()
+    // `optim.lr` is titled `lr` as long as no other parameter could be meant by it.
+    let title = |key: &str| if lasts[last_part(key)] == 1 { last_part(key).to_owned() } else { key.to_owned() };
+    varying.into_iter().take(most).map(|(key, _)| ((*key).to_owned(), title(key))).collect()
+}
+
+fn last_part(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
 }
 
 /// One condition on runs: `key=value`, `key<value`, `key>value` on parameters and metrics, or a

@@ -191,7 +191,11 @@ fn effect(line: &mut Line, summaries: &[Summary], base: &[Summary]) {
     line.push(format!(" · {key} {}", metrics::cell(main.last).text), Tone::Plain);
     if let Some(before) = base.iter().find(|before| before.key == main.key) {
         let change = metrics::change(&main.key, before.last, main.last);
-        line.push(format!(" ({})", change.text), change.tone);
+        if before.last == main.last {
+            line.push(", unchanged", Tone::Plain);
+        } else {
+            line.push(format!(" ({})", change.text), change.tone);
+        }
     }
 }
 
@@ -214,12 +218,28 @@ fn what_changed(reader: &Reader, row: &RunRow, base: &RunRow) -> Result<Vec<(&'s
                 };
                 params.iter().map(one).collect()
             }
-            crate::Aspect::Environment => Vec::new(),
+            crate::Aspect::Environment => environment_changes(reader, row, base)?,
         };
         let word = if aspect == crate::Aspect::Environment { "environment" } else { aspect.name() };
         found.push((word, format::some_of(&names, 3)));
     }
     Ok(found)
+}
+
+/// `six 1.15.0 → 1.16.0`, packages before interpreter and variables.
+fn environment_changes(reader: &Reader, row: &RunRow, base: &RunRow) -> Result<Vec<String>> {
+    let (Some(left), Some(right)) = (reader.facts(&base.start.run)?, reader.facts(&row.start.run)?) else {
+        return Ok(Vec::new());
+    };
+    let (left, right) = (changes::software(&left.environment), changes::software(&right.environment));
+    let name = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let one = |diff: lab_model::diff::KeyDiff<String>| {
+        let words = format!("{} {} → {}", diff.key, name(diff.left), name(diff.right));
+        lab_model::display_bytes(words.trim_start().as_bytes())
+    };
+    let (packages, _) = lab_model::diff::maps(&left.packages, &right.packages);
+    let (others, _) = lab_model::diff::maps(&left.others, &right.others);
+    Ok(packages.into_iter().chain(others).map(one).collect())
 }
 
 fn text(text: &str) -> Cell {

@@ -26,6 +26,8 @@ pub(super) const NAME_PARTS: &[&str] = &[
     "ncryption_key",
     "pwd",
     "_PWD",
+    "_pass",
+    "_PASS",
     "uthorization",
     "_DSN",
 ];
