@@ -45,6 +45,14 @@ impl Cat {
             _ => return Err(error::usage(format!("{path} is no file"))),
         }
         if context.global.json {
+            // What is made for other programs, and for keeping, never holds a secret.
+            if matches!(entry.content, Content::Sealed(_)) {
+                let sealed = serde_json::json!({
+                    "path": path, "size_bytes": entry.size, "sealed": true, "text": null,
+                });
+                context.print_json(&sealed)?;
+                return Ok(0);
+            }
             let bytes = reader.content(&entry)?;
             let text = String::from_utf8_lossy(&bytes);
             context.print_json(&serde_json::json!({ "path": path, "size_bytes": entry.size, "text": text }))?;

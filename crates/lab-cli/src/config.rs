@@ -1,14 +1,15 @@
-//! `lab config`: what `lab.toml` says.
+//! `lab config`: the settings in force.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lab_engine::{Config, Error, Result};
-use serde_json::json;
+use lab_engine::{Config, Result};
+use lab_view::settings;
 
 use crate::context::Context;
 
 /// The arguments of `lab config`.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "The settings stand in lab.toml in the project's directory; every key is optional.")]
 pub struct ConfigCommand {
     /// Print a lab.toml with every key and its default
     #[arg(long)]
@@ -22,31 +23,22 @@ impl ConfigCommand {
             context.print_text(Config::template())?;
             return Ok(0);
         }
-        let cwd = context.config()?.cwd;
         // Settings can be looked at before there is a notebook.
+        let config = context.config()?;
         let root = match context.project() {
             Ok(Some(project)) => PathBuf::from(project.root),
-            _ => cwd,
+            _ => nearest(&config.cwd),
         };
         let path = root.join(Config::FILE_NAME);
-        Config::load(&root)?;
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::disk("read", &path, error)),
-        };
-        if context.global.json {
-            let value = json!({ "path": path.to_string_lossy(), "exists": text.is_some(), "text": text });
-            context.print_json(&value)?;
-            return Ok(0);
-        }
-        match text {
-            Some(text) => context.print_text(&crate::sanitize::lines(&text))?,
-            None => {
-                context.say(&format!("There is no {}: these are the defaults", path.display()));
-                context.print_text(Config::template())?;
-            }
-        }
+        let (settings, _) = Config::load(&root)?;
+        let (shown, notebook) = (path.to_string_lossy(), config.notebook.to_string_lossy());
+        context.print(&settings::page(&settings, &shown, path.exists(), &notebook))?;
         Ok(0)
     }
+}
+
+/// The nearest directory with a `lab.toml`, else the directory itself.
+fn nearest(directory: &Path) -> PathBuf {
+    let found = directory.ancestors().find(|ancestor| ancestor.join(Config::FILE_NAME).exists());
+    found.unwrap_or(directory).to_owned()
 }

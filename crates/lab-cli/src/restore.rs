@@ -131,7 +131,7 @@ fn written(
     destination: &std::path::Path,
     written: &lab_engine::Written,
 ) -> Result<u8> {
-    let missing: Vec<String> = written.unrestorable.iter().map(|lost| lost.path.to_string()).collect();
+    let missing = restore::not_written(written);
     let shown = crate::sanitize::line(&destination.to_string_lossy());
     if context.global.json {
         let value = json!({
@@ -144,12 +144,19 @@ fn written(
     let files = lab_view::format::count(written.files, "file");
     let bytes = lab_view::format::bytes(written.bytes);
     context.print_text(&format!("{files}, {bytes} written to {shown}\n"))?;
-    if !missing.is_empty() {
-        let names = lab_view::format::some_of(&missing, 5);
-        let number = lab_view::format::count(missing.len() as u64, "file");
-        context.warn(&format!("{number} could not be brought back, only their hashes are kept: {names}"));
-    }
+    warn_of(context, &missing);
     Ok(0)
+}
+
+/// Names what was not restored.
+fn warn_of(context: &Context, missing: &lab_view::Table) {
+    if missing.rows.is_empty() {
+        return;
+    }
+    context.warn("some files could not be brought back:");
+    let mut text = String::new();
+    paint::block(&mut text, lab_view::Block::Table(missing), &paint::Style::of_stdout(), 2);
+    context.warn(text.trim_end());
 }
 
 impl Undo {
@@ -202,11 +209,8 @@ fn carry_out(context: &Context, plan: &RestorePlan, label: &str, dry_run: bool, 
     if context.global.json {
         context.print_json(&json!({ "plan": page, "done": restore::done(&outcome, plan, label) }))?;
     } else {
-        if !page.unrestorable.is_empty() && yes {
-            context.warn("some files could not be brought back:");
-            let mut text = String::new();
-            paint::block(&mut text, lab_view::Block::Table(&page.unrestorable), &paint::Style::of_stdout(), 2);
-            context.warn(text.trim_end());
+        if yes {
+            warn_of(context, &page.unrestorable);
         }
         context.print(&restore::done(&outcome, plan, label))?;
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use lab_ingest::params::{Script, config_files, flatten_config, from_argv, script_of};
-use lab_ingest::secret::Scanner;
+use lab_ingest::secret::{Scanner, secret_file_name};
 use lab_ingest::seeds;
 use lab_model::{Content, Domain, Fingerprint, Hash, Hasher, Input, RelPath, Role, Seed, Snapshot};
 use lab_store::{SealKey, hash_reader};
@@ -70,7 +70,7 @@ pub(crate) fn describe(argv: &[String], cwd: &Path, root: &Path, taken: Option<&
     params.extend(given.clone());
     Description {
         argv: scanner.redact_argv(argv, &mut replace),
-        inputs: inputs(argv, &params, cwd, root, taken),
+        inputs: inputs(argv, &params, &Searched { cwd, root, taken, key, scanner: &scanner }),
         params,
         seeds: found_seeds,
         given,
@@ -125,19 +125,22 @@ fn quoted_configs(text: &str) -> Vec<String> {
     named.map(str::to_owned).collect()
 }
 
+/// Where inputs are looked for, and what is known of the place.
+struct Searched<'a> {
+    cwd: &'a Path,
+    root: &'a Path,
+    taken: Option<&'a Taken>,
+    key: &'a SealKey,
+    scanner: &'a Scanner,
+}
+
 /// Files and folders that the command or a parameter names and that the snapshot does not hold.
-fn inputs(
-    argv: &[String],
-    params: &BTreeMap<String, Value>,
-    cwd: &Path,
-    root: &Path,
-    taken: Option<&Taken>,
-) -> Vec<Input> {
+fn inputs(argv: &[String], params: &BTreeMap<String, Value>, searched: &Searched<'_>) -> Vec<Input> {
     let in_argv = argv.iter().skip(1).map(|word| word.split_once('=').map_or(word.as_str(), |(_, value)| value));
     let in_params = params.values().filter_map(Value::as_str);
     let names: BTreeSet<&str> = in_argv.chain(in_params).filter(|name| looks_like_path(name)).collect();
     let mut budget = INPUT_LIMIT_BYTES;
-    names.into_iter().filter_map(|name| input(name, cwd, root, taken, &mut budget)).collect()
+    names.into_iter().filter_map(|name| input(name, searched, &mut budget)).collect()
 }
 
 /// Words without a dot or slash are seldom files, and looking each one up would cost.
@@ -150,7 +153,8 @@ fn place_of(path: &Path, root: &Path) -> Option<RelPath> {
     RelPath::new(path.canonicalize().ok()?.strip_prefix(root).ok()?.as_os_str().as_encoded_bytes()).ok()
 }
 
-fn input(name: &str, cwd: &Path, root: &Path, taken: Option<&Taken>, budget: &mut u64) -> Option<Input> {
+fn input(name: &str, searched: &Searched<'_>, budget: &mut u64) -> Option<Input> {
+    let Searched { cwd, root, taken, .. } = *searched;
     let path = cwd.join(name).canonicalize().ok()?;
     if let Some(place) = place_of(&path, root)
         && taken.is_none_or(|taken| taken.role_of(&place).is_some())
@@ -177,7 +181,7 @@ fn input(name: &str, cwd: &Path, root: &Path, taken: Option<&Taken>, budget: &mu
         hasher.field(below.as_os_str().as_encoded_bytes());
         if metadata.len() <= *budget {
             *budget -= metadata.len();
-            let (hash, _) = hash_reader(&mut std::fs::File::open(file).ok()?).ok()?;
+            let hash = searched.hash(file, metadata.len())?;
             if files.len() == 1 && !path.is_dir() {
                 let content = Content::Hashed(hash);
                 return Some(Input { path: name.to_owned(), size_bytes, files: 1, content });
@@ -192,6 +196,20 @@ fn input(name: &str, cwd: &Path, root: &Path, taken: Option<&Taken>, budget: &mu
     let hash = hasher.finish();
     let content = if sampled { Content::Sampled(hash) } else { Content::Hashed(hash) };
     Some(Input { path: name.to_owned(), size_bytes, files: files.len() as u64, content })
+}
+
+impl Searched<'_> {
+    /// The hash of a file's bytes; a keyed one where they are or hold a secret, since the plain hash
+    /// would tell everybody who guesses it that the guess is right.
+    fn hash(&self, file: &Path, size_bytes: u64) -> Option<Hash> {
+        let is_secret_file = secret_file_name(&file.to_string_lossy()).is_some();
+        if size_bytes > READ_LIMIT_BYTES && !is_secret_file {
+            return Some(hash_reader(&mut std::fs::File::open(file).ok()?).ok()?.0);
+        }
+        let bytes = std::fs::read(file).ok()?;
+        let is_secret = is_secret_file || self.scanner.rule_in(&bytes).is_some();
+        Some(if is_secret { self.key.hash(&bytes) } else { Hash::of(Domain::Content, &bytes) })
+    }
 }
 
 /// Everything below a folder, sorted; `None` when it is too much.

@@ -3,6 +3,7 @@
 //!
 //! This crate never prints and never formats for people beyond the words of an [`Error`].
 
+mod complete;
 mod config;
 mod describe;
 mod engine;
@@ -21,6 +22,7 @@ pub use config::{Clock, EngineConfig, Random};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
+pub use lab_store::Note as VerifyNote;
 pub use lab_store::{GcReport, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport};
 pub use lab_workdir::config::{Config, Keep};
 pub use lab_workdir::restore::Step as RestoreStep;

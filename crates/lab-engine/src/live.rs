@@ -71,6 +71,11 @@ impl LiveRun {
         self.directory.join("metrics.user.jsonl")
     }
 
+    /// Whole hashes of files that the start's snapshot only sampled.
+    pub(crate) fn hashed_file(&self) -> PathBuf {
+        self.directory.join("hashed.jsonl")
+    }
+
     fn printed_file(&self) -> PathBuf {
         self.directory.join("metrics.log.jsonl")
     }

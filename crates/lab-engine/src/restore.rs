@@ -1,10 +1,12 @@
 //! Putting a past state in place, taking it back, doing it again; and writing it to a new folder.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use lab_model::{Entry, Hash, PathDiff, Project, ProjectId, RelPath, RestoreKind, RestoreRecord, RunId, Snapshot};
-use lab_store::{CopyError, RecordKind};
+use lab_model::{
+    Content, Entry, Hash, PathDiff, Project, ProjectId, RelPath, RestoreKind, RestoreRecord, RunId, Snapshot,
+};
+use lab_store::{CopyError, RecordKind, StoreError};
 pub use lab_workdir::restore::Written;
 use lab_workdir::restore::{
     self as files, ContentError, Destination, EntryState, KeptReason, Left, LeftReason, Plan, PlanOptions, Resumed,
@@ -205,6 +207,7 @@ impl Engine {
             let goal = reader.snapshot(&target)?;
             options.root = head.root.then(|| root_change(&taken.snapshot, &goal));
             let differences = reader.difference(&taken.id, &target)?;
+            options.locked = locked(&reader, &differences);
             let mut plan = files::plan(&differences, &options);
             if head.root && !options.paths.is_empty() {
                 plan.root = options.root.filter(|root| root.before != root.after).map(|root| root.after);
@@ -232,7 +235,8 @@ impl Engine {
     fn keep_present(&self, project: &Project, force_copy: &HashSet<RelPath>, progress: Progress<'_>) -> Result<Taken> {
         let (config, config_bytes) = load_config(Path::new(&project.root))?;
         let mut writer = self.writer()?;
-        let request = Request { project, config: &config, config_bytes: &config_bytes, force_copy };
+        let request =
+            Request { project, config: &config, config_bytes: &config_bytes, force_copy, hashed: &HashMap::new() };
         let taken = self.take(&mut writer, &request, progress)?;
         writer.append(taken.record.clone())?;
         writer.commit(self.now())?;
@@ -428,6 +432,15 @@ const fn root_change(present: &Snapshot, target: &Snapshot) -> RootChange {
     RootChange { before: metadata(present), after: metadata(target) }
 }
 
+/// Sealed contents of the target that cannot be opened here.
+fn locked(reader: &Reader, differences: &[PathDiff]) -> BTreeSet<Hash> {
+    let sealed = differences.iter().filter_map(|difference| match difference.right.as_ref()?.content {
+        Content::Sealed(id) => Some(id),
+        _ => None,
+    });
+    sealed.filter(|id| matches!(reader.store().read(id, reader.key()), Err(StoreError::Sealed { .. }))).collect()
+}
+
 /// Files that the target has otherwise and whose present bytes the notebook lacks.
 fn replaced_but_not_copied(plan: &Plan, differences: &[PathDiff]) -> HashSet<RelPath> {
     let kept = plan.kept.iter().filter(|kept| kept.reason == KeptReason::NotCopied).map(|kept| &kept.path);
@@ -446,6 +459,7 @@ fn content_from(
         match copied {
             Ok(_) => Ok(()),
             Err(CopyError::Sink(error)) => Err(ContentError::Write(error)),
+            Err(CopyError::Store(StoreError::Sealed { .. })) => Err(ContentError::Sealed),
             Err(CopyError::Store(error)) => Err(ContentError::Notebook(Box::new(error))),
         }
     }

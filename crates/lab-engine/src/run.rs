@@ -1,6 +1,6 @@
 //! `lab run`: keep the files, start the command, gather the facts beside it, close the record.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use lab_store::{Encoder, RecordKind};
 use lab_workdir::Keep;
 use serde::{Deserialize, Serialize};
 
+use crate::complete::Completion;
 use crate::describe::{Description, describe};
 use crate::engine::{COMPRESSION_LEVEL, load_config};
 use crate::live::{LiveRun, redacted};
@@ -126,9 +127,12 @@ impl Engine {
             serde_json::to_vec(&prepared.payload).expect("because a payload always serialises")
         });
         front.go(&payload).map_err(launch_error)?;
+        let mut completion = None;
         if let Some(prepared) = &prepared {
             started(&prepared.payload.start);
             prepared.taken.save_index();
+            let root = Path::new(&prepared.payload.project.root);
+            completion = Some(Completion::start(root, prepared.taken.sampled(), live.hashed_file()));
             if let Err(error) = self.keep_facts(request, &prepared.payload) {
                 warnings.push(format!("the environment of this run is not kept: {error}"));
             }
@@ -137,6 +141,7 @@ impl Engine {
             let payload = prepared.as_ref().map(|prepared| &prepared.payload);
             RunSink::open(self, payload, true)
         });
+        drop(completion);
         let exit = match outcome.map_err(launch_error)? {
             Outcome::Finished { reply, exit } => {
                 warnings.extend(serde_json::from_slice::<Vec<String>>(&reply).unwrap_or_default());
@@ -178,8 +183,13 @@ impl Engine {
         let mut writer = self.writer()?;
         live.create()?;
         let force_copy = HashSet::new();
-        let snapshot_request =
-            Request { project: &project, config: &config, config_bytes: &config_bytes, force_copy: &force_copy };
+        let snapshot_request = Request {
+            project: &project,
+            config: &config,
+            config_bytes: &config_bytes,
+            force_copy: &force_copy,
+            hashed: &HashMap::new(),
+        };
         let taken = self.take(&mut writer, &snapshot_request, &mut |_, _| {})?;
         writer.append(taken.record.clone())?;
         let argv: Vec<String> = request.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();

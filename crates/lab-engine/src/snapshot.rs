@@ -3,7 +3,7 @@
 //! The cost is that of the walk plus that of what changed: an unchanged directory keeps the tree
 //! it had.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -20,6 +20,7 @@ use lab_workdir::{
     open_stream, pointer_of, read_file, role_by_content, samples, scan,
 };
 
+use crate::complete::{self, Hashed};
 use crate::engine::{COMPRESSION_LEVEL, load_config};
 use crate::{Engine, Error, ErrorKind, Progress, Result};
 
@@ -75,6 +76,11 @@ impl Taken {
         }
     }
 
+    /// Files of which only samples are known.
+    pub fn sampled(&self) -> Vec<(RelPath, Stat)> {
+        complete::sampled(&self.scan)
+    }
+
     /// What stands at `path`: `None` when the snapshot does not hold it, else its role.
     pub fn role_of(&self, path: &RelPath) -> Option<Role> {
         let Some(parent) = path.parent() else { return Some(Role::Code) };
@@ -92,6 +98,8 @@ pub(crate) struct Request<'a> {
     pub config_bytes: &'a [u8],
     /// Paths that are copied whatever the limits say: a restore is about to replace them.
     pub force_copy: &'a HashSet<RelPath>,
+    /// Whole hashes of files that an earlier snapshot only sampled.
+    pub hashed: &'a HashMap<RelPath, Hashed>,
 }
 
 impl Engine {
@@ -104,7 +112,13 @@ impl Engine {
         let started = std::time::Instant::now();
         let (config, config_bytes) = load_config(Path::new(&project.root))?;
         let mut writer = self.writer()?;
-        let request = Request { project, config: &config, config_bytes: &config_bytes, force_copy: &HashSet::new() };
+        let request = Request {
+            project,
+            config: &config,
+            config_bytes: &config_bytes,
+            force_copy: &HashSet::new(),
+            hashed: &HashMap::new(),
+        };
         let taken = self.take(&mut writer, &request, progress)?;
         writer.append(taken.record.clone())?;
         writer.commit(self.now())?;
@@ -138,6 +152,7 @@ impl Engine {
             index = None;
             found = scan(root, &rules, None)?;
         }
+        complete::put_in(&mut found, request.hashed);
         let mut plan = Planner::new(request).plan(&found);
         let had_index = index.is_some();
         drop(index);

@@ -15,6 +15,7 @@ use lab_model::{
 use lab_store::{Encoder, RecordKind, Writer};
 use serde::{Deserialize, Serialize};
 
+use crate::complete;
 use crate::engine::{COMPRESSION_LEVEL, load_config};
 use crate::live::{LiveRun, LiveWriter, LogCounts, parse_log};
 use crate::run::{Payload, apply_keep, sample_values};
@@ -191,12 +192,13 @@ impl Engine {
         let mut missing = ending.missing.clone();
         let (mut config, config_bytes) = load_config(Path::new(&payload.project.root)).unwrap_or_default();
         apply_keep(&mut config, payload.keep.iter().map(|(role, keep)| (*role, (*keep).into())));
-        let force_copy = HashSet::new();
+        let (force_copy, hashed) = (HashSet::new(), complete::results(&live.hashed_file()));
         let request = Request {
             project: &payload.project,
             config: &config,
             config_bytes: &config_bytes,
             force_copy: &force_copy,
+            hashed: &hashed,
         };
         let taken = match self.take(&mut writer, &request, &mut |_, _| {}) {
             Ok(taken) => Some(taken),
@@ -367,6 +369,13 @@ fn told(difference: &PathDiff) -> Option<Output> {
         (None, _) => OutputChange::Created,
         (Some(_), None) => OutputChange::Removed,
         (Some(left), Some(right)) if left.content == right.content && left.target == right.target => return None,
+        // The whole hash has come in meanwhile; the file is the same.
+        (Some(left), Some(right))
+            if matches!((left.content, right.content), (Content::Sampled(_), Content::Hashed(_)))
+                && (left.size, left.mtime, left.mtime_nanos) == (right.size, right.mtime, right.mtime_nanos) =>
+        {
+            return None;
+        }
         _ => OutputChange::Changed,
     };
     let content = right.map_or(Content::Missing, |right| right.content);

@@ -21,6 +21,7 @@ pub mod projects;
 pub mod reports;
 pub mod restore;
 pub mod runs;
+pub mod settings;
 pub mod show;
 
 pub use block::{Align, Block, Blocks, Cell, Column, Field, Fields, Line, Log, Prose, Row, Section, Table, Tone};

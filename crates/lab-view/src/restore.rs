@@ -1,6 +1,6 @@
 //! What a restore is about to do, before it does it; and what it did.
 
-use lab_engine::{RestoreOutcome, RestorePlan, RestoreStep};
+use lab_engine::{RestoreOutcome, RestorePlan, RestoreStep, Written};
 use lab_model::{Kind, RestoreKind};
 use serde::Serialize;
 use serde_json::Value;
@@ -162,6 +162,11 @@ fn steps_table(steps: &[&RestoreStep]) -> Table {
     table
 }
 
+/// What a restore to a new directory could not bring back.
+pub fn not_written(written: &Written) -> Table {
+    reasons(written.unrestorable.iter().map(|lost| (lost.path.to_string(), tag(&lost.reason), lost.size)))
+}
+
 /// The `reason` of a tagged enum.
 fn tag(reason: &impl Serialize) -> String {
     let value = serde_json::to_value(reason).unwrap_or_default();
@@ -184,6 +189,7 @@ fn reasons(items: impl Iterator<Item = (String, String, u64)>) -> Table {
             "hashed" => "only its hash is in the notebook, and the file here is another or missing",
             "sampled" => "only size and samples are in the notebook",
             "missing" => "it was not kept",
+            "sealed" => "it holds a secret and is sealed under a key that is not on this machine",
             "blocked" => "something that stays is in the way",
             "damaged" => "the notebook is damaged here; see `lab verify --deep`",
             other => other,

@@ -129,9 +129,11 @@ fn is_jwt(body: &[u8]) -> bool {
         if header.len() >= 10 && payload.starts_with(b"eyJ") && payload.len() >= 10 && signature.len() >= 20)
 }
 
-/// Whether the byte is the letter of an escape such as `\n` in front of a token.
+/// Whether the byte is the last of an escape in front of a token: `\n`, or a colour such as `[32m`.
 fn is_escape(bytes: &[u8], at: usize) -> bool {
-    at > 0 && bytes[at - 1] == b'\\' && b"nrt".contains(&bytes[at])
+    let is_letter = at > 0 && bytes[at - 1] == b'\\' && b"nrt".contains(&bytes[at]);
+    let number = bytes[..at].iter().rev().take(12).take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
+    is_letter || (bytes[at] == b'm' && bytes[..at - number].last() == Some(&b'['))
 }
 
 pub(super) fn run(bytes: &[u8], limit: usize, kind: Kind) -> usize {

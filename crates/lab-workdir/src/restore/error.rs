@@ -9,7 +9,10 @@ pub type Result<T> = std::result::Result<T, RestoreError>;
 /// Why the callback could not fill a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentError {
-    /// The notebook could not give the bytes: missing, damaged, or no key.
+    /// The bytes are encrypted, and the key is not here.
+    #[error("it is sealed, and the key is not on this machine")]
+    Sealed,
+    /// The notebook could not give the bytes: missing or damaged.
     #[error("{0}")]
     Notebook(Box<dyn std::error::Error + Send + Sync>),
     /// The file could not be written; the error came from the writer that the callback was given.

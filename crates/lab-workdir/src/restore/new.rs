@@ -158,13 +158,17 @@ impl<'a, 'm, 'c, 'p> Tree<'a, 'm, 'c, 'p> {
         match self.make(path, &state) {
             Ok(()) => Ok(()),
             Err(_) if (self.maker.stop)() => Err(RestoreError::Stopped),
-            Err(MakeError::Content(ContentError::Notebook(error))) => {
+            Err(MakeError::Content(error @ (ContentError::Notebook(_) | ContentError::Sealed))) => {
                 let removed = self
                     .root
                     .parent(path)
                     .and_then(|(parent, name)| rustix::fs::unlinkat(parent, name, AtFlags::empty()));
                 removed.map_err(self.failed("remove", path))?;
-                self.leave_out(path, &state, UnrestorableReason::Damaged { error: error.to_string() });
+                let reason = match error {
+                    ContentError::Sealed => UnrestorableReason::Sealed,
+                    error => UnrestorableReason::Damaged { error: error.to_string() },
+                };
+                self.leave_out(path, &state, reason);
                 Ok(())
             }
             Err(MakeError::Content(source)) => Err(RestoreError::Content { path: path.clone(), source }),

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use lab_model::{Content, Entry, Kind, RelPath, Role};
+use lab_model::{Content, Entry, Hash, Kind, RelPath, Role};
 use serde::{Deserialize, Serialize};
 
 /// What a restore will do, and what it will not.
@@ -139,6 +139,8 @@ pub enum UnrestorableReason {
     Sampled,
     /// Nothing of it is in the notebook.
     Missing,
+    /// It is kept encrypted, and the key is not on this machine.
+    Sealed,
     /// A FIFO, socket or device: never created.
     Special {
         /// Which.
@@ -191,4 +193,6 @@ pub struct PlanOptions {
     pub removable_outputs: BTreeSet<RelPath>,
     /// The root's own mode and time; used when everything is restored.
     pub root: Option<RootChange>,
+    /// Sealed contents that cannot be opened here.
+    pub locked: BTreeSet<Hash>,
 }

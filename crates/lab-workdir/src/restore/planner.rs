@@ -171,7 +171,7 @@ impl Planner<'_> {
     }
 
     fn create(&mut self, path: &RelPath, right: EntryState) {
-        if right.is_restorable() {
+        if self.can_bring_back(&right) {
             self.step(path, Action::Create, None, Some(right));
         } else {
             self.refuse_content(path, &right);
@@ -190,7 +190,7 @@ impl Planner<'_> {
             if left.metadata() != right.metadata() {
                 self.step(path, Action::Metadata, Some(left), Some(right));
             }
-        } else if !right.is_restorable() {
+        } else if !self.can_bring_back(&right) {
             self.refuse_content(path, &right);
             self.closed = Some(path.clone());
         } else if !left.is_restorable() {
@@ -199,6 +199,12 @@ impl Planner<'_> {
         } else {
             self.step(path, Action::Replace, Some(left), Some(right));
         }
+    }
+
+    /// As [`EntryState::is_restorable`]; what is sealed must be open to us.
+    fn can_bring_back(&self, state: &EntryState) -> bool {
+        let locked = &self.options.locked;
+        state.is_restorable() && !matches!(state.content, Content::Sealed(id) if locked.contains(&id))
     }
 
     fn step(&mut self, path: &RelPath, action: Action, before: Option<EntryState>, after: Option<EntryState>) {
@@ -259,6 +265,7 @@ impl UnrestorableReason {
         match (state.kind, state.content) {
             (Kind::File, Content::Sampled(_)) => Self::Sampled,
             (Kind::File, Content::Hashed(_)) => Self::Hashed,
+            (Kind::File, Content::Sealed(_)) => Self::Sealed,
             (Kind::File | Kind::Directory | Kind::Symlink, _) => Self::Missing,
             (kind @ (Kind::Fifo | Kind::Socket | Kind::Device), _) => Self::Special { kind },
         }
