@@ -8,10 +8,7 @@ use lab_engine::Result;
 use crate::context::Context;
 use crate::*;
 
-/// The lab notebook that writes itself.
-///
-/// Keeps the exact code, config, data and environment of every run, so that you can look, compare
-/// and go back.
+/// The lab notebook that writes itself: keeps the exact code, config, data and environment of every run.
 #[derive(Parser, Debug)]
 #[command(
     name = "lab",

@@ -56,7 +56,7 @@ impl Help {
         let mut command = Cli::command();
         command.build();
         let help = match self.topic.as_deref() {
-            None => command.render_long_help(),
+            None => command.render_help(),
             Some("exit-codes") => {
                 context.print_text(EXIT_CODES)?;
                 return Ok(0);
@@ -66,7 +66,7 @@ impl Help {
                     error::usage(format!("There is no command {}", crate::sanitize::line(topic)))
                         .hint("`lab help` lists the commands")
                 })?;
-                found.render_long_help()
+                found.render_help()
             }
         };
         context.print_text(&help.ansi().to_string())?;

@@ -80,6 +80,7 @@ impl Restore {
                 (project, RestoreTarget::Snapshot(*id), format!("snapshot {}", id.short(12)))
             }
         };
+        check_place(context, &project)?;
         resume(context, &project)?;
         let options = RestoreOptions { paths, remove_outputs: self.outputs, end_state: self.end };
         let mut progress = Progress::new(context, "Keeping the present state", Unit::Files);
@@ -181,6 +182,20 @@ impl Redo {
         drop(progress);
         carry_out(context, &plan, "the state that was taken back", self.how.dry_run, self.how.yes)
     }
+}
+
+/// Refuses to change another folder than the one the person works in: the notebook says where a
+/// project lies, and it may be wrong or somebody else's.
+fn check_place(context: &Context, project: &Project) -> Result<()> {
+    let here = &context.engine()?.config().cwd;
+    let canonical = |path: &std::path::Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = std::path::Path::new(&project.root);
+    if !root.is_dir() || canonical(here).starts_with(canonical(root)) {
+        return Ok(());
+    }
+    let root = crate::sanitize::line(&project.root);
+    Err(error::usage(format!("This is a state of another folder: {root}"))
+        .hint("go there to put it in place, or use --to DIR"))
 }
 
 /// Finishes a restore that was interrupted.

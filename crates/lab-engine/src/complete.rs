@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use lab_model::{Content, Domain, Hash, Hasher, OmissionReason, RelPath};
-use lab_workdir::{Scan, Stat, open_root, open_stream};
+use lab_model::{Content, Domain, Hash, Hasher, OmissionReason, RelPath, Role};
+use lab_workdir::{Config, Keep, RoleConfig, Scan, Stat, open_root, open_stream};
 use serde::{Deserialize, Serialize};
 
 /// The whole hash of a file that had only been sampled.
@@ -117,7 +117,7 @@ pub(crate) fn sampled(scan: &Scan) -> Vec<(RelPath, Stat)> {
 }
 
 /// Puts whole hashes in the place of samples. The trees of the directories above are made anew.
-pub(crate) fn put_in(scan: &mut Scan, hashed: &HashMap<RelPath, Hashed>) {
+pub(crate) fn put_in(scan: &mut Scan, hashed: &HashMap<RelPath, Hashed>, config: &Config) {
     if hashed.is_empty() {
         return;
     }
@@ -131,7 +131,7 @@ pub(crate) fn put_in(scan: &mut Scan, hashed: &HashMap<RelPath, Hashed>) {
             let found = dir.path.join(&entry.name).ok().and_then(|path| hashed.get(&path));
             if let Some(found) = found.filter(|found| found.fits(&entry.stat)) {
                 known.content = Content::Hashed(found.hash);
-                known.note = Some(Box::new(OmissionReason::HashOnly));
+                known.note = Some(Box::new(why_not_copied(config, known.role, entry.stat.size)));
                 changed = true;
             }
         }
@@ -140,5 +140,15 @@ pub(crate) fn put_in(scan: &mut Scan, hashed: &HashMap<RelPath, Hashed>) {
             scan.dirs[dir].known = None;
             above = (dir > 0).then(|| scan.dirs[dir].parent as usize);
         }
+    }
+}
+
+/// Why a file of this role and size is not copied.
+pub(crate) fn why_not_copied(config: &Config, role: Role, size: u64) -> OmissionReason {
+    let RoleConfig { keep, file_limit_bytes, total_limit_bytes, .. } = config.roles[role as usize];
+    match keep {
+        Keep::Copy if size > file_limit_bytes => OmissionReason::FileLimit { limit_bytes: file_limit_bytes },
+        Keep::Copy => OmissionReason::TotalLimit { limit_bytes: total_limit_bytes },
+        Keep::Hash | Keep::Skip => OmissionReason::HashOnly,
     }
 }

@@ -99,7 +99,8 @@ impl fmt::Display for Error {
         let mut source = self.source.as_deref().map(|source| source as &dyn std::error::Error);
         while let Some(error) = source {
             let text = error.to_string();
-            if !self.message.contains(&text) {
+            // The message is often the source's own with a capital.
+            if !self.message.to_lowercase().contains(&text.to_lowercase()) {
                 write!(f, ": {text}")?;
             }
             source = error.source();

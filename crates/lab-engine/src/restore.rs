@@ -273,7 +273,7 @@ impl Engine {
             root: &root,
             stage_name: &self.stage_name(),
             journal: &self.journal(&plan.project.id),
-            trusted: true,
+            trusted: !self.notebook.is_foreign(),
         };
         let applied = files::apply(&target, &plan.plan, &mut content_from(&reader), progress, &|| false);
         let applied = match applied {
@@ -386,7 +386,7 @@ impl Engine {
             path: &self.config.cwd.join(destination),
             stage_name: &self.stage_name(),
             root: Some(root),
-            trusted: true,
+            trusted: !self.notebook.is_foreign(),
             total_bytes: entries.iter().map(|(_, entry)| entry.size).sum(),
         };
         let mut content = content_from(&reader);

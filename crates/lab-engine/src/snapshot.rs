@@ -26,7 +26,7 @@ use crate::{Engine, Error, ErrorKind, Progress, Result};
 
 /// Files of which only the hash is kept are read before the start up to this many bytes together;
 /// of what is beyond, size and samples must do.
-const HASH_BEFORE_START_BYTES: u64 = 4 << 30;
+const HASH_BEFORE_START_BYTES: u64 = 1 << 30;
 /// A file without a telling name that is larger than this is taken for data.
 const LIKELY_DATA_BYTES: u64 = 1 << 20;
 /// A file that is to be sealed and larger than this is not kept: it is encrypted in one piece.
@@ -152,7 +152,7 @@ impl Engine {
             index = None;
             found = scan(root, &rules, None)?;
         }
-        complete::put_in(&mut found, request.hashed);
+        complete::put_in(&mut found, request.hashed, request.config);
         let mut plan = Planner::new(request).plan(&found);
         let had_index = index.is_some();
         drop(index);
@@ -287,12 +287,8 @@ impl<'a> Planner<'a> {
         let reason = match keep {
             _ if forced => None,
             Keep::Skip => return None,
-            Keep::Hash => Some(OmissionReason::HashOnly),
-            Keep::Copy if size > file_limit_bytes => Some(OmissionReason::FileLimit { limit_bytes: file_limit_bytes }),
-            Keep::Copy if self.copied_bytes[place] + size > total_limit_bytes => {
-                Some(OmissionReason::TotalLimit { limit_bytes: total_limit_bytes })
-            }
-            Keep::Copy => None,
+            Keep::Copy if size <= file_limit_bytes && self.copied_bytes[place] + size <= total_limit_bytes => None,
+            Keep::Copy | Keep::Hash => Some(complete::why_not_copied(self.request.config, role, size)),
         };
         Some(match reason {
             None => {

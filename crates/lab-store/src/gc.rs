@@ -81,6 +81,7 @@ impl Notebook {
             return Ok(report);
         }
         if !old.is_empty() {
+            self.forget_caches()?;
             self.replace(&reader, &live, &old, options, progress)?;
         }
         drop(reader);

@@ -198,6 +198,27 @@ impl Notebook {
         self.dir().join("cache")
     }
 
+    /// Forgets what caches believe to be in the notebook, durably. Whoever takes records away does
+    /// it first and under the lock: a cache that outlives a record would make the next snapshot
+    /// name something that is gone.
+    pub(crate) fn forget_caches(&self) -> Result<()> {
+        let directory = self.cache_dir();
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StoreError::read(&directory, error)),
+        };
+        for entry in entries.flatten() {
+            remove_if_there(&entry.path())?;
+        }
+        files::sync_dir(&directory)
+    }
+
+    /// Whether the directory belongs to somebody else than the user.
+    pub fn is_foreign(&self) -> bool {
+        self.shared.foreign_owner.is_some()
+    }
+
     /// What the person should know about where the notebook lies.
     pub fn warnings(&self) -> Vec<String> {
         self.shared.warnings.clone()

@@ -60,6 +60,7 @@ impl Notebook {
         let old = self.packs_that_hold(&reader, &doomed)?;
         report.rewritten_packs = old.len() as u64;
         if !old.is_empty() {
+            self.forget_caches()?;
             self.replace_without(&reader, &doomed, &old, request, progress)?;
         }
         drop(reader);

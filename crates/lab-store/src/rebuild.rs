@@ -46,6 +46,7 @@ impl Notebook {
         connection.close().map_err(|(_, source)| StoreError::Index { path: new.clone(), source })?;
         File::open(&new).and_then(|file| file.sync_all()).map_err(|error| StoreError::write(&new, error))?;
         fault::point("rebuild-built")?;
+        self.forget_caches()?;
         let damaged = path.exists() && !is_sound(self);
         report.quarantined = self.set_aside(&path, damaged)?;
         fault::point("rebuild-moved")?;

@@ -184,6 +184,11 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// The end of a command that was not started by [`Lab::run`].
+    pub fn from_output(output: &Output) -> Self {
+        Self::of(String::new(), output)
+    }
+
     fn of(arguments: String, output: &Output) -> Self {
         use std::os::unix::process::ExitStatusExt;
         Self {

@@ -155,7 +155,7 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
     };
     let different = Different { files: &files, causes: &causes, params: &params, packages: &packages };
     Ok(ComparePage {
-        headline: different.headline(&left, &right, &left_metrics, &right_metrics),
+        headline: different.headline(&left, &right, &left_metrics, &right_metrics, key.only.is_empty()),
         sides: sides(&left, &right, &key.moment),
         config: diffs(Role::Config),
         code: diffs(Role::Code),
@@ -474,10 +474,13 @@ impl Different<'_> {
         words
     }
 
-    fn headline(&self, left: &Side, right: &Side, before: &[Summary], after: &[Summary]) -> Line {
+    /// `whole` says that everything was compared: only then can the lack of a cause mean something.
+    fn headline(&self, left: &Side, right: &Side, before: &[Summary], after: &[Summary], whole: bool) -> Line {
         let words = self.words();
         let mut line = Line::default();
-        if words.is_empty() {
+        if words.is_empty() && !whole {
+            line.push("No cause in what was compared", Tone::Plain);
+        } else if words.is_empty() {
             line.push("Nothing that could be a cause differs", Tone::Plain);
         } else {
             line.push(words.join(", "), Tone::Changed);
@@ -498,6 +501,9 @@ impl Different<'_> {
         } else {
             line.push(format!(" · {key} {before} → {after} ("), Tone::Plain);
             line.push(change.text, change.tone).push(")", Tone::Plain);
+        }
+        if !whole {
+            return line;
         }
         if words.is_empty() && change.tone != Tone::Muted {
             line.push(" · not reproducible: look for seeds and threads", Tone::Warn);

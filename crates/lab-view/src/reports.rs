@@ -141,7 +141,7 @@ pub fn gc(report: &GcReport, dry_run: bool) -> ReportPage {
         let records = format::count(report.removed_records, "record");
         page.headline.push(format!("{words} {records}, {}", format::bytes(report.removed_bytes)), Tone::Plain);
     }
-    if report.retired_packs > 0 {
+    if report.retired_packs > report.deleted_packs {
         page.next.push("What was dropped waits in the trash and goes after the grace period", Tone::Muted);
     }
     if report.trash_kept {
@@ -160,13 +160,17 @@ pub fn gc(report: &GcReport, dry_run: bool) -> ReportPage {
 pub fn purge(report: &PurgeReport) -> ReportPage {
     let mut page = ReportPage::default();
     let records = format::count(report.purged.len() as u64, "record");
-    page.headline.push(format!("{records} gone for good"), Tone::Good);
-    page.headline.push(" from packs, trash and index", Tone::Plain);
+    if report.purged.is_empty() {
+        page.headline.push("Nothing of it was left in the notebook", Tone::Good);
+    } else {
+        page.headline.push(format!("{records} gone for good"), Tone::Good);
+        page.headline.push(" from packs, trash and index", Tone::Plain);
+    }
     if report.log_in_use {
         page.next.push("Somebody reads the notebook, so its index may still hold traces: purge once more. ", Tone::Bad);
     }
     page.next.push("Copies of the notebook that were made before still hold them", Tone::Warn);
-    count(&mut page.about, "purged_records", "Records purged", report.purged.len() as u64);
+    count(&mut page.about, "purged_records", "", report.purged.len() as u64);
     count(&mut page.about, "rewritten_packs", "Packs rewritten", report.rewritten_packs);
     count(&mut page.about, "deleted_packs", "Packs deleted", report.deleted_packs);
     page

@@ -222,9 +222,13 @@ pub fn done(outcome: &RestoreOutcome, plan: &RestorePlan, of: &str) -> DonePage 
     let silent = plan.plan.steps.iter().filter(|step| is_silent(step)).count() as u64;
     let (created, changed, removed) = (outcome.created, outcome.changed.saturating_sub(silent), outcome.removed);
     let mut headline = Line::default();
-    headline.push(format!("The files are as in {of}"), Tone::Good);
-    headline
-        .push(format!(": {created} created, {changed} changed, {removed} removed · `lab undo` goes back"), Tone::Plain);
+    let (words, next) = match plan.kind {
+        RestoreKind::Restore => (format!("The files are as in {of}"), "`lab undo` goes back"),
+        RestoreKind::Undo => ("The files are as before".to_owned(), "`lab redo` restores again"),
+        RestoreKind::Redo => ("The files are restored again".to_owned(), "`lab undo` goes back"),
+    };
+    headline.push(words, Tone::Good);
+    headline.push(format!(": {created} created, {changed} changed, {removed} removed · {next}"), Tone::Plain);
     let mut about = Fields::default();
     about.push("record", "Record", Cell::plain(outcome.record.short(12)).with(outcome.record.to_string()));
     for (key, label, number) in
