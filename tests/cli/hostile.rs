@@ -177,7 +177,8 @@ fn damage_is_restored_in_place_and_undo_is_exact() {
 
 fn assert_same(expected: &str, found: &str) {
     let (expected, found): (BTreeSet<_>, BTreeSet<_>) = (expected.lines().collect(), found.lines().collect());
-    let differs: Vec<_> = expected.symmetric_difference(&found).map(|line| &line[line.len().saturating_sub(300)..]).collect();
+    let differs: Vec<_> =
+        expected.symmetric_difference(&found).map(|line| &line[line.len().saturating_sub(300)..]).collect();
     assert!(differs.is_empty(), "{} lines differ, such as {:#?}", differs.len(), &differs[..differs.len().min(6)]);
 }
 
@@ -247,7 +248,8 @@ fn fifos_sockets_and_devices_are_never_opened() {
     for (what, log) in [("snapshot", log), ("restore", restored), ("run", run)] {
         for name in ["fifo", "looks_like_code.py", "socket", "null", "disk"] {
             let opened = log.lines().find(|line| {
-                line.contains(&format!("\"special/{name}\"")) || line.contains(&format!("\"{name}\""))
+                line.contains(&format!("\"special/{name}\""))
+                    || line.contains(&format!("\"{name}\""))
                     || line.contains(&format!("project/special/{name}\""))
             });
             assert_eq!(opened, None, "{what}");
@@ -405,7 +407,8 @@ fn forged_names_write_nothing_outside() {
     plant_surroundings(&home);
     let mut forger = Forger::new(&home);
     let absolute = home.path("outside/hooks/x").to_string_lossy().into_owned().into_bytes();
-    for name in [&b".."[..], b"../canary", b"a/../../canary", b".", b"", b"a\0b", b"link/x", b"/etc/passwd", &absolute] {
+    for name in [&b".."[..], b"../canary", b"a/../../canary", b".", b"", b"a\0b", b"link/x", b"/etc/passwd", &absolute]
+    {
         let file = forger.file(name, b"forged");
         let root = forger.tree(vec![file]);
         let id = forger.snapshot(root);
@@ -423,7 +426,9 @@ fn forged_git_folders_are_left_out_and_named() {
     let home = home();
     plant_surroundings(&home);
     let mut forger = Forger::new(&home);
-    for name in [&b".git"[..], b".GIT", b"git~1", b".git ", b".git.", ".g\u{200c}it".as_bytes(), b".git::$INDEX_ALLOCATION"] {
+    for name in
+        [&b".git"[..], b".GIT", b"git~1", b".git ", b".git.", ".g\u{200c}it".as_bytes(), b".git::$INDEX_ALLOCATION"]
+    {
         let hook = Entry { mode: 0o755, ..forger.file(b"pre-commit", b"#!/bin/sh\ntouch owned\n") };
         let hooks = forger.folder(b"hooks", vec![hook]);
         let config = forger.file(b"config", b"[core]\n\tfsmonitor = touch owned\n");

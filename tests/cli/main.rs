@@ -4,6 +4,8 @@ mod errors;
 mod help;
 mod hostile;
 mod list;
+mod maintain;
+mod pages;
 mod restore;
 mod run;
 mod secrets;

@@ -93,11 +93,14 @@ fn first_leak<'a>(home: &Home, canaries: impl IntoIterator<Item = (&'a str, &'a 
     starts.keys().for_each(|start| is_start[usize::from(u16::from_le_bytes(*start))] = true);
     everything(home).iter().find_map(|(place, bytes)| {
         let pairs = bytes.windows(2).enumerate();
-        pairs.filter(|(_, pair)| is_start[usize::from(u16::from_le_bytes([pair[0], pair[1]]))]).find_map(|(at, pair)| {
-            let (name, _) = starts[&[pair[0], pair[1]]].iter().find(|(_, needle)| bytes[at..].starts_with(needle))?;
-            let near = String::from_utf8_lossy(&bytes[at.saturating_sub(60)..bytes.len().min(at + 60)]);
-            Some(format!("{name} stands in {place}: {near:?}"))
-        })
+        pairs.filter(|(_, pair)| is_start[usize::from(u16::from_le_bytes([pair[0], pair[1]]))]).find_map(
+            |(at, pair)| {
+                let (name, _) =
+                    starts[&[pair[0], pair[1]]].iter().find(|(_, needle)| bytes[at..].starts_with(needle))?;
+                let near = String::from_utf8_lossy(&bytes[at.saturating_sub(60)..bytes.len().min(at + 60)]);
+                Some(format!("{name} stands in {place}: {near:?}"))
+            },
+        )
     })
 }
 

@@ -1,6 +1,7 @@
 //! Searching the code, config, logs and notes of all runs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::hash_map::{self, HashMap};
 
 use lab_model::{Content, Entry, Hash, Kind, ProjectId, RelPath, Role, RunId};
 use lab_store::{RunQuery, RunRow};
@@ -108,8 +109,8 @@ impl Reader {
         for row in rows {
             let Some(snapshot) = row.start.snapshot else { continue };
             let root = self.snapshot(&snapshot)?.root;
-            if !trees.contains_key(&root) {
-                trees.insert(root, self.files(&snapshot)?);
+            if let std::collections::hash_map::Entry::Vacant(e) = trees.entry(root) {
+                e.insert(self.files(&snapshot)?);
             }
             for (path, entry) in &trees[&root] {
                 if let (Kind::File, Content::Copied(content)) = (entry.kind, entry.content)

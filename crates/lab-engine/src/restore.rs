@@ -475,7 +475,7 @@ fn told(left: &[Left]) -> (Vec<RelPath>, Vec<String>) {
             }
             LeftReason::Changed { conflict: None } => words.push(format!("{path} had changed meanwhile and was left")),
             LeftReason::NotEmpty { conflict: None } => {
-                words.push(format!("{path} still holds other files and was left"))
+                words.push(format!("{path} still holds other files and was left"));
             }
             LeftReason::HardLinked => words.push(format!("{path} has other names, so mode and time were left")),
             LeftReason::Parent => words.push(format!("{path} was left: its folder is gone")),

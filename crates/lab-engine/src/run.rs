@@ -336,7 +336,7 @@ pub(crate) fn sample_values(sample: &lab_exec::Sample, gpus: &[lab_exec::gpu::Gp
     ]);
     for gpu in gpus {
         let mut put = |name: &str, value: f64| values.insert(format!("gpu{}_{name}", gpu.index), value);
-        put("percent", f64::from(gpu.utilization_percent));
+        put("percent", gpu.utilization_percent);
         put("memory_bytes", gpu.memory_bytes as f64);
         put("power_watts", gpu.power_watts);
     }

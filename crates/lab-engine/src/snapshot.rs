@@ -653,21 +653,16 @@ fn coverage_of(scan: &Scan) -> Coverage {
             }
             let (Kind::File, Some(known)) = (entry.kind, &entry.known) else { continue };
             let size = entry.stat.size;
-            match known.content {
-                Content::Copied(_) => {
-                    (coverage.copied_files, coverage.copied_bytes) =
-                        (coverage.copied_files + 1, coverage.copied_bytes + size)
-                }
-                Content::Sealed(_) => coverage.sealed_files += 1,
-                Content::Hashed(_) => {
-                    (coverage.hashed_files, coverage.hashed_bytes) =
-                        (coverage.hashed_files + 1, coverage.hashed_bytes + size)
-                }
-                Content::Sampled(_) => {
-                    (coverage.sampled_files, coverage.sampled_bytes) =
-                        (coverage.sampled_files + 1, coverage.sampled_bytes + size)
-                }
-                Content::Missing => {}
+            let (files, bytes) = match known.content {
+                Content::Copied(_) => (&mut coverage.copied_files, Some(&mut coverage.copied_bytes)),
+                Content::Sealed(_) => (&mut coverage.sealed_files, None),
+                Content::Hashed(_) => (&mut coverage.hashed_files, Some(&mut coverage.hashed_bytes)),
+                Content::Sampled(_) => (&mut coverage.sampled_files, Some(&mut coverage.sampled_bytes)),
+                Content::Missing => (&mut 0, None),
+            };
+            *files += 1;
+            if let Some(bytes) = bytes {
+                *bytes += size;
             }
             if known.unsteady || known.note.is_some() {
                 let Ok(path) = dir.path.join(&entry.name) else { continue };

@@ -329,9 +329,7 @@ impl<'a> Sections<'a> {
         let empty = match block {
             Block::Line(line) => line.is_empty(),
             // Fields without a label are for programs.
-            Block::Fields(fields) => {
-                fields.0.iter().all(|field| field.label.is_empty() || field.cell.text.is_empty())
-            }
+            Block::Fields(fields) => fields.0.iter().all(|field| field.label.is_empty() || field.cell.text.is_empty()),
             Block::Table(table) => table.is_empty(),
             Block::Diff(diff) => diff.is_empty(),
             Block::Prose(prose) => prose.0.is_empty(),

@@ -42,7 +42,8 @@ impl Blocks for RestorePage {
 
 /// The page of a plan; `of` says what the target is, such as `brave-otter (k3f9)`.
 pub fn page(plan: &RestorePlan, of: &str) -> RestorePage {
-    let (silent, steps): (Vec<&RestoreStep>, Vec<&RestoreStep>) = plan.plan.steps.iter().partition(|step| is_silent(step));
+    let (silent, steps): (Vec<&RestoreStep>, Vec<&RestoreStep>) =
+        plan.plan.steps.iter().partition(|step| is_silent(step));
     let count = |has_before: bool, has_after: bool| {
         steps.iter().filter(|step| step.before.is_some() == has_before && step.after.is_some() == has_after).count()
     };
@@ -71,7 +72,8 @@ pub fn page(plan: &RestorePlan, of: &str) -> RestorePage {
 /// Whether a step only sets mode or time of a directory that stays.
 fn is_silent(step: &RestoreStep) -> bool {
     let is_directory = |kind| kind == Some(Kind::Directory);
-    is_directory(step.before.as_ref().map(|state| state.kind)) && is_directory(step.after.as_ref().map(|state| state.kind))
+    is_directory(step.before.as_ref().map(|state| state.kind))
+        && is_directory(step.after.as_ref().map(|state| state.kind))
 }
 
 fn headline(plan: &RestorePlan, of: &str, counts: [usize; 3]) -> Line {

@@ -103,7 +103,8 @@ mod tests {
         assert_eq!(page.headline.text(), "There is no /p/lab.toml: these are the defaults");
         assert_eq!(page.settings.get("log_limit_bytes").unwrap().text, "256 MiB");
         assert_eq!(page.roles.rows[2].cells[2].text, "64 MiB");
-        let config = Config::parse(b"ignore = ['*.tmp']\n[data]\nkeep = 'hash'\nfile_limit = 1500", "lab.toml".as_ref());
+        let config =
+            Config::parse(b"ignore = ['*.tmp']\n[data]\nkeep = 'hash'\nfile_limit = 1500", "lab.toml".as_ref());
         let page = super::page(&config.unwrap(), "/p/lab.toml", true, "/n");
         assert_eq!(page.settings.get("ignore").unwrap().text, "*.tmp");
         assert_eq!(page.roles.rows[2].cells[1].text, "hash");
