@@ -1,7 +1,7 @@
 //! Searching the code, config, logs and notes of all runs.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::{self, HashMap};
+use std::collections::hash_map::HashMap;
 
 use lab_model::{Content, Entry, Hash, Kind, ProjectId, RelPath, Role, RunId};
 use lab_store::{RunQuery, RunRow};
