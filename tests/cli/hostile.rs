@@ -568,6 +568,14 @@ fn a_forged_snapshot_does_not_go_through_links_that_are_there() {
     assert!(ended.err.contains("--to"), "{}", ended.err);
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_file_that_changes_while_it_is_read_is_whole_or_unsteady() {
     let home = home();
@@ -596,6 +604,8 @@ fn a_file_that_changes_while_it_is_read_is_whole_or_unsteady() {
                 }
             }
         });
+        // Also when an assertion fails: otherwise the writer would never end.
+        let _stop = Stop(&stop);
         for number in 0..6 {
             let id = home.ok(["snapshot"]).trim().to_owned();
             let coverage = json(&home.ok(["coverage", &id, "--json"])).to_string();
@@ -607,7 +617,6 @@ fn a_file_that_changes_while_it_is_read_is_whole_or_unsteady() {
                 assert!(is_whole || coverage.contains(name), "{name} is torn and not said to be: {coverage}");
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     // When it stands still it is whole, whatever was believed before.
     let id = home.ok(["snapshot"]).trim().to_owned();

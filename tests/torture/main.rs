@@ -4,6 +4,12 @@
 //! Each test does a small count by default; `LAB_TORTURE_PERCENT` of the full counts and `LAB_TORTURE_SEED` choose others
 //! (`cargo xtask torture` sets them).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should stop, and its counts are for people"
+)]
+
 mod crowd;
 mod disk;
 mod kill_restore;

@@ -20,11 +20,11 @@ mod time;
 mod tree;
 
 pub use coverage::{Coverage, Omission, OmissionReason};
+pub use diff::PathDiff;
 pub use edit::{Change, Edit, NoteKind, Project, Target};
 pub use environment::{Environment, Gpu, Interpreter, LockFile, Machine, Package};
 pub use hash::{Domain, Hash, Hasher};
 pub use id::{ProjectId, RunId, name_from_seed};
-pub use diff::PathDiff;
 pub use path::{PathError, RelPath, display_bytes};
 pub use restore::{RestoreKind, RestoreRecord};
 pub use run::{
