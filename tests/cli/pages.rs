@@ -17,8 +17,8 @@ fn a_comparison_shows_causes_line_by_line() {
     assert_eq!(
         &rest[causes..metrics],
         "\nParameters\n  Parameter  one  two\n  lr         0.1  0.2\n\n\
-         Files\n  Change   Path       Role     Left  Right\n  changed  train.py   code     17 B   17 B\n  \
-         changed  conf.yaml  config   18 B   18 B\n\n\
+         Files\n  Change   Path       Role    Left  Right\n  changed  train.py   code    17 B   17 B\n  \
+         changed  conf.yaml  config  18 B   18 B\n\n\
          Config\nconf.yaml  +1 −1\n@@ -1 +1 @@\n-lr: 0.1\n+lr: 0.2\n layers: 2\n\n\
          Code\ntrain.py  +1 −1\n@@ -1 +1 @@\n-print('acc=0.5')\n+print('acc=0.7')\n"
     );

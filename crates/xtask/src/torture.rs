@@ -8,7 +8,10 @@ use crate::step::{Failure, Step};
 const CARGO: &[&str] = &["test", "--release", "--locked", "--package", "lab-cli", "--test", "torture"];
 
 /// Part of the full counts that a test does; where it is not set, each test does its own small sample.
-const PERCENT: &str = "LAB_TORTURE_PERCENT";
+pub const PERCENT: &str = "LAB_TORTURE_PERCENT";
+
+/// The single damages of a notebook: a test of the store itself.
+const DAMAGES: &[&str] = &["test", "--release", "--locked", "--package", "lab-store", "--lib"];
 
 /// Where the random numbers start.
 const SEED: &str = "LAB_TORTURE_SEED";
@@ -35,6 +38,10 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     // One test at a time: each keeps both cores busy, and their timings must not disturb each other.
     let harness = words(&["--", "--include-ignored", "--nocapture", "--test-threads=1"]);
     step.arguments(&harness).arguments(&plan.filters).run()?;
+    if !sample && plan.filters.is_empty() {
+        let harness = words(&["--", "--ignored", "--nocapture", "harmful_damage_is_found_many_times"]);
+        Step::cargo("torture, damages", DAMAGES).arguments(&harness).run()?;
+    }
     if sample && started.elapsed() > SAMPLE_LIMIT {
         println!("!! the sample took more than ten minutes: lower the sample counts in tests/torture");
     }
