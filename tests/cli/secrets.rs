@@ -158,12 +158,12 @@ fn write_files(home: &Home, planted: &mut Planted) -> Vec<String> {
         format!("{{\"cells\": [{{\"outputs\": [{{\"text\": [\"{filler}\\n\", \"{output}\\n\"]}}]}}]}}\n")
     };
     write("small.ipynb", notebook(10).as_bytes());
-    write("large.ipynb", notebook(2 << 20).as_bytes());
-    write("huge.ipynb", notebook(5 << 20).as_bytes());
+    write("large.ipynb", notebook(1 << 20).as_bytes());
+    write("huge.ipynb", notebook(4 << 20).as_bytes());
     let wide: String = format!("API_TOKEN={}\r\n", planted.plant("UTF-16"));
     let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(wide.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     write("from_windows.txt", &wide);
-    let store = |name: &str| format!("{}\n", name).repeat(120_000).into_bytes();
+    let store = |name: &str| format!("{}\n", name).repeat(115_000).into_bytes();
     write("large.p12", &store(&planted.plant("large key store")));
     write("mine.dat", &store(&planted.plant("sealed by rule")));
     home.write("lab.toml", "[secrets]\nseal = [\"mine.dat\"]\n");

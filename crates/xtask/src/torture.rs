@@ -11,7 +11,7 @@ const CARGO: &[&str] = &["test", "--release", "--locked", "--package", "lab-cli"
 pub const PERCENT: &str = "LAB_TORTURE_PERCENT";
 
 /// The single damages of a notebook: a test of the store itself.
-const DAMAGES: &[&str] = &["test", "--release", "--locked", "--package", "lab-store", "--lib"];
+const DAMAGES: &[&str] = &["test", "--release", "--locked", "--package", "lab-store", "--test", "store"];
 
 /// Where the random numbers start.
 const SEED: &str = "LAB_TORTURE_SEED";
