@@ -93,7 +93,8 @@ fn round_trip(home: &Home, lab: &dyn Fn(&[&str]) -> Ended) -> usize {
         };
         // A folder that may not be read is named itself. Characters that do not show are spelled
         // differently by the two programs.
-        let is_named = Path::new(path).ancestors().any(|path| named.contains(&*path.to_string_lossy())) || path.starts_with("git/spelled/");
+        let is_named = Path::new(path).ancestors().any(|path| named.contains(&*path.to_string_lossy()))
+            || path.starts_with("git/spelled/");
         assert!(rest.starts_with("only in A") && is_named, "{line}\nnamed: {named:?}");
     }
     differences.len()

@@ -156,3 +156,20 @@ fn undo_and_redo_say_what_comes_next() {
     assert!(home.ok(["redo", "--yes"]).starts_with("The files are restored again: "));
     assert_eq!(home.read("a.py"), b"1");
 }
+
+#[test]
+fn seeds_are_named_once_and_only_seeds_are_noise() {
+    let home = home();
+    home.write("t.py", "import sys\nprint('acc=0.' + sys.argv[2])\n");
+    home.ok(["run", "--name", "one", "--", "python3", "t.py", "--seed", "1"]);
+    home.ok(["run", "--name", "two", "--", "python3", "t.py", "--seed", "2"]);
+    let page = home.ok(["diff", "one", "two"]);
+    let headline = page.lines().next().unwrap();
+    assert_eq!(
+        headline,
+        "parameters (seed) differ · acc 0.1 → 0.2 (+0.1, better) · only the seed differs: this is the noise"
+    );
+    assert!(!page.contains("seed seed"), "{page}");
+    let seeds = json(&home.ok(["diff", "one", "two", "--seeds", "--json"]));
+    assert_eq!(seeds["causes"][0]["name"], "seed");
+}

@@ -61,9 +61,13 @@ impl LiveRun {
         Self { directory: live.join(run.as_str()) }
     }
 
-    /// Makes the directory.
-    pub(crate) fn create(&self) -> Result<()> {
-        std::fs::create_dir_all(&self.directory).map_err(|error| Error::disk("create", &self.directory, error))
+    /// Makes the directory. `front` is the process that takes over should the supervisor die: while it
+    /// lives the run is not lost.
+    pub(crate) fn create(&self, front: &ProcessKey) -> Result<()> {
+        let fail = |error| Error::disk("create", &self.directory, error);
+        std::fs::create_dir_all(&self.directory).map_err(fail)?;
+        let front = serde_json::to_vec(front).expect("because a process key always serialises");
+        std::fs::write(self.directory.join("front.json"), front).map_err(fail)
     }
 
     /// The file that `$LAB_METRICS` names.
@@ -88,14 +92,9 @@ impl LiveRun {
         self.directory.join("samples.jsonl")
     }
 
-    /// Notes which process looks after the run from now on.
-    pub(crate) fn set_owner(&self, owner: &ProcessKey) -> std::io::Result<()> {
-        std::fs::write(self.directory.join("owner.json"), serde_json::to_vec(owner)?)
-    }
-
-    /// The process that took the run over, where one did.
-    pub(crate) fn owner(&self) -> Option<ProcessKey> {
-        serde_json::from_slice(&std::fs::read(self.directory.join("owner.json")).ok()?).ok()
+    /// The front's process.
+    pub(crate) fn front(&self) -> Option<ProcessKey> {
+        serde_json::from_slice(&std::fs::read(self.directory.join("front.json")).ok()?).ok()
     }
 
     /// Removes the directory; the run is in the packs now.

@@ -304,8 +304,8 @@ impl Reader {
 
     /// Whether somebody still looks after a run that has no end yet.
     pub fn is_alive(&self, row: &RunRow) -> bool {
-        let owner = self.live(row).owner();
-        row.end.is_none() && (alive(&row.start.supervisor) || owner.as_ref().is_some_and(alive))
+        let front = self.live(row).front();
+        row.end.is_none() && (alive(&row.start.supervisor) || front.as_ref().is_some_and(alive))
     }
 
     /// Changes whenever another process has committed to the notebook.

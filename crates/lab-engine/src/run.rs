@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use lab_exec::{Ended, Exit, Front, Launch, Outcome};
 use lab_ingest::secret::Scanner;
-use lab_model::{Fingerprint, Origin, Project, RelPath, Role, RunFacts, RunId, RunStart, name_from_seed};
+use lab_model::{Fingerprint, Origin, ProcessKey, Project, RelPath, Role, RunFacts, RunId, RunStart, name_from_seed};
 use lab_store::{Encoder, RecordKind};
 use lab_workdir::Keep;
 use serde::{Deserialize, Serialize};
@@ -139,7 +139,7 @@ impl Engine {
         }
         let outcome = front.wait(|_| {
             let payload = prepared.as_ref().map(|prepared| &prepared.payload);
-            RunSink::open(self, payload, true)
+            RunSink::open(self, payload)
         });
         drop(completion);
         let exit = match outcome.map_err(launch_error)? {
@@ -181,7 +181,7 @@ impl Engine {
         let (mut config, config_bytes) = load_config(&root)?;
         apply_keep(&mut config, request.keep.iter().copied());
         let mut writer = self.writer()?;
-        live.create()?;
+        live.create(&own_key())?;
         let force_copy = HashSet::new();
         let snapshot_request = Request {
             project: &project,
@@ -230,11 +230,7 @@ impl Engine {
             fingerprint,
             reason: request.reason.clone(),
             tags: request.tags.clone(),
-            supervisor: lab_exec::process_key(supervisor).unwrap_or(lab_model::ProcessKey {
-                pid: supervisor,
-                start_ticks: 0,
-                boot_id: String::new(),
-            }),
+            supervisor: key_of(supervisor),
             missing: Vec::new(),
         })
     }
@@ -280,6 +276,15 @@ impl Engine {
             Ok(())
         })
     }
+}
+
+/// The key of a process of ours.
+fn key_of(pid: i32) -> ProcessKey {
+    lab_exec::process_key(pid).unwrap_or(ProcessKey { pid, start_ticks: 0, boot_id: String::new() })
+}
+
+fn own_key() -> ProcessKey {
+    key_of(rustix::process::getpid().as_raw_nonzero().get())
 }
 
 struct Prepared {

@@ -9,8 +9,8 @@ use std::path::Path;
 use lab_exec::gpu::Sampler;
 use lab_exec::{Ended, Exit, Sample, Sink, Stream};
 use lab_model::{
-    Content, Failure, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, ProcessKey, RelPath, Role, RunEnd,
-    RunStart, SeriesRef, Status, Usage,
+    Content, Failure, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, RelPath, Role, RunEnd, RunId, RunStart,
+    SeriesRef, Status, Usage,
 };
 use lab_store::{Encoder, RecordKind, Writer};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::engine::{COMPRESSION_LEVEL, load_config};
 use crate::live::{LiveRun, LiveWriter, LogCounts, parse_log};
 use crate::run::{Payload, apply_keep, sample_values};
 use crate::snapshot::{Request, Taken};
-use crate::{Engine, EngineConfig, Error, Result};
+use crate::{Engine, EngineConfig, Error, Reader, Result};
 
 /// The life of a supervisor: `lab __supervise` is nothing but this.
 ///
@@ -36,7 +36,7 @@ pub fn supervise(config: EngineConfig) -> Result<()> {
             engine
                 .insert(Engine::open_existing(config))
                 .as_ref()
-                .map_or_else(|_| RunSink::none(), |engine| RunSink::open(engine, Some(&payload), false))
+                .map_or_else(|_| RunSink::none(), |engine| RunSink::open(engine, Some(&payload)))
         },
         |bytes, sink, exit, _| {
             // Taken out, so that the notebook is closed before what the command left behind is waited for.
@@ -63,21 +63,13 @@ impl RunSink {
         Self { writer: None, gpu: None }
     }
 
-    /// The sink of a run; `took_over` notes that this process looks after it from now on.
-    pub fn open(engine: &Engine, payload: Option<&Payload>, took_over: bool) -> Self {
+    /// The sink of a run.
+    pub fn open(engine: &Engine, payload: Option<&Payload>) -> Self {
         let Some((payload, key)) = payload.zip(engine.seal_key().ok()) else { return Self::none() };
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
-        if took_over && let Some(key) = own_key() {
-            // Without the note the next command would take the run for lost, and close it early.
-            let _ = live.set_owner(&key);
-        }
         let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
         Self { writer: Some(writer), gpu: Sampler::open() }
     }
-}
-
-fn own_key() -> Option<ProcessKey> {
-    lab_exec::process_key(rustix::process::getpid().as_raw_nonzero().get())
 }
 
 impl Sink for RunSink {
@@ -289,7 +281,22 @@ impl Engine {
             let payload = Payload { start, project, keep: Vec::new(), log_limit_bytes };
             self.close_gone_run(&payload, &live, &ending)?;
         }
+        self.remove_stray_directories(&reader);
         Ok(())
+    }
+
+    /// Removes live files that belong to no open run: `lab` was killed before the start was kept, or after
+    /// the end was.
+    fn remove_stray_directories(&self, reader: &Reader) {
+        let entries = std::fs::read_dir(self.notebook.live_dir()).into_iter().flatten().flatten();
+        let runs = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<RunId>().ok());
+        for run in runs {
+            let live = LiveRun::new(&self.notebook.live_dir(), &run);
+            let is_open = !reader.run(&run).is_ok_and(|row| row.is_none_or(|row| row.end.is_some()));
+            if !is_open && !live.front().is_some_and(|front| lab_exec::is_alive(&front)) && lock(&live).is_some() {
+                live.remove();
+            }
+        }
     }
 
     /// Closes a run of which only the live files are left: the files of the project are those of

@@ -297,9 +297,13 @@ fn causes(left: &Side, right: &Side, wants: &dyn Fn(Axis) -> bool, equal: &mut E
             let seeds = |start: &lab_model::RunStart| -> BTreeMap<String, String> {
                 start.seeds.iter().map(|seed| (seed.name.clone(), format::value(&seed.value))).collect()
             };
-            let (different, same) = maps(&seeds(left), &seeds(right));
+            let (mut different, same) = maps(&seeds(left), &seeds(right));
+            // A seed that is a parameter stands among those.
+            let is_param = |key: &String| left.params.contains_key(key) || right.params.contains_key(key);
+            different.retain(|seed| !wants(Axis::Config) || !is_param(&seed.key));
             for seed in different {
-                pairs.add(&format!("seed {}", seed.key), seed.left, seed.right);
+                let word = if seed.key.to_lowercase().contains("seed") { "" } else { "seed " };
+                pairs.add(&format!("{word}{}", seed.key), seed.left, seed.right);
             }
             pairs.equal.count(same, "seed");
         }
@@ -461,7 +465,7 @@ impl Different<'_> {
         if !self.params.is_empty() {
             words.push(format!("parameters ({})", format::some_of(&keys(self.params), 3)));
             causes.retain(|cause| {
-                let seed = cause.strip_prefix("seed ").unwrap_or_default();
+                let seed = cause.strip_prefix("seed ").unwrap_or(cause);
                 !self.params.rows.iter().any(|row| row.key.rsplit('.').next() == Some(seed))
             });
         }
