@@ -1,6 +1,8 @@
 //! Hostile trees: every name, kind, mode and size that breaks careless programs survives or is named;
 //! a snapshot that somebody forged writes nothing outside its destination; Git's own files stay as they are.
 
+#![expect(clippy::unwrap_used, reason = "also what the tests share may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -55,12 +55,12 @@ fn a_purged_run_is_gone_from_every_list() {
     home.ok(["run", "--name", "first", "--reason", "a word to be forgotten", "--", "true"]);
     home.ok(["run", "--name", "second", "--", "true"]);
     home.ok(["purge", "first", "--yes"]);
-    home.lab(["show", "first"]).run().code(3);
+    let _ = home.lab(["show", "first"]).run().code(3);
     assert!(!home.ok(["ls", "-a", "--json"]).contains("forgotten"));
-    home.lab(["grep", "forgotten"]).run().code(1);
+    let _ = home.lab(["grep", "forgotten"]).run().code(1);
     home.ok(["verify", "--deep"]);
     home.ok(["rebuild"]);
-    home.lab(["show", "first"]).run().code(3);
+    let _ = home.lab(["show", "first"]).run().code(3);
     home.ok(["show", "second"]);
 }
 

@@ -69,7 +69,7 @@ fn a_run_that_goes_on_can_be_looked_at() {
         metrics.filter(|row| row["metric"] == key).map(|row| row["last"].as_f64().unwrap()).next()
     };
     assert_eq!((last("loss"), last("mood")), (Some(0.25), Some(3.0)));
-    home.lab(["log", "--run", "going", "mood=4"]).run().code(2);
+    let _ = home.lab(["log", "--run", "going", "mood=4"]).run().code(2);
 }
 
 #[test]

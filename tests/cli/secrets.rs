@@ -1,6 +1,8 @@
 //! Secrets stay out: canaries are planted wherever a real project has credentials, and nothing of
 //! them may stand in the notebook or on the screen in clear.
 
+#![expect(clippy::unwrap_used, reason = "also what the tests share may panic")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -133,6 +133,8 @@ fn written(
     written: &lab_engine::Written,
 ) -> Result<u8> {
     let missing = restore::not_written(written);
+    // Without the `..` that a person may have typed.
+    let destination = destination.canonicalize().unwrap_or_else(|_| destination.to_owned());
     let shown = crate::sanitize::line(&destination.to_string_lossy());
     if context.global.json {
         let value = json!({

@@ -438,6 +438,26 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_across_the_cut_of_a_long_line_is_found() {
+        let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+        for before in [LINE_BYTES - 60, LINE_BYTES - 20, LINE_BYTES, 2 * LINE_BYTES - 20, 2 * LINE_BYTES + 5] {
+            let directory = tempfile::tempdir().unwrap();
+            let mut writer = writer(directory.path(), 1 << 30);
+            let line = format!("{} {token} {}\n", "é".repeat(before / 2), "y".repeat(3 * LINE_BYTES));
+            for part in line.as_bytes().chunks(30_001) {
+                writer.output("out", 1, part);
+            }
+            writer.close(2);
+            let lines = LiveRun { directory: directory.path().to_owned() }.log();
+            let text: String = lines.iter().map(|line| line.text.as_str()).collect();
+            assert!(!text.contains("a1B2c3D4e5F6"), "{before}");
+            assert_eq!(text.matches("[github-token:").count(), 1, "{before}");
+            assert_eq!(text.matches('y').count() + text.matches('é').count(), before / 2 + 3 * LINE_BYTES, "{before}");
+            assert!(lines.len() >= 2, "{before}");
+        }
+    }
+
+    #[test]
     fn secrets_do_not_reach_the_log() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = writer(directory.path(), 1 << 30);

@@ -338,3 +338,42 @@ proptest! {
         let _ = Scanner::new().redact(&text, &mut mark);
     }
 }
+
+#[test]
+fn colours_hide_nothing() {
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let mut replace = |_: &str, rule: &str| format!("[{rule}]");
+    let mut check = |line: String, expected: &str| {
+        let redacted = LineRedactor::new().redact(&Scanner::new(), &line, &mut replace).into_owned();
+        assert_eq!(redacted, expected, "{line:?}");
+    };
+    check(format!("\u{1b}[32m{token}\u{1b}[0m"), "[github-token]");
+    check(format!("{}\u{1b}[1m{}", &token[..9], &token[9..]), "[github-token]");
+    check(format!("print(\"\\x1b[1;32m{token}\")"), "print(\"\\x1b[1;32m[github-token]\")");
+    check(
+        "\u{1b}]8;;https://me:hunter2@host/\u{1b}\\here".to_owned(),
+        "\u{1b}]8;;https://me:[url-password]@host/\u{1b}\\here",
+    );
+    check("\u{1b}[32mgreen\u{1b}[0m".to_owned(), "\u{1b}[32mgreen\u{1b}[0m");
+}
+
+#[test]
+fn wide_text_and_long_streams_are_searched() {
+    let scanner = Scanner::new();
+    let text = format!("API_TOKEN=ghp_{}\r\n", "a1B2c3D4e5F6".repeat(3));
+    for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+        let wide: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(unit).collect();
+        assert_eq!(scanner.rule_in(&wide), Some("github-token"));
+        assert_eq!(scanner.rule_in_stream(&mut &wide[..]).unwrap(), Some("github-token"));
+    }
+    assert_eq!(scanner.rule_in(b"\0ghp_a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4e5F6"), None, "no text");
+    // At every place around the end of the first window.
+    let window = 2 << 20;
+    for place in [window - 60, window - 30, window - 1, window, window + 1, 2 * window - 30] {
+        let mut long = vec![b'\n'; place];
+        long.extend_from_slice(text.as_bytes());
+        long.resize(place + (40 << 10), b'\n');
+        assert_eq!(scanner.rule_in_stream(&mut &long[..]).unwrap(), Some("github-token"), "{place}");
+    }
+    assert_eq!(scanner.rule_in_stream(&mut &vec![b'x'; 2 * window][..]).unwrap(), None);
+}
