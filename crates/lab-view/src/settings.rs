@@ -88,7 +88,7 @@ fn list(patterns: &[String]) -> Cell {
 /// A size as it is written in `lab.toml`: `64 MiB`.
 fn size(bytes: u64) -> Cell {
     let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    let whole = units.iter().find(|(_, unit)| bytes >= *unit && bytes % *unit == 0);
+    let whole = units.iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
     let text = whole.map_or_else(|| format::bytes(bytes), |(name, unit)| format!("{} {name}", bytes / unit));
     Cell::plain(text).with(bytes)
 }
