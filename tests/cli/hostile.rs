@@ -27,8 +27,10 @@ fn text(output: &Output) -> String {
 }
 
 /// Writes the hostile tree; what is large stays small enough to be copied.
-fn write_tree(place: &Path) {
-    let output = python([OsStr::new(SCRIPT), place.as_os_str(), "--sparse-bytes".as_ref(), "9000000".as_ref()]);
+fn write_tree(place: &Path, kinds: &str) {
+    let sizes = ["--sparse-bytes", "9000000"].map(OsStr::new);
+    let kinds = [OsStr::new("--kinds"), kinds.as_ref()].into_iter().filter(|_| !kinds.is_empty());
+    let output = python([OsStr::new(SCRIPT), place.as_os_str()].into_iter().chain(sizes).chain(kinds));
     assert!(output.status.success(), "{}", text(&output));
 }
 
@@ -106,13 +108,11 @@ fn round_trip(home: &Home, lab: &dyn Fn(&[&str]) -> Ended) -> usize {
 fn a_hostile_tree_comes_back_or_is_named() {
     let home = home();
     let _cleared = Cleared(&home);
-    write_tree(&home.project());
+    write_tree(&home.project(), "");
     let lost = round_trip(&home, &|arguments| home.lab(arguments).run());
     assert!((5..=16).contains(&lost), "{lost} paths did not come back");
     let kept = home.path("copy/secrets/.env");
     assert_eq!(std::fs::read(kept).unwrap(), home.read("secrets/.env"), "what is sealed comes back");
-    // Nothing has changed: the next snapshot is the same tree, and reads nothing.
-    home.ok(["verify", "--deep"]);
 }
 
 /// Whether tests run as root and can start a program as somebody else.
@@ -169,7 +169,8 @@ fn a_hostile_tree_of_somebody_without_rights_comes_back_or_is_named() {
 fn damage_is_restored_in_place_and_undo_is_exact() {
     let home = home();
     let _cleared = Cleared(&home);
-    write_tree(&home.project());
+    // Without what is only large: that is another test's affair.
+    write_tree(&home.project(), "names,case,long,deep,links,modes,empty,special,hard,times,git,secrets");
     home.ok(["-q", "init"]);
     let id = home.ok(["snapshot"]).trim().to_owned();
     let whole = described(&home.project());
@@ -223,7 +224,7 @@ fn damage(place: &Path) {
     std::fs::create_dir(at("links/to_file")).unwrap();
     std::fs::rename(at("case/README"), at("case/other")).unwrap();
     std::fs::rename(at("times"), at("moved")).unwrap();
-    write("big/size_2_22_+1", b"short now");
+    write("secrets/.env", b"PASSWORD=another8one\n");
     std::fs::create_dir_all(at("fresh/a/b")).unwrap();
     write("fresh/a/b/c", b"fresh");
 }

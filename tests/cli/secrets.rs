@@ -165,9 +165,9 @@ fn write_files(home: &Home, planted: &mut Planted) -> Vec<String> {
     let wide: String = format!("API_TOKEN={}\r\n", planted.plant("UTF-16"));
     let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(wide.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     write("from_windows.txt", &wide);
-    let store = |name: &str| format!("{}\n", name).repeat(115_000).into_bytes();
+    let store = |name: &str| format!("{name}\n").repeat(115_000).into_bytes();
     write("large.p12", &store(&planted.plant("large key store")));
-    write("mine.dat", &store(&planted.plant("sealed by rule")));
+    write("mine.dat", planted.plant("sealed by rule").as_bytes());
     home.write("lab.toml", "[secrets]\nseal = [\"mine.dat\"]\n");
     home.write("plain.py", "print('nothing to hide')\n");
     sealed
