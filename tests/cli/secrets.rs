@@ -375,6 +375,10 @@ fn purging_a_path_leaves_nothing_of_it() {
     let ended = home.lab(["restore", "second", "--to", "../copy"]).run();
     assert!(format!("{}{}", ended.out, ended.err).contains("secret.txt"), "{ended:?}");
     assert_eq!(std::fs::read(home.path("copy/keep.py")).unwrap(), b"print(1)\n");
+    home.write("keep.py", "print(2)\n").write("secret.txt", "another");
+    let ended = home.lab(["restore", "second", "--yes"]).run().ok();
+    assert!(ended.err.contains("secret.txt"), "{ended:?}");
+    assert_eq!((home.read("keep.py"), home.read("secret.txt")), (b"print(1)\n".to_vec(), b"another".to_vec()));
     // The file still lies in the project: the next run would keep it again, and may.
     std::fs::remove_file(home.project().join("secret.txt")).unwrap();
     home.ok(["-q", "run", "--name", "third", "--", "true"]);

@@ -207,7 +207,7 @@ impl Engine {
             let goal = reader.snapshot(&target)?;
             options.root = head.root.then(|| root_change(&taken.snapshot, &goal));
             let differences = reader.difference(&taken.id, &target)?;
-            options.locked = locked(&reader, &differences);
+            options.unavailable = unavailable(&reader, &differences)?;
             let mut plan = files::plan(&differences, &options);
             if head.root && !options.paths.is_empty() {
                 plan.root = options.root.filter(|root| root.before != root.after).map(|root| root.after);
@@ -432,13 +432,21 @@ const fn root_change(present: &Snapshot, target: &Snapshot) -> RootChange {
     RootChange { before: metadata(present), after: metadata(target) }
 }
 
-/// Sealed contents of the target that cannot be opened here.
-fn locked(reader: &Reader, differences: &[PathDiff]) -> BTreeSet<Hash> {
-    let sealed = differences.iter().filter_map(|difference| match difference.right.as_ref()?.content {
-        Content::Sealed(id) => Some(id),
-        _ => None,
-    });
-    sealed.filter(|id| matches!(reader.store().read(id, reader.key()), Err(StoreError::Sealed { .. }))).collect()
+/// Contents of the target that cannot be had: purged, lost, or sealed under another key.
+fn unavailable(reader: &Reader, differences: &[PathDiff]) -> Result<BTreeSet<Hash>> {
+    let mut found = BTreeSet::new();
+    for entry in differences.iter().filter_map(|difference| difference.right.as_ref()) {
+        let is_there = match entry.content {
+            Content::Copied(id) => reader.store().contains(&id)?,
+            Content::Sealed(id) => !matches!(
+                reader.store().read(&id, reader.key()),
+                Err(StoreError::Sealed { .. } | StoreError::Missing { .. } | StoreError::Purged { .. })
+            ),
+            _ => true,
+        };
+        found.extend(entry.content.hash().filter(|_| !is_there));
+    }
+    Ok(found)
 }
 
 /// Files that the target has otherwise and whose present bytes the notebook lacks.

@@ -272,6 +272,9 @@ fn decode_entry(input: &mut Input<'_>) -> Result<Entry, TreeError> {
     let mode = u32::from(u16::from_le_bytes(input.array()?));
     let mtime = i64::from_le_bytes(input.array()?);
     let mtime_nanos = u32::from_le_bytes(input.array()?);
+    if mtime_nanos >= 1_000_000_000 {
+        return Err(TreeError::Unknown);
+    }
     let mut entry = Entry {
         name,
         kind,

@@ -193,6 +193,6 @@ pub struct PlanOptions {
     pub removable_outputs: BTreeSet<RelPath>,
     /// The root's own mode and time; used when everything is restored.
     pub root: Option<RootChange>,
-    /// Sealed contents that cannot be opened here.
-    pub locked: BTreeSet<Hash>,
+    /// Contents that cannot be had: sealed under another key, purged, or lost.
+    pub unavailable: BTreeSet<Hash>,
 }

@@ -201,10 +201,9 @@ impl Planner<'_> {
         }
     }
 
-    /// As [`EntryState::is_restorable`]; what is sealed must be open to us.
+    /// As [`EntryState::is_restorable`]; the notebook must really have it.
     fn can_bring_back(&self, state: &EntryState) -> bool {
-        let locked = &self.options.locked;
-        state.is_restorable() && !matches!(state.content, Content::Sealed(id) if locked.contains(&id))
+        state.is_restorable() && state.content.hash().is_none_or(|id| !self.options.unavailable.contains(&id))
     }
 
     fn step(&mut self, path: &RelPath, action: Action, before: Option<EntryState>, after: Option<EntryState>) {
