@@ -528,6 +528,7 @@ fn forged_contents_are_named_and_the_rest_comes_back() {
         }
     };
     check(&home.lab(["restore", &id, "--to", "../copy"]).run().ok().err, &home.path("copy"));
+    std::fs::remove_dir_all(home.path("copy")).unwrap();
     // A record of another kind than a file's is damage, and found only when it is read: nothing happens then.
     let ended = home.lab(["restore", &id, "--yes"]).run().code(6);
     assert!(ended.err.contains("tree.py") && !home.project().join("good.py").exists(), "{}", ended.err);

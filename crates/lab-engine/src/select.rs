@@ -54,6 +54,12 @@ impl Reader {
                 self.run(id)?.ok_or_else(|| Error::new(ErrorKind::Damaged, format!("Run {id} is named but not there")))
             }
             several => {
+                // A name that is typed in full wins over ids that happen to begin with it.
+                let rows = several.iter().filter_map(|id| self.run(id).transpose()).collect::<Result<Vec<_>>>()?;
+                let mut named = rows.into_iter().filter(|row| row.name == spec);
+                if let (Some(row), None) = (named.next(), named.next()) {
+                    return Ok(row);
+                }
                 let names: Vec<_> = several.iter().take(5).map(ToString::to_string).collect();
                 Err(Error::new(ErrorKind::Usage, format!("{} runs match {spec}", several.len()))
                     .hint(format!("type more: {}", names.join(", "))))
