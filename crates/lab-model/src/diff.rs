@@ -137,7 +137,7 @@ mod tests {
         }
         let entry = |name: &str, tree, content| Entry {
             name: name.into(),
-            kind: if tree == None::<Hash> { Kind::File } else { Kind::Directory },
+            kind: if Option::<Hash>::is_none(&tree) { Kind::File } else { Kind::Directory },
             role: Role::Code,
             mode: 0o644,
             size: 0,
