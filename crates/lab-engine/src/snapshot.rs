@@ -91,7 +91,7 @@ impl Engine {
     /// Takes a snapshot of a project's present files and keeps it.
     ///
     /// # Errors
-    /// [`ErrorKind::Disk`] when the notebook cannot be written; files that cannot be read are in
+    /// [`crate::ErrorKind::Disk`] when the notebook cannot be written; files that cannot be read are in
     /// the coverage instead.
     pub fn snapshot(&self, project: &Project, progress: Progress<'_>) -> Result<SnapshotOutcome> {
         let started = std::time::Instant::now();
