@@ -294,22 +294,32 @@ impl Writer {
         Ok(self.pack.as_mut().expect("because it was just taken"))
     }
 
+    /// Makes a pack. It gets its name only once it is locked and has its header: another writer that looks
+    /// for a pack at this very moment would take an empty one for the leftover of a crash, and seal it.
     fn new_pack(&mut self) -> Result<OpenPack> {
         let (name, path, file) = loop {
             let name = self.next_name;
             self.next_name = name.next();
             let path = self.notebook.pack_path(name);
-            match files::create_new(&path) {
-                Ok(file) => break (name, path, file),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(StoreError::write(&path, error)),
+            let unnamed = path.with_extension("new");
+            let file = match files::create_new(&unnamed) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(StoreError::write(&unnamed, error)),
+            };
+            if !files::try_lock(&file, &unnamed)? {
+                return Err(StoreError::Busy { path });
             }
+            file.write_all_at(&name.header(), 0).map_err(|error| StoreError::write(&unnamed, error))?;
+            // A name is 128 random bits: nobody else has this one, unless time and ids are fixed for a test.
+            if path.exists() {
+                fs::remove_file(&unnamed).map_err(|error| StoreError::write(&unnamed, error))?;
+                continue;
+            }
+            fs::rename(&unnamed, &path).map_err(|error| StoreError::write(&path, error))?;
+            break (name, path, file);
         };
-        if !files::try_lock(&file, &path)? {
-            return Err(StoreError::Busy { path });
-        }
         fault::point("pack-created")?;
-        file.write_all_at(&name.header(), 0).map_err(|error| StoreError::write(&path, error))?;
         Ok(OpenPack {
             name,
             path,
