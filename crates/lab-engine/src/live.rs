@@ -65,9 +65,12 @@ impl LiveRun {
     /// lives the run is not lost.
     pub(crate) fn create(&self, front: &ProcessKey) -> Result<()> {
         let fail = |error| Error::disk("create", &self.directory, error);
-        std::fs::create_dir_all(&self.directory).map_err(fail)?;
         let front = serde_json::to_vec(front).expect("because a process key always serialises");
-        std::fs::write(self.directory.join("front.json"), front).map_err(fail)
+        // It gets its name only when it says whose it is: without that it would be taken for a leftover.
+        let unnamed = self.directory.with_extension("new");
+        std::fs::create_dir_all(&unnamed).map_err(fail)?;
+        std::fs::write(unnamed.join("front.json"), front).map_err(fail)?;
+        std::fs::rename(&unnamed, &self.directory).map_err(fail)
     }
 
     /// The file that `$LAB_METRICS` names.
