@@ -151,21 +151,16 @@ impl Reader {
     /// # Errors
     /// [`ErrorKind::Usage`] when several do.
     pub fn find_snapshot(&self, prefix: &str) -> Result<Option<Hash>> {
-        if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Ok(None);
-        }
-        let prefix = prefix.to_lowercase();
-        let mut found = Vec::new();
-        for project in self.store.projects()? {
-            found.extend(self.store.snapshots(&project.id)?.into_iter().map(|(id, _)| id));
-        }
-        found.retain(|id| id.to_string().starts_with(&prefix));
-        found.dedup();
+        // Fewer digits are rather the beginning of a run's id or name.
+        let found = if prefix.len() < 4 { Vec::new() } else { self.store.find_snapshots(prefix)? };
         match found[..] {
             [] => Ok(None),
             [id] => Ok(Some(id)),
-            _ => Err(Error::new(ErrorKind::Usage, format!("{} snapshots start with {prefix}", found.len()))
-                .hint("type more of the id")),
+            _ => Err(Error::new(
+                ErrorKind::Usage,
+                format!("{} snapshots start with {}", found.len(), prefix.to_lowercase()),
+            )
+            .hint("type more of the id")),
         }
     }
 
