@@ -57,6 +57,26 @@ fn a_command_that_is_not_there_is_an_error() {
 }
 
 #[test]
+fn a_container_whose_group_lies_outside_is_no_trouble() {
+    let home = home();
+    let inside = |arguments: &[&str]| {
+        let lab = home.lab(arguments).into_command();
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork"]).arg(lab.get_program()).args(lab.get_args());
+        command.current_dir(home.project()).env_clear();
+        command.envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        lab_testkit::Ended::from_output(&command.output().unwrap())
+    };
+    if inside(&["--version"]).code != Some(0) {
+        eprintln!("not tested: this machine gives no namespaces to users");
+        return;
+    }
+    let ended = inside(&["run", "--", "sh", "-c", "echo out; exit 7"]).code(7);
+    assert_eq!(ended.out, "out\n");
+    assert!(ended.err.contains("kept as"), "{}", ended.err);
+}
+
+#[test]
 fn a_notebook_that_cannot_be_made_does_not_stop_the_command() {
     let home = home();
     std::fs::write(home.notebook(), "in the way").unwrap();

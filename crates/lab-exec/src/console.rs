@@ -99,7 +99,8 @@ impl Console {
 
     /// Whether the keys are for this process's group now.
     fn is_foreground(&self) -> bool {
-        !self.detached && rustix::termios::tcgetpgrp(&self.tty).is_ok_and(|group| group == rustix::process::getpgrp())
+        let front = rustix::termios::tcgetpgrp(&self.tty).map(|group| group.as_raw_nonzero().get());
+        !self.detached && front.ok() == signals::group_of(0)
     }
 
     /// The other process left the user's terminal in raw mode.

@@ -98,8 +98,8 @@ impl Front {
         let mut plan = Plan {
             launch: launch.clone(),
             front_pid: rustix::process::getpid().as_raw_nonzero().get(),
-            group: rustix::process::getpgrp().as_raw_nonzero().get(),
-            job_control: has_job_control(),
+            group: signals::group_of(0).unwrap_or(0),
+            job_control: signals::has_job_control(),
             lanes: Vec::new(),
         };
         let mut theirs = Vec::new();
@@ -262,19 +262,6 @@ fn open_console(stdin: BorrowedFd<'_>, job_control: bool) -> Result<(Console, Ow
     let tty = rustix::io::fcntl_dupfd_cloexec(stdin, 3).trying("copy a descriptor")?;
     let console = Console::new(tty, master.try_clone().trying("copy a descriptor")?, job_control)?;
     Ok((console, master))
-}
-
-/// Whether a shell watches over this process's group, so that it can stop and go on. In a group without
-/// one (POSIX calls it orphaned) the terminal's stop signal does nothing.
-fn has_job_control() -> bool {
-    let own = rustix::process::getpgrp();
-    let parent = rustix::process::getppid();
-    let (own_session, parent_session) = (rustix::process::getsid(None), rustix::process::getsid(parent));
-    let parent_group = rustix::process::getpgid(parent);
-    own_session.is_ok()
-        && own_session == parent_session
-        && parent_group.is_ok_and(|group| group != own)
-        && !signals::is_ignored(libc::SIGTSTP)
 }
 
 /// Where a stream goes in the end: this process's own standard output or error.

@@ -188,6 +188,29 @@ pub(crate) fn block_terminal_stops() {
     }
 }
 
+/// The group of a process (0: this one). It is 0 for a group of another process namespace, as in a
+/// container whose first process was not made a leader; `None` when there is no such process.
+pub(crate) fn group_of(pid: i32) -> Option<i32> {
+    // SAFETY: a plain system call on a number. (rustix takes the answer for a number that is never 0.)
+    let group = unsafe { libc::getpgid(pid) };
+    (group >= 0).then_some(group)
+}
+
+/// The session of a process, like [`group_of`].
+fn session_of(pid: i32) -> Option<i32> {
+    // SAFETY: a plain system call on a number.
+    let session = unsafe { libc::getsid(pid) };
+    (session >= 0).then_some(session)
+}
+
+/// Whether a shell watches over this process's group, so that it can stop and go on. In a group without
+/// one (POSIX calls it orphaned) the terminal's stop signal does nothing.
+pub(crate) fn has_job_control() -> bool {
+    let Some(parent) = rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get()) else { return false };
+    let session = session_of(0);
+    session.is_some() && session == session_of(parent) && group_of(parent) != group_of(0) && !is_ignored(libc::SIGTSTP)
+}
+
 /// Whether this process ignores a signal.
 pub(crate) fn is_ignored(signal: i32) -> bool {
     // SAFETY: plain data filled in by the system.

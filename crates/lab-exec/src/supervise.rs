@@ -131,7 +131,8 @@ impl Ready {
     fn new(plan: &[u8], fds: Vec<OwnedFd>) -> Result<Self> {
         let plan: Plan = serde_json::from_slice(plan).map_err(|_| Error::Message)?;
         // From here on the shell counts this process to the front's job. It may be that there is no
-        // such group any more; then the front is gone too.
+        // such group any more; then the front is gone too. A group outside this process namespace
+        // cannot be named: this process then leads its own.
         let _ = rustix::process::setpgid(None, Pid::from_raw(plan.group));
         if fds.len() != 1 + 2 * plan.lanes.len() || plan.lanes.is_empty() {
             return Err(Error::Message);
