@@ -63,6 +63,9 @@ pub enum When {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Open the notebook in the terminal
+    #[command(alias = "ui")]
+    Tui(tui::Tui),
     /// Run a command and keep everything about it
     #[command(visible_alias = "r")]
     Run(run::Run),
@@ -142,6 +145,7 @@ impl Cli {
     pub fn dispatch(&self, context: &Context) -> Result<u8> {
         let Some(command) = &self.command else { return man::welcome(context) };
         match command {
+            Command::Tui(command) => command.run(context),
             Command::Run(command) => command.run(context),
             Command::Ls(command) => command.run(context),
             Command::Show(command) => command.run(context),

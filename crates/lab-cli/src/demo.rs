@@ -214,7 +214,7 @@ impl Stage<'_> {
         let destination = home.join("restored");
         self.heading(&format!("lab restore {} --to {}", row.name, destination.display()));
         let snapshot = row.start.snapshot.ok_or_else(|| Error::new(ErrorKind::Bug, "The run has no snapshot"))?;
-        self.engine.restore_to(&snapshot, &destination, &[], &mut |_, _| ())?;
+        self.engine.restore_to(&snapshot, &destination, &[], &mut |_, _| (), &|| false)?;
         let files = kept.copy.check_same(&Tree::read(&destination)?)?;
         let good = paint::tone(Tone::Good);
         self.tell(&format!(
@@ -233,14 +233,14 @@ impl Stage<'_> {
         let plan = self.engine.plan_restore(&self.project, &target, &options, &mut |_, _| ())?;
         let label = select::label(&row);
         self.page(&lab_view::restore::page(&plan, &label));
-        let outcome = self.engine.apply_restore(&plan, &mut |_, _| ())?;
+        let outcome = self.engine.apply_restore(&plan, &mut |_, _| (), &|| false)?;
         self.page(&lab_view::restore::done(&outcome, &plan, &label));
         let files = kept.copy.check_within(&Tree::read(&self.directory)?)?;
         let good = paint::tone(Tone::Good);
         self.tell(&format!("{good}byte-identical{good:#} again: {files} files\n"));
         self.heading("lab undo");
         let plan = self.engine.plan_undo(&self.project, &mut |_, _| ())?;
-        self.engine.apply_restore(&plan, &mut |_, _| ())?;
+        self.engine.apply_restore(&plan, &mut |_, _| (), &|| false)?;
         present.check_same(&Tree::read(&self.directory)?)?;
         self.tell(&format!("{good}exactly as before{good:#}\n"));
         Ok(())

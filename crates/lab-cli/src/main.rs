@@ -36,6 +36,7 @@ mod run;
 mod runs;
 mod show;
 mod snapshot;
+mod tui;
 mod verify;
 
 use std::process::ExitCode;

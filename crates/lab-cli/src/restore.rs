@@ -119,7 +119,8 @@ impl Restore {
         let destination = engine.config().cwd.join(destination);
         let mut progress = Progress::new(context, "Writing", Unit::Files);
         let written =
-            engine.restore_to(&snapshot, &destination, paths, &mut |done, total| progress.set(done, total))?;
+            engine
+                .restore_to(&snapshot, &destination, paths, &mut |done, total| progress.set(done, total), &|| false)?;
         drop(progress);
         crate::restore::written(context, &snapshot, &destination, &written)
     }
@@ -221,7 +222,7 @@ fn carry_out(context: &Context, plan: &RestorePlan, label: &str, dry_run: bool, 
     }
     ask::confirm(context, "Put this in place?", yes)?;
     let mut progress = Progress::new(context, "Putting it in place", Unit::Files);
-    let outcome = context.engine()?.apply_restore(plan, &mut |done, total| progress.set(done, total))?;
+    let outcome = context.engine()?.apply_restore(plan, &mut |done, total| progress.set(done, total), &|| false)?;
     drop(progress);
     if context.global.json {
         context.print_json(&json!({ "plan": page, "done": restore::done(&outcome, plan, label) }))?;

@@ -60,6 +60,12 @@ impl Error {
         Self { kind, message: message.into(), hint: None, source: None }
     }
 
+    /// The same error for somebody else: in words, without what lies behind it.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self { kind: self.kind, message: self.message.clone(), hint: self.hint.clone(), source: None }
+    }
+
     /// The same error with one thing to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

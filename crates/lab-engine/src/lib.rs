@@ -3,6 +3,8 @@
 //!
 //! This crate never prints and never formats for people beyond the words of an [`Error`].
 
+mod background;
+mod command;
 mod complete;
 mod config;
 mod describe;
@@ -18,10 +20,13 @@ mod select;
 mod snapshot;
 mod supervise;
 
+pub use background::{Background, Job, Lane, Pending, Progress as JobProgress, Wake};
+pub use command::{Command, Done, with_params};
 pub use config::{Clock, EngineConfig, Random};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
+pub use lab_exec::stop_for_shell;
 pub use lab_store::Note as VerifyNote;
 pub use lab_store::{GcReport, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport};
 pub use lab_workdir::config::{Config, Keep};

@@ -73,6 +73,12 @@ impl LiveRun {
         std::fs::rename(&unnamed, &self.directory).map_err(fail)
     }
 
+    /// Bytes of everything in here: grows with every line and value.
+    pub(crate) fn bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+    }
+
     /// The file that `$LAB_METRICS` names.
     pub(crate) fn metrics_file(&self) -> PathBuf {
         self.directory.join("metrics.user.jsonl")

@@ -10,7 +10,7 @@ use lab_store::{CopyError, RecordKind, StoreError};
 pub use lab_workdir::restore::Written;
 use lab_workdir::restore::{
     self as files, ContentError, Destination, EntryState, KeptReason, Left, LeftReason, Plan, PlanOptions, Resumed,
-    RootChange, RootMetadata, Target,
+    RootChange, RootMetadata, Step as RestoreStep, Target,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,21 @@ pub struct RestorePlan {
     pub plan: Plan,
     /// Bytes free where the project lies.
     pub free_bytes: Option<u64>,
+}
+
+impl RestorePlan {
+    /// The same plan without some paths and what lies below them. A directory that would go stays when
+    /// something in it stays.
+    #[must_use]
+    pub fn without(&self, left: &BTreeSet<RelPath>) -> Self {
+        let mut plan = self.clone();
+        let stays = |step: &RestoreStep| left.iter().any(|left| step.path.is_within(left));
+        let holds = |step: &RestoreStep| step.after.is_none() && left.iter().any(|left| left.is_within(&step.path));
+        plan.plan.steps.retain(|step| !stays(step) && !holds(step));
+        let files = plan.plan.steps.iter().filter_map(|step| step.after.as_ref());
+        plan.plan.bytes_to_write = files.map(|after| after.size).sum();
+        plan
+    }
 }
 
 /// What a restore did.
@@ -172,7 +187,7 @@ impl Engine {
         Ok((undo, redo))
     }
 
-    fn target_snapshot(&self, target: &RestoreTarget, end_state: bool) -> Result<(Option<RunId>, Hash)> {
+    pub(crate) fn target_snapshot(&self, target: &RestoreTarget, end_state: bool) -> Result<(Option<RunId>, Hash)> {
         let run = match target {
             RestoreTarget::Snapshot(id) => return Ok((None, *id)),
             RestoreTarget::Run(run) => run,
@@ -249,7 +264,12 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::Disk`] when there is no room; the tree is as before then. After a crash in the
     /// middle, [`Engine::resume_restore`] goes on.
-    pub fn apply_restore(&self, plan: &RestorePlan, progress: Progress<'_>) -> Result<RestoreOutcome> {
+    pub fn apply_restore(
+        &self,
+        plan: &RestorePlan,
+        progress: Progress<'_>,
+        canceled: &dyn Fn() -> bool,
+    ) -> Result<RestoreOutcome> {
         let root = existing_root(&plan.project)?;
         let mut paths: Vec<_> = plan.plan.steps.iter().map(|step| step.path.clone()).collect();
         if plan.plan.root.is_some() {
@@ -275,7 +295,7 @@ impl Engine {
             journal: &self.journal(&plan.project.id),
             trusted: !self.notebook.is_foreign(),
         };
-        let applied = files::apply(&target, &plan.plan, &mut content_from(&reader), progress, &|| false);
+        let applied = files::apply(&target, &plan.plan, &mut content_from(&reader), progress, canceled);
         let applied = match applied {
             Ok(applied) => applied,
             Err(error) => {
@@ -359,7 +379,7 @@ impl Engine {
         Ok(differences.iter().any(|difference| paths.contains(&difference.path)))
     }
 
-    /// Writes a snapshot to a new folder; it is there wholly or not at all.
+    /// Writes a snapshot to a new folder; it is there wholly or not at all. It stops when `canceled` says so.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] when the folder exists and is not empty.
@@ -369,6 +389,7 @@ impl Engine {
         destination: &Path,
         paths: &[RelPath],
         progress: Progress<'_>,
+        canceled: &dyn Fn() -> bool,
     ) -> Result<Written> {
         let reader = self.plain_reader()?;
         let found = reader.snapshot(snapshot)?;
@@ -390,7 +411,7 @@ impl Engine {
             total_bytes: entries.iter().map(|(_, entry)| entry.size).sum(),
         };
         let mut content = content_from(&reader);
-        Ok(files::write_new(&destination, &mut entries.into_iter(), &mut content, progress, &|| false)?)
+        Ok(files::write_new(&destination, &mut entries.into_iter(), &mut content, progress, canceled)?)
     }
 
     fn stage_name(&self) -> String {

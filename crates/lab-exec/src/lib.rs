@@ -29,7 +29,7 @@ mod supervise;
 pub use error::Error;
 pub use front::{Front, Outcome, end_by_signal, end_like, is_interactive};
 pub use launch::{Ended, Exit, Launch, LaunchFailure, Sample, Sink, Stream};
-pub use process::{is_alive, process_key};
+pub use process::{is_alive, process_key, stop_for_shell, terminate};
 pub use supervise::supervise;
 
 /// What functions of this crate return.

@@ -5,6 +5,9 @@ use std::os::fd::OwnedFd;
 use lab_model::ProcessKey;
 use rustix::fs::{Mode, OFlags};
 
+use crate::error::Trying;
+use crate::{Error, Result};
+
 /// The fields of `/proc/PID/stat` that matter here; times in clock ticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stat {
@@ -32,6 +35,22 @@ pub fn is_alive(key: &ProcessKey) -> bool {
         return false;
     }
     stat(key.pid).filter(is_living).is_some_and(|stat| key.start_ticks == 0 || key.start_ticks == stat.start_ticks)
+}
+
+/// Stops this process's whole group as a shell expects it of Ctrl-Z; comes back when the shell lets it go on.
+pub fn stop_for_shell() {
+    // Without a shell that watches, the signal does nothing and this returns at once.
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+}
+
+/// Asks a process to end, as `kill` does; a supervisor passes it on to its command.
+///
+/// # Errors
+/// [`Error::System`] when it is gone or somebody else's.
+pub fn terminate(key: &ProcessKey) -> Result<()> {
+    let gone = || Error::System { action: "find the process", source: std::io::ErrorKind::NotFound.into() };
+    let pid = rustix::process::Pid::from_raw(key.pid).filter(|_| is_alive(key)).ok_or_else(gone)?;
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).trying("send a signal")
 }
 
 const fn is_living(stat: &Stat) -> bool {

@@ -6,6 +6,7 @@
 //!
 //! This crate never prints, never writes to a notebook, and knows no terminal, window, pixel or colour.
 
+mod actions;
 mod block;
 mod changes;
 mod chips;
@@ -16,14 +17,21 @@ pub mod files;
 pub mod format;
 pub mod grep;
 pub mod health;
+mod input;
+pub mod list;
 pub mod metrics;
 pub mod projects;
 pub mod reports;
 pub mod restore;
 pub mod runs;
+pub mod screen;
+pub mod screens;
+pub mod session;
 pub mod settings;
 pub mod show;
 
+pub use actions::{ACTIONS, ActionId, ActionRow, Group, by_key};
 pub use block::{Align, Block, Blocks, Cell, Column, Field, Fields, Line, Log, Prose, Row, Section, Table, Tone};
 pub use chips::{ASPECTS, Aspect, Chips};
 pub use diff::{Diff, DiffLine, Hunk, Sign, TEXT_LIMIT_BYTES, is_binary};
+pub use input::{Input, Typing};

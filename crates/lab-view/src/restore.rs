@@ -70,7 +70,7 @@ pub fn page(plan: &RestorePlan, of: &str) -> RestorePage {
 }
 
 /// Whether a step only sets mode or time of a directory that stays.
-fn is_silent(step: &RestoreStep) -> bool {
+pub(crate) fn is_silent(step: &RestoreStep) -> bool {
     let is_directory = |kind| kind == Some(Kind::Directory);
     is_directory(step.before.as_ref().map(|state| state.kind))
         && is_directory(step.after.as_ref().map(|state| state.kind))

@@ -69,6 +69,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("tempfile", &["lab-testkit"]),
     ("thiserror", ANY),
     ("toml", &["lab-ingest", "lab-workdir"]),
+    ("unicode-segmentation", &["lab-view", "lab-tui"]),
     ("unicode-width", &["lab-cli", "lab-tui"]),
     ("yaml_serde", &["lab-ingest"]),
     ("zstd", &["lab-store"]),

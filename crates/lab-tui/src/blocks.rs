@@ -1,0 +1,150 @@
+//! Each kind of block, painted once: as lines of text of a given width.
+
+use lab_view::{Block, Blocks, Cell, Diff, Fields, Section, Sign, Table, Tone};
+use ratatui::style::{Modifier, Style};
+
+use crate::Theme;
+use crate::table::Fit;
+use crate::text::{safe, shorten, shorten_front, width, wrap};
+
+/// A line on the screen: pieces with their looks.
+pub type Styled = Vec<(String, Style)>;
+
+/// A page as lines, headings between its sections.
+pub fn page(page: &impl Blocks, theme: &Theme, columns: usize) -> Vec<Styled> {
+    let mut lines = Vec::new();
+    for Section { title, block } in page.blocks() {
+        if !title.is_empty() {
+            if !lines.is_empty() {
+                lines.push(Vec::new());
+            }
+            lines.push(vec![(title.to_owned(), theme.heading())]);
+        }
+        block_lines(&mut lines, block, theme, columns);
+    }
+    lines
+}
+
+/// One block as lines.
+pub fn block_lines(lines: &mut Vec<Styled>, block: Block<'_>, theme: &Theme, columns: usize) {
+    match block {
+        Block::Line(line) => wrapped(lines, line.0.iter(), theme, columns),
+        Block::Fields(block) => fields(lines, block, theme, columns),
+        Block::Table(block) => table(lines, block, theme, columns),
+        Block::Diff(block) => diff(lines, block, theme, columns),
+        Block::Prose(prose) => {
+            for line in wrap(&prose.0, columns) {
+                lines.push(vec![(safe(&line), Style::new())]);
+            }
+        }
+        Block::Log(log) => lines.extend(log.0.iter().map(|line| vec![(shorten(&safe(line), columns), Style::new())])),
+        #[expect(unreachable_patterns, reason = "kinds that have painters of their own")]
+        _ => {}
+    }
+}
+
+/// A sentence over as many lines as it takes.
+fn wrapped<'a>(lines: &mut Vec<Styled>, cells: impl Iterator<Item = &'a Cell>, theme: &Theme, columns: usize) {
+    let mut line: Styled = Vec::new();
+    let mut used = 0;
+    for cell in cells {
+        let style = theme.tone(cell.tone);
+        for (place, word) in safe(&cell.text).split_inclusive(' ').enumerate() {
+            let wide = width(word.trim_end());
+            if used + wide > columns && used > 0 {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            let word = shorten(word, columns);
+            used += width(&word);
+            match line.last_mut() {
+                Some((text, _)) if place > 0 => text.push_str(&word),
+                _ => line.push((word, style)),
+            }
+        }
+    }
+    lines.push(line);
+}
+
+fn fields(lines: &mut Vec<Styled>, fields: &Fields, theme: &Theme, columns: usize) {
+    let shown: Vec<_> =
+        fields.0.iter().filter(|field| !field.label.is_empty() && !field.cell.text.is_empty()).collect();
+    let label_width = shown.iter().map(|field| width(&field.label)).max().unwrap_or(0).min(columns / 2);
+    for field in shown {
+        let label = shorten(&field.label, label_width);
+        let pad = label_width - width(&label) + 2;
+        let parts = wrap(&safe(&field.cell.text), columns.saturating_sub(label_width + 2));
+        for (place, part) in parts.into_iter().enumerate() {
+            let head = if place == 0 { format!("{label}{:pad$}", "") } else { " ".repeat(label_width + 2) };
+            lines.push(vec![(head, theme.tone(Tone::Muted)), (part, theme.tone(field.cell.tone))]);
+        }
+    }
+}
+
+/// A whole table, for tables that are part of a page.
+fn table(lines: &mut Vec<Styled>, table: &Table, theme: &Theme, columns: usize) {
+    let fit = Fit::new(table, &table.rows, columns);
+    let titled = fit.columns.iter().any(|(place, _)| !table.columns[*place].title.is_empty());
+    let mut add = |cell: &dyn Fn(usize) -> (String, Style), is_head: bool| {
+        let mut line: Styled = Vec::new();
+        for (place, wide) in &fit.columns {
+            let column = &table.columns[*place];
+            let (words, style) = cell(*place);
+            let words =
+                if column.key == "path" && !is_head { shorten_front(&words, *wide) } else { shorten(&words, *wide) };
+            let pad = wide.saturating_sub(width(&words));
+            let (before, after) = if column.align == lab_view::Align::Right { (pad, 0) } else { (0, pad) };
+            line.push((format!("{:before$}", ""), Style::new()));
+            line.push((words, style));
+            line.push((format!("{:1$}", "", after + 2), Style::new()));
+        }
+        lines.push(line);
+    };
+    if titled {
+        let style = theme.tone(Tone::Muted).add_modifier(Modifier::BOLD);
+        add(&|place| (table.columns[place].title.clone(), style), true);
+    }
+    for row in &table.rows {
+        add(&|place| (safe(&row.cells[place].text), theme.tone(row.cells[place].tone)), false);
+    }
+    if let Some(more) =
+        table.total.and_then(|total| total.checked_sub(table.rows.len() as u64)).filter(|more| *more > 0)
+    {
+        lines.push(vec![(format!("… and {more} more"), theme.tone(Tone::Muted))]);
+    }
+}
+
+fn diff(lines: &mut Vec<Styled>, diff: &Diff, theme: &Theme, columns: usize) {
+    let mut head: Styled = vec![(safe(&diff.path), theme.tone(Tone::Accent).add_modifier(Modifier::BOLD))];
+    if diff.added + diff.removed > 0 {
+        head.push((format!("  +{}", diff.added), theme.tone(Tone::Added)));
+        head.push((format!(" -{}", diff.removed), theme.tone(Tone::Removed)));
+    }
+    if let Some(note) = &diff.note {
+        head.push((format!("  {}", safe(note)), theme.tone(Tone::Muted)));
+    }
+    lines.push(head);
+    for (place, hunk) in diff.hunks.iter().enumerate() {
+        if place > 0 {
+            lines.push(vec![("  ⋯".to_owned(), theme.tone(Tone::Muted))]);
+        }
+        for line in &hunk.lines {
+            let tone = match line.sign {
+                Sign::Equal => Tone::Muted,
+                Sign::Added => Tone::Added,
+                Sign::Removed => Tone::Removed,
+            };
+            let number = line.new_number.or(line.old_number).unwrap_or(0);
+            let mut styled = vec![(format!("{number:>5} {} ", line.sign.mark()), theme.tone(tone))];
+            let mut room = columns.saturating_sub(8);
+            for (words, changed) in &line.spans {
+                let words = shorten(&safe(words.trim_end_matches('\n')), room);
+                room = room.saturating_sub(width(&words));
+                let style = if line.sign == Sign::Equal { Style::new() } else { theme.tone(tone) };
+                let style = if *changed { style.add_modifier(theme.emphasis()) } else { style };
+                styled.push((words, style));
+            }
+            lines.push(styled);
+        }
+    }
+}

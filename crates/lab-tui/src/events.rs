@@ -1,0 +1,314 @@
+//! The loop: waits for keys, the mouse and other threads, tells the session, paints.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use lab_engine::{EngineConfig, Error, ErrorKind, Result};
+use lab_model::Project;
+use lab_view::list::Motion;
+use lab_view::session::{Action, DialogAction, Request, Session};
+use lab_view::{ActionId, Line, Tone, Typing, by_key};
+use ratatui::layout::{Position, Rect};
+
+use crate::frame::{self, Paint};
+use crate::terminal::Screen;
+use crate::{Theme, keys};
+
+/// What the loop waits for.
+enum Message {
+    /// From the terminal.
+    Terminal(Event),
+    /// Another thread has something new.
+    Wake,
+}
+
+/// Places on the screen that can be clicked, and what a click means; the last one that fits counts.
+pub type Zones = Vec<(Rect, Action)>;
+
+/// The session and the terminal.
+pub struct Interface {
+    session: Session,
+    screen: Screen,
+    theme: Theme,
+    messages: Receiver<Message>,
+    /// Held by the thread that reads keys while it does so.
+    keyboard: Arc<Mutex<()>>,
+    zones: Zones,
+    last_click: Option<(Position, i64)>,
+    over: bool,
+}
+
+/// Without anything to do the loop looks at the clock so often: ages are told in minutes, notices go after seconds.
+const IDLE: Duration = Duration::from_millis(1000);
+/// While something is under way, its progress is painted so often.
+const BUSY: Duration = Duration::from_millis(120);
+/// The thread that reads keys lets go of the keyboard so often, so that an editor can have it.
+const KEY_WAIT: Duration = Duration::from_millis(100);
+/// Two clicks within so many milliseconds are a double click.
+const DOUBLE_CLICK_MILLIS: i64 = 400;
+
+impl Interface {
+    /// Takes the terminal and opens the notebook.
+    ///
+    /// # Errors
+    /// See [`crate::open`].
+    pub fn start(config: EngineConfig, project: Option<Project>, theme: Theme) -> Result<Self> {
+        let screen = Screen::take()?;
+        let (sender, messages) = sync_channel(256);
+        let waker = sender.clone();
+        // When the channel is full the loop is awake anyway.
+        let session = Session::start(config, project, Arc::new(move || drop(waker.try_send(Message::Wake))))?;
+        let keyboard = Arc::new(Mutex::new(()));
+        read_keys(sender, Arc::clone(&keyboard))?;
+        let (zones, last_click, over) = (Vec::new(), None, false);
+        Ok(Self { session, screen, theme, messages, keyboard, zones, last_click, over })
+    }
+
+    /// Runs until the person leaves.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn run(mut self) -> Result<()> {
+        self.session.poll();
+        while self.paint()? {}
+        while !self.over {
+            let wait = if self.session.jobs().is_empty() { IDLE } else { BUSY };
+            let mut dirty = !self.session.jobs().is_empty();
+            match self.messages.recv_timeout(wait) {
+                Ok(message) => dirty |= self.handle(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            // What has piled up is taken in at once: a held key must not lag behind.
+            while let Ok(message) = self.messages.try_recv() {
+                dirty |= self.handle(message);
+            }
+            dirty |= self.session.poll();
+            for request in self.session.take_requests() {
+                self.fulfil(request)?;
+                dirty = true;
+            }
+            // A frame finds out how much room there is, and then other rows may be wanted.
+            while dirty {
+                dirty = self.paint()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Paints a frame; true when it should be painted once more.
+    fn paint(&mut self) -> Result<bool> {
+        let (session, theme) = (&self.session, &self.theme);
+        let mut zones = Vec::new();
+        let mut wishes = Vec::new();
+        self.screen.paint(|painted| {
+            let area = painted.area();
+            let mut paint = Paint {
+                buffer: painted.buffer_mut(),
+                theme,
+                session,
+                zones: &mut zones,
+                wishes: &mut wishes,
+                cursor: None,
+            };
+            frame::paint(&mut paint, area);
+            if let Some(cursor) = paint.cursor {
+                painted.set_cursor_position(cursor);
+            }
+        })?;
+        self.zones = zones;
+        let again = !wishes.is_empty();
+        for wish in wishes {
+            self.session.act(wish);
+        }
+        Ok(again && {
+            self.session.poll();
+            true
+        })
+    }
+
+    fn handle(&mut self, message: Message) -> bool {
+        match message {
+            Message::Wake => false,
+            Message::Terminal(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+                self.key(&key);
+                true
+            }
+            Message::Terminal(Event::Mouse(mouse)) => self.mouse(&mouse),
+            Message::Terminal(Event::Paste(text)) => {
+                if self.session.dialog().is_some() {
+                    self.session.act(Action::Dialog(DialogAction::Type(Typing::Insert(text))));
+                }
+                true
+            }
+            Message::Terminal(Event::Resize(..)) => true,
+            Message::Terminal(_) => false,
+        }
+    }
+
+    fn key(&mut self, key: &KeyEvent) {
+        if key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL) {
+            self.suspend();
+            return;
+        }
+        let action = match self.session.dialog() {
+            Some(dialog) => crate::dialog::key(dialog, key).map(Action::Dialog),
+            None => self.key_in_place(key),
+        };
+        if let Some(action) = action {
+            self.session.act(action);
+        }
+    }
+
+    fn key_in_place(&self, key: &KeyEvent) -> Option<Action> {
+        let name = keys::name(key)?;
+        if let Some(id) = by_key(&self.session, &name) {
+            return Some(Action::Do(id));
+        }
+        let motion = match name.as_str() {
+            "Up" | "k" => Motion::By(-1),
+            "Down" | "j" => Motion::By(1),
+            "PageUp" | "Ctrl-B" => Motion::Page(-1),
+            "PageDown" | "Ctrl-F" => Motion::Page(1),
+            "Ctrl-U" => Motion::By(-10),
+            "Ctrl-D" => Motion::By(10),
+            "Home" => Motion::First,
+            "End" | "G" => Motion::Last,
+            "Left" | "Backspace" => return Some(Action::Do(ActionId::Back)),
+            "Right" => return Some(Action::Do(ActionId::Open)),
+            _ => return None,
+        };
+        Some(Action::Move(motion))
+    }
+
+    fn mouse(&mut self, mouse: &MouseEvent) -> bool {
+        let at = Position::new(mouse.column, mouse.row);
+        let in_dialog = self.session.dialog().is_some();
+        match mouse.kind {
+            MouseEventKind::ScrollDown | MouseEventKind::ScrollUp => {
+                let rows = if mouse.kind == MouseEventKind::ScrollDown { 3 } else { -3 };
+                self.session.act(if in_dialog {
+                    Action::Dialog(DialogAction::Move(Motion::By(rows)))
+                } else {
+                    Action::Scroll(rows)
+                });
+                true
+            }
+            MouseEventKind::Down(MouseButton::Left) => {
+                let now = self.session.moment().now.0;
+                let is_double =
+                    self.last_click.is_some_and(|(place, time)| place == at && now - time < DOUBLE_CLICK_MILLIS);
+                self.last_click = Some((at, now));
+                let hit = self.zones.iter().rev().find(|(zone, _)| zone.contains(at)).map(|(_, action)| action.clone());
+                let moves = matches!(hit, Some(Action::Move(_)));
+                if let Some(action) = hit {
+                    self.session.act(action);
+                }
+                if is_double && moves {
+                    self.session.act(Action::Do(ActionId::Open));
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn fulfil(&mut self, request: Request) -> Result<()> {
+        match request {
+            Request::Quit => self.over = true,
+            Request::Copy(text) => self.screen.copy(&text)?,
+            Request::Open(path) => self.open(&path),
+            Request::Edit(path) => drop(self.edit(&path)?),
+            Request::EditText(text) => {
+                if let Some(text) = self.edit_text(&text)? {
+                    self.session.act(Action::Dialog(DialogAction::Edited(text)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens with the system's program, which is none of our business from then on.
+    fn open(&mut self, path: &Path) {
+        let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+        let mut command = Command::new(program);
+        command.arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let shown = path.display().to_string();
+        let line = match command.spawn() {
+            Ok(_) => Line::of(format!("Opened {shown}"), Tone::Plain),
+            Err(_) => Line::of(format!("No program here opens folders: {shown}"), Tone::Warn),
+        };
+        self.session.say(line);
+    }
+
+    fn edit(&mut self, path: &Path) -> Result<bool> {
+        let config = self.session.config();
+        let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|name| config.variable(name)).unwrap_or("vi").to_owned();
+        // While the editor is there it alone reads the keyboard.
+        let keyboard = Arc::clone(&self.keyboard);
+        let _keys = keyboard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words = editor.split_whitespace();
+        let program = words.next().unwrap_or("vi");
+        let mut command = Command::new(program);
+        command.args(words).arg(path);
+        let status = self.screen.lend(|| command.status())?;
+        match status {
+            Ok(status) => Ok(status.success()),
+            Err(_) => {
+                let words = format!("The editor could not be started: {editor}");
+                self.session.complain(&Error::new(ErrorKind::Missing, words).hint("set $EDITOR"));
+                Ok(false)
+            }
+        }
+    }
+
+    fn edit_text(&mut self, text: &str) -> Result<Option<String>> {
+        let path = PathBuf::from(format!("/tmp/lab-note-{}.md", std::process::id()));
+        if std::fs::write(&path, text).is_err() {
+            return Ok(None);
+        }
+        let done = self.edit(&path)?;
+        let text = std::fs::read_to_string(&path).ok().filter(|_| done);
+        let _ = std::fs::remove_file(&path);
+        Ok(text)
+    }
+
+    /// Stops as the shell expects it; goes on with `fg`.
+    fn suspend(&mut self) {
+        let keyboard = Arc::clone(&self.keyboard);
+        let _keys = keyboard.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where there is no terminal any more the loop ends by itself.
+        let _ = self.screen.lend(lab_engine::stop_for_shell);
+    }
+}
+
+/// The one thread that this crate starts: nothing but reading keys can wait for the terminal.
+#[expect(clippy::disallowed_methods, reason = "the interface's own key reader")]
+fn read_keys(sender: SyncSender<Message>, keyboard: Arc<Mutex<()>>) -> Result<()> {
+    let read = move || loop {
+        let event = {
+            let _keys = keyboard.lock().unwrap_or_else(PoisonError::into_inner);
+            match crossterm::event::poll(KEY_WAIT) {
+                Ok(true) => Some(crossterm::event::read()),
+                Ok(false) => None,
+                Err(_) => return,
+            }
+        };
+        match event {
+            Some(Ok(event)) => {
+                if sender.send(Message::Terminal(event)).is_err() {
+                    return;
+                }
+            }
+            Some(Err(_)) => return,
+            // Somebody may be waiting for the keyboard.
+            None => std::thread::yield_now(),
+        }
+    };
+    let started = std::thread::Builder::new().name("lab-keys".to_owned()).spawn(read);
+    started.map(|_| ()).map_err(|error| Error::new(ErrorKind::Busy, "The system gives no more threads").because(error))
+}

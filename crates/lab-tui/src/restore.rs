@@ -1,0 +1,82 @@
+//! What a restore would do.
+
+use lab_view::list::Motion;
+use lab_view::session::Action;
+use lab_view::{Block, Tone};
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use crate::blocks::{self, Styled};
+use crate::frame::Paint;
+use crate::run::put_styled;
+use crate::table;
+
+/// Paints the place.
+pub fn paint(paint: &mut Paint<'_>, area: Rect) {
+    let shown = &paint.session.restore;
+    let Some(page) = shown.screen.page() else {
+        let style = paint.theme.tone(Tone::Muted);
+        paint.put(area.x + 2, area.y + 1, 60, "Keeping the present state, then looking what differs …", style);
+        return;
+    };
+    let room = usize::from(area.width).saturating_sub(2);
+    let mut lines: Vec<Styled> = Vec::new();
+    blocks::block_lines(&mut lines, Block::Line(&page.headline), paint.theme, room);
+    blocks::block_lines(&mut lines, Block::Fields(&page.about), paint.theme, room);
+    for block in [&page.unrestorable, &page.kept] {
+        blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
+    }
+    let above = lines.len().min(usize::from(area.height) / 2);
+    for (row, line) in lines.iter().take(above).enumerate() {
+        put_styled(paint, area.x + 1, area.y + row as u16, room, line);
+    }
+    let rest = Rect { y: area.y + above as u16 + 1, height: area.height - above as u16 - 1, ..area };
+    // Beside each other where there is room, otherwise one below the other.
+    let (list, diff) = if area.width >= 120 {
+        let left = area.width * 2 / 5;
+        (Rect { width: left, ..rest }, Rect { x: rest.x + left, width: rest.width - left, ..rest })
+    } else {
+        let top = rest.height / 2;
+        (Rect { height: top, ..rest }, Rect { y: rest.y + top, height: rest.height - top, ..rest })
+    };
+    steps(paint, list);
+    let inside = paint.boxed(diff, "Change");
+    if let Some(diff) = shown.page() {
+        let mut lines = Vec::new();
+        blocks::block_lines(&mut lines, Block::Diff(diff), paint.theme, usize::from(inside.width));
+        for (row, line) in lines.iter().take(usize::from(inside.height)).enumerate() {
+            put_styled(paint, inside.x, inside.y + row as u16, usize::from(inside.width), line);
+        }
+    }
+}
+
+fn steps(paint: &mut Paint<'_>, area: Rect) {
+    let inside = paint.boxed(area, "Files");
+    let screen = &paint.session.restore.screen;
+    let Some(page) = screen.page() else { return };
+    let cursor = &screen.cursor;
+    let height = usize::from(inside.height);
+    if cursor.height != height.max(1) {
+        paint.wishes.push(Action::Extent { height, total: None });
+    }
+    let rows = &page.steps.rows[cursor.visible()];
+    let fit = table::Fit::new(&page.steps, rows, usize::from(inside.width).saturating_sub(4));
+    for (place, row) in rows.iter().enumerate() {
+        let index = cursor.top + place;
+        let line = Rect { y: inside.y + place as u16, height: 1, ..inside };
+        let under = if index == cursor.row { paint.theme.cursor() } else { Style::new() };
+        paint.fill(line, under);
+        let wanted = screen.is_wanted(index);
+        let sign = if wanted { paint.theme.mark("☑", "[x]") } else { paint.theme.mark("☐", "[ ]") }.to_owned();
+        paint.put(line.x, line.y, 3, &sign, under);
+        let mut x = line.x + 4;
+        for (column, wide) in &fit.columns {
+            let cell = &row.cells[*column];
+            let style = under.patch(paint.theme.tone(cell.tone));
+            let style = if wanted { style } else { style.add_modifier(Modifier::CROSSED_OUT | Modifier::DIM) };
+            paint.put(x, line.y, *wide, &cell.text, style);
+            x += *wide as u16 + 2;
+        }
+        paint.zone(line, Action::Move(Motion::To(index)));
+    }
+}

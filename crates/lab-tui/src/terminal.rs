@@ -1,0 +1,111 @@
+//! The terminal itself: taken over, given back, also after a panic.
+
+use std::io::{IsTerminal, Stdout, Write};
+
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
+use crossterm::{cursor, execute, terminal};
+use lab_engine::{Error, ErrorKind, Result};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+/// The terminal while it is ours; given back when this goes.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+fn fail(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Disk, "Could not use the terminal").because(error)
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when standard input or output is none.
+    pub fn take() -> Result<Self> {
+        if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+            return Err(Error::new(ErrorKind::Usage, "`lab tui` needs a terminal")
+                .hint("`lab ls`, `lab show` and `lab compare` print the same pages"));
+        }
+        give_back_on_panic();
+        enter().map_err(fail)?;
+        let terminal = Terminal::new(CrosstermBackend::new(std::io::stdout())).map_err(fail)?;
+        Ok(Self { terminal })
+    }
+
+    /// Paints a frame; only what changed is sent.
+    pub fn paint(&mut self, paint: impl FnOnce(&mut ratatui::Frame<'_>)) -> Result<()> {
+        self.terminal.draw(paint).map(|_| ()).map_err(fail)
+    }
+
+    /// Everything is sent again at the next frame.
+    pub fn forget(&mut self) -> Result<()> {
+        self.terminal.clear().map_err(fail)
+    }
+
+    /// Gives the terminal back for a while: to an editor, or to the shell.
+    pub fn lend<T>(&mut self, meanwhile: impl FnOnce() -> T) -> Result<T> {
+        leave();
+        let result = meanwhile();
+        enter().map_err(fail)?;
+        self.forget()?;
+        Ok(result)
+    }
+
+    /// Puts text on the clipboard of the person's own machine, also over ssh (OSC 52 of xterm's control sequences).
+    pub fn copy(&mut self, text: &str) -> Result<()> {
+        let sequence = format!("\u{1b}]52;c;{}\u{7}", base64(text.as_bytes()));
+        let mut out = std::io::stdout().lock();
+        out.write_all(sequence.as_bytes()).and_then(|()| out.flush()).map_err(fail)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+fn enter() -> std::io::Result<()> {
+    terminal::enable_raw_mode()?;
+    execute!(std::io::stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
+}
+
+fn leave() {
+    // Nothing can be done where this fails: the terminal is gone.
+    let _ = execute!(std::io::stdout(), cursor::Show, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen);
+    let _ = terminal::disable_raw_mode();
+}
+
+/// The message of a panic must be readable, and the shell usable.
+fn give_back_on_panic() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        leave();
+        before(panic);
+    }));
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= group.len() { letter as char } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn base64_as_rfc_4648_has_it() {
+        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(super::base64(plain.as_bytes()), coded);
+        }
+    }
+}

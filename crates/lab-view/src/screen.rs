@@ -1,0 +1,166 @@
+//! What an interface shows in one place, and how a page comes to it without anybody waiting.
+
+use lab_engine::{Background, Error, Lane, Pending, Reader, Result};
+use serde::Serialize;
+
+use crate::format::Moment;
+use crate::session::Effect;
+
+/// One place in the notebook that a person can look at: the choices around a page. The page itself is
+/// read on another thread, from the key alone.
+pub trait Screen {
+    /// Everything that the page depends on.
+    type Key: Clone + PartialEq + Send + 'static;
+    /// What is shown.
+    type Page: Serialize + Send + 'static;
+    /// What a person can do here that is not in [`crate::ACTIONS`].
+    type Action;
+    /// Which thread reads the page.
+    const LANE: Lane = Lane::Page;
+
+    /// The key of the page that should be shown now; `None` when there is nothing to show.
+    fn key(&self) -> Option<Self::Key>;
+
+    /// Reads the page.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    fn load(reader: &Reader, key: &Self::Key, moment: &Moment) -> Result<Self::Page>;
+
+    /// A new page has come: choices that it has no place for are corrected.
+    fn arrived(&mut self, page: &Self::Page);
+
+    /// Carries an action out. What goes beyond this screen is asked for as effects.
+    fn act(&mut self, action: Self::Action, page: Option<&Self::Page>) -> Vec<Effect>;
+}
+
+/// How fresh a page is: the notebook's revision, and the minute in which ages were told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stamp {
+    /// See [`Background::revision`].
+    pub revision: u64,
+    /// Minutes since 1970.
+    pub minute: i64,
+}
+
+/// A page that is there, on its way, or both: the old one stays until the new one is here, and of
+/// several wishes the last one counts.
+pub struct Loaded<K, P> {
+    shown: Option<(K, Stamp, P)>,
+    failed: Option<(K, Stamp, Error)>,
+    pending: Option<(K, Stamp, Pending<P>)>,
+}
+
+impl<K, P> Default for Loaded<K, P> {
+    fn default() -> Self {
+        Self { shown: None, failed: None, pending: None }
+    }
+}
+
+impl<K: Clone + PartialEq, P> Loaded<K, P> {
+    /// The newest page there is; it may be one for another key while the right one is on its way.
+    pub fn page(&self) -> Option<&P> {
+        self.shown.as_ref().map(|(_, _, page)| page)
+    }
+
+    /// The page, when it is the one for this key.
+    pub fn page_for(&self, key: &K) -> Option<&P> {
+        self.shown.as_ref().filter(|(of, ..)| of == key).map(|(_, _, page)| page)
+    }
+
+    /// Why the last wish could not be fulfilled.
+    pub fn error(&self) -> Option<&Error> {
+        self.failed.as_ref().map(|(_, _, error)| error)
+    }
+
+    /// Whether something is on its way.
+    pub const fn is_loading(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Takes what has come. True when there is something new to show.
+    pub fn poll(&mut self) -> bool {
+        let Some(answer) = self.pending.as_ref().and_then(|(_, _, pending)| pending.poll()) else { return false };
+        let Some((key, stamp, _)) = self.pending.take() else { return false };
+        match answer {
+            Ok(page) => {
+                self.shown = Some((key, stamp, page));
+                self.failed = None;
+            }
+            // A page that went out of date says less than the error, but is still worth reading.
+            Err(error) => self.failed = Some((key, stamp, error)),
+        }
+        true
+    }
+
+    /// Asks for the page of `key` as of `stamp`, unless it is there or on its way.
+    pub fn want(&mut self, key: &K, stamp: Stamp, ask: impl FnOnce(K) -> Pending<P>) {
+        if let Some((of, _, _)) = &self.pending {
+            // One question at a time: should the notebook change faster than pages are read, they still come.
+            if of == key {
+                return;
+            }
+        } else {
+            let is_fresh = |of: &K, at: &Stamp| of == key && *at == stamp;
+            if self.shown.as_ref().is_some_and(|(of, at, _)| is_fresh(of, at)) && self.failed.is_none()
+                || self.failed.as_ref().is_some_and(|(of, at, _)| is_fresh(of, at))
+            {
+                return;
+            }
+        }
+        self.pending = Some((key.clone(), stamp, ask(key.clone())));
+    }
+}
+
+/// A screen together with its page.
+pub struct Shown<S: Screen> {
+    /// The choices.
+    pub screen: S,
+    loaded: Loaded<S::Key, S::Page>,
+}
+
+impl<S: Screen + Default> Default for Shown<S> {
+    fn default() -> Self {
+        Self { screen: S::default(), loaded: Loaded::default() }
+    }
+}
+
+impl<S: Screen> Shown<S> {
+    /// The newest page there is.
+    pub fn page(&self) -> Option<&S::Page> {
+        self.loaded.page()
+    }
+
+    /// Whether the page is the one that the choices ask for.
+    pub fn is_current(&self) -> bool {
+        self.screen.key().is_some_and(|key| self.loaded.page_for(&key).is_some())
+    }
+
+    /// Why there is no page, or no newer one.
+    pub fn error(&self) -> Option<&Error> {
+        self.loaded.error()
+    }
+
+    /// Whether a page is on its way.
+    pub const fn is_loading(&self) -> bool {
+        self.loaded.is_loading()
+    }
+
+    /// Carries an action out.
+    pub fn act(&mut self, action: S::Action) -> Vec<Effect> {
+        self.screen.act(action, self.loaded.page())
+    }
+
+    /// Takes what has come, asks for what is missing. True when there is something new to show.
+    pub(crate) fn poll(&mut self, background: &Background, stamp: Stamp, moment: &Moment) -> bool {
+        let changed = self.loaded.poll();
+        if changed && let Some(page) = self.loaded.page() {
+            self.screen.arrived(page);
+        }
+        if let Some(key) = self.screen.key() {
+            let moment = moment.clone();
+            self.loaded.want(&key, stamp, |key| background.read(S::LANE, move |reader| S::load(reader, &key, &moment)));
+        }
+        changed
+    }
+}

@@ -1,0 +1,344 @@
+//! The shared mind of the terminal and the desktop: where a person is, what is chosen, what is under
+//! way. Painters look at it and hand back actions; nothing in here paints, and nothing in here waits.
+
+mod dialog;
+mod jobs;
+mod perform;
+
+use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
+use lab_model::{Project, RunId};
+
+pub use dialog::{Choice, Dialog, DialogAction, Purpose};
+pub use jobs::{Running, Then};
+
+use crate::actions::ActionId;
+use crate::format::Moment;
+use crate::list::Motion;
+use crate::screen::{Shown, Stamp};
+use crate::screens::projects::ProjectsScreen;
+use crate::screens::restore::{RestoreAction, RestoreScreen};
+use crate::screens::run::{RunAction, RunScreen};
+use crate::screens::runs::{RunsAction, RunsScreen};
+use crate::{Line, Tone};
+
+/// Where a person is.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Route {
+    /// All projects.
+    Projects,
+    /// The runs of the project, or of all.
+    Runs,
+    /// One run.
+    Run(RunId),
+    /// Runs side by side.
+    Compare(Vec<RunId>),
+    /// Metrics of runs over time.
+    Charts(Vec<RunId>),
+    /// What a restore would do.
+    Restore(RunId),
+    /// What was written down.
+    Notes,
+    /// Text found in all runs.
+    Search,
+    /// The watcher and the notebook.
+    Health,
+}
+
+/// What a person just asked for.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Something of [`crate::ACTIONS`].
+    Do(ActionId),
+    /// Go somewhere.
+    Go(Route),
+    /// Move the cursor of the list that has the focus.
+    Move(Motion),
+    /// Scroll that list, in rows.
+    Scroll(i64),
+    /// The painter has room for so many rows of that list, and the list has so many when the painter knows better.
+    Extent {
+        /// Rows on screen.
+        height: usize,
+        /// Rows in all.
+        total: Option<usize>,
+    },
+    /// On the list of runs.
+    Runs(RunsAction),
+    /// On one run.
+    Run(RunAction),
+    /// On a plan of a restore.
+    Restore(RestoreAction),
+    /// In the open dialog.
+    Dialog(DialogAction),
+    /// Take a notice away.
+    Dismiss(usize),
+    /// Ask a job to stop.
+    Cancel(usize),
+}
+
+/// What an action asks for beyond its own screen.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Go somewhere.
+    Go(Route),
+    /// Have something done.
+    Command(Command, Then),
+    /// Ask the person.
+    Ask(Dialog),
+    /// Tell the person.
+    Say(Line),
+    /// Something that only the painter can do.
+    Request(Request),
+}
+
+/// What only a painter can do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Request {
+    /// End the interface.
+    Quit,
+    /// Put text on the clipboard.
+    Copy(String),
+    /// Open a file or folder with the system's program.
+    Open(std::path::PathBuf),
+    /// Edit a file, or a text that comes back through [`DialogAction::Edited`].
+    Edit(std::path::PathBuf),
+    /// Edit a text in the person's editor; what comes of it is put into the open dialog.
+    EditText(String),
+}
+
+/// Something said to the person, until it is old or taken away.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Notice {
+    /// What.
+    pub line: Line,
+    /// One thing to do about it.
+    pub hint: Option<String>,
+    /// Whether it stays until it is taken away.
+    pub sticky: bool,
+    /// An action that a button beside it does, such as undo.
+    pub action: Option<ActionId>,
+    /// The tick in which it came up.
+    pub(crate) since: i64,
+}
+
+/// The shared mind of the interfaces.
+pub struct Session {
+    background: Background,
+    route: Vec<Route>,
+    project: Option<Project>,
+    /// All projects.
+    pub projects: Shown<ProjectsScreen>,
+    /// The list of runs.
+    pub runs: Shown<RunsScreen>,
+    /// One run.
+    pub run: Shown<RunScreen>,
+    /// What a restore would do.
+    pub restore: Shown<RestoreScreen>,
+    dialog: Option<Dialog>,
+    notices: Vec<Notice>,
+    jobs: Vec<Running>,
+    requests: Vec<Request>,
+    now: Moment,
+}
+
+/// A notice that is not sticky goes after so long.
+const NOTICE_MILLIS: i64 = 8_000;
+
+impl Session {
+    /// Starts in the project that holds the working directory, otherwise among all projects. `wake` is called
+    /// from other threads when [`Session::poll`] would have something new.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(config: EngineConfig, project: Option<Project>, wake: Wake) -> Result<Self> {
+        let now = Moment::local(config.clock.now());
+        let route = if project.is_some() { Route::Runs } else { Route::Projects };
+        let mut session = Self {
+            background: Background::start(config, wake)?,
+            route: vec![Route::Projects],
+            project: None,
+            projects: Shown::default(),
+            runs: Shown::default(),
+            run: Shown::default(),
+            restore: Shown::default(),
+            dialog: None,
+            notices: Vec::new(),
+            jobs: Vec::new(),
+            requests: Vec::new(),
+            now,
+        };
+        session.enter(project);
+        if route == Route::Runs {
+            session.go(route);
+        }
+        Ok(session)
+    }
+
+    /// Where the person is.
+    pub fn route(&self) -> &Route {
+        self.route.last().expect("because the first place is never left")
+    }
+
+    /// The way here, the first place first.
+    pub fn breadcrumbs(&self) -> &[Route] {
+        &self.route
+    }
+
+    /// The project that lists are limited to.
+    pub const fn project(&self) -> Option<&Project> {
+        self.project.as_ref()
+    }
+
+    /// The question that is open.
+    pub const fn dialog(&self) -> Option<&Dialog> {
+        self.dialog.as_ref()
+    }
+
+    /// What was said to the person, oldest first.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// What is under way.
+    pub fn jobs(&self) -> &[Running] {
+        &self.jobs
+    }
+
+    /// Now, as the last [`Session::poll`] saw it.
+    pub const fn moment(&self) -> &Moment {
+        &self.now
+    }
+
+    /// What the engine was configured with.
+    pub const fn config(&self) -> &EngineConfig {
+        self.background.config()
+    }
+
+    /// What the painter has to do, since it was last asked.
+    pub fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Takes in what other threads have ready, asks for what the place needs. True when the screen should be
+    /// painted again.
+    pub fn poll(&mut self) -> bool {
+        self.now = Moment { now: self.background.config().clock.now(), zone: self.now.zone.clone() };
+        let stamp = Stamp { revision: self.background.revision(), minute: self.now.now.0.div_euclid(60_000) };
+        let (background, now) = (&self.background, &self.now);
+        let mut changed = match self.route.last() {
+            Some(Route::Projects) => self.projects.poll(background, stamp, now),
+            Some(Route::Runs) => self.runs.poll(background, stamp, now),
+            Some(Route::Run(_)) => self.run.poll(background, stamp, now),
+            Some(Route::Restore(_)) => self.restore.poll(background, Stamp::default(), now),
+            _ => false,
+        };
+        changed |= self.poll_jobs();
+        let before = self.notices.len();
+        let now = self.now.now.0;
+        self.notices.retain(|notice| notice.sticky || now - notice.since < NOTICE_MILLIS);
+        changed || before != self.notices.len()
+    }
+
+    /// Does what the person asked for.
+    pub fn act(&mut self, action: Action) {
+        match action {
+            Action::Do(id) => self.perform(id),
+            Action::Go(route) => self.go(route),
+            Action::Move(motion) => self.with_cursor(|cursor| cursor.go(motion)),
+            Action::Scroll(rows) => self.with_cursor(|cursor| cursor.scroll(rows)),
+            Action::Extent { height, total } => self.with_cursor(|cursor| {
+                cursor.resize(height);
+                total.into_iter().for_each(|total| cursor.set_total(total));
+            }),
+            Action::Runs(action) => {
+                let effects = self.runs.act(action);
+                self.apply(effects);
+            }
+            Action::Run(action) => {
+                let effects = self.run.act(action);
+                self.apply(effects);
+            }
+            Action::Restore(action) => {
+                let effects = self.restore.act(action);
+                self.apply(effects);
+            }
+            Action::Dialog(action) => self.answer(action),
+            Action::Dismiss(place) if place < self.notices.len() => drop(self.notices.remove(place)),
+            Action::Dismiss(_) => {}
+            Action::Cancel(place) => {
+                if let Some(job) = self.jobs.get(place) {
+                    job.cancel();
+                }
+            }
+        }
+    }
+
+    pub(crate) fn apply(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Go(route) => self.go(route),
+                Effect::Command(command, then) => self.command(command, then),
+                Effect::Ask(dialog) => self.dialog = Some(dialog),
+                Effect::Say(line) => self.say(line),
+                Effect::Request(request) => self.requests.push(request),
+            }
+        }
+    }
+
+    /// Tells the person something for a while.
+    pub fn say(&mut self, line: Line) {
+        let since = self.now.now.0;
+        self.notices.push(Notice { line, hint: None, sticky: false, action: None, since });
+    }
+
+    /// Tells the person what went wrong, until it is taken away.
+    pub fn complain(&mut self, error: &Error) {
+        let message = lab_model::display_bytes(error.message.as_bytes());
+        let line = Line::of(message, Tone::Bad);
+        let hint = error.hint.as_ref().map(|hint| lab_model::display_bytes(hint.as_bytes()));
+        // The same trouble twice is one trouble.
+        self.notices.retain(|notice| notice.line != line);
+        self.notices.push(Notice { line, hint, sticky: true, action: None, since: self.now.now.0 });
+    }
+
+    /// Limits the lists to a project, or to none.
+    pub(crate) fn enter(&mut self, project: Option<Project>) {
+        self.runs.screen.enter(project.as_ref().map(|project| project.id.clone()));
+        self.project = project;
+    }
+
+    fn go(&mut self, route: Route) {
+        if *self.route() == route {
+            return;
+        }
+        match &route {
+            Route::Run(run) => self.run.screen.enter(run.clone()),
+            Route::Restore(run) => self.plan_restore(run.clone()),
+            _ => {}
+        }
+        // Places of the first level do not pile up.
+        match route {
+            Route::Projects => self.route.truncate(1),
+            Route::Runs => {
+                self.route.truncate(1);
+                self.route.push(route);
+            }
+            Route::Notes | Route::Search | Route::Health => {
+                let keep = self.route.iter().position(|place| !matches!(place, Route::Projects | Route::Runs));
+                self.route.truncate(keep.unwrap_or(self.route.len()));
+                self.route.push(route);
+            }
+            _ => self.route.push(route),
+        }
+    }
+
+    /// Leaves the place, or the program from the first one.
+    pub(crate) fn back(&mut self) {
+        if self.route.len() > 1 {
+            self.route.pop();
+            if let Route::Run(run) = self.route().clone() {
+                self.run.screen.enter(run);
+            }
+        }
+    }
+}
