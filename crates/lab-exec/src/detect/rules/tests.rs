@@ -228,6 +228,7 @@ fn tools_are_no_runs() {
         "a formatter or linter",
         &[
             "python /home/u/proj/.venv/bin/black .",
+            "exe=/usr/bin/python3.11 /home/u/proj/env/bin/python3 /home/u/proj/env/bin/black .",
             "python -m black train.py",
             "ruff check .",
             "ruff server",
@@ -420,7 +421,7 @@ fn installed_programs_are_no_runs() {
             "node /home/u/.vscode-server/extensions/x/server.js",
             "bash /home/u/.pyenv/shims/python3 train.py",
             "/home/u/proj/node_modules/esbuild/bin/esbuild a.js",
-            "bash /home/u/proj/.git/hooks/pre-commit",
+            "bash /home/u/proj/.git/hooks/post-merge",
             "ffmpeg -i a b",
             "dot -Tpng g",
             "sleep 10",
