@@ -12,6 +12,7 @@
 mod channel;
 mod command;
 mod console;
+pub mod detect;
 pub mod environment;
 mod error;
 mod front;
