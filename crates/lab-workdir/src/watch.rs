@@ -23,7 +23,7 @@
 //!
 //! - Writing through a memory map raises no event before the file is closed and unmapped. Until then a file
 //!   that somebody has open for writing looks unchanged here, where a full scan would see its new times.
-//! - A file to which a name is given *outside* the project, and which is then written by that name, raises no
+//! - A file to which a name is given outside what is watched (also in a directory that is left out), and which is then written by that name, raises no
 //!   event here. Nor does what is mounted over a directory while it is watched.
 //! - The end of a write becomes known an instant after the bytes are there. A writer that is interrupted just
 //!   between is noticed by the file's change time, as finely as the file system keeps it.

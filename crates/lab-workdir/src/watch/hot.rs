@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use lab_model::{Kind, RelPath, Role};
 use rustix::fs::inotify::ReadFlags;
+use rustix::fs::{AtFlags, FileType, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::history::{Candidate, History, Unsteady};
@@ -14,6 +15,7 @@ use super::queue::{Key, Queue, Refusal};
 use super::{Reason, State};
 use crate::index::{can_keep, grain_nanos, is_racy, nanos};
 use crate::rules::{Chain, Marks, by_default, never_kept};
+use crate::stat::kind_of;
 use crate::walk::{Request, Reuse, walk_as};
 use crate::{Index, Result, RootHandle, Rules, Scan, ScanEntry, Stat, open_root, read_file, role_by_name};
 
@@ -231,6 +233,11 @@ impl HotIndex {
         for (path, read_nanos) in std::mem::take(&mut self.touched) {
             let entry = self.entry(&path);
             if entry.is_none() && self.is_left_out(&path) {
+                // Another name for a file of the project, perhaps.
+                let path = crate::open::as_path(path.as_bytes());
+                self.lost |= statat(&self.handle.fd, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
+                    kind_of(FileType::from_raw_mode(stat.st_mode)) == Kind::File && stat.st_nlink > 1
+                });
                 continue;
             }
             let role = entry.and_then(|entry| entry.role.or(entry.known.as_ref().map(|known| known.role)));
@@ -304,6 +311,15 @@ impl HotIndex {
         }
         if also_unwatched {
             self.stale.extend(self.doubtful.iter().cloned());
+        }
+        let started = clock_gettime(ClockId::RealtimeCoarse);
+        let is_fresh = !self.lost && self.stale.is_empty() && self.moved.is_empty();
+        if is_fresh
+            && also_unwatched
+            && let Some(scan) = Arc::get_mut(&mut self.scan)
+        {
+            // Nothing that was learned is in doubt; what is read from now on is read after this moment.
+            scan.started = (started.tv_sec, started.tv_nsec as u32);
         }
         while self.lost || !self.stale.is_empty() || !self.moved.is_empty() {
             self.walk_again(key, &mut queue)?;
