@@ -69,6 +69,11 @@ impl Index {
         Some(Self { bytes, started, roles_digest, dirs })
     }
 
+    /// The tree of the root when the index was saved. What the index says is in a notebook that holds it.
+    pub fn root_tree(&self) -> Option<Hash> {
+        Some(self.directory(0)?.known?.tree)
+    }
+
     /// Saves what `scan` and the engine found: a temporary file, mode 0600, renamed into place. It is not
     /// synced: the checksum tells a torn one.
     ///

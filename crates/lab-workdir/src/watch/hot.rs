@@ -114,6 +114,16 @@ impl HotIndex {
         Arc::make_mut(&mut self.scan)
     }
 
+    /// Takes the scan out, to be put back by [`HotIndex::put_scan`].
+    pub fn take_scan(&mut self) -> Scan {
+        Arc::unwrap_or_clone(std::mem::replace(&mut self.scan, Arc::new(Scan::empty())))
+    }
+
+    /// Puts the scan back.
+    pub fn put_scan(&mut self, scan: Scan) {
+        self.scan = Arc::new(scan);
+    }
+
     /// The rules that hold.
     pub const fn rules(&self) -> &Rules {
         &self.rules
