@@ -5,7 +5,7 @@
 //! where it is known, they are called unsteady in the snapshot and its coverage, and every content that they
 //! may have had is kept.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
@@ -247,39 +247,42 @@ impl Moment {
 
     /// Calls unsteady what changed after the moment; gives what is gone since.
     fn mark(&mut self, hot: &mut HotIndex, read: &[(usize, usize)]) -> Vec<Omission> {
-        self.unsteady = hot.unsteady(self.nanos);
-        let vouches = hot.vouches_since(self.nanos);
+        let (by_events, vouches) = (hot.unsteady(self.nanos), hot.vouches_since(self.nanos));
         let scan = hot.scan_mut();
-        let (mut gone, mut places) = (Vec::new(), Vec::new());
-        for file in &self.unsteady {
+        let (mut gone, mut found) = (Vec::new(), BTreeMap::new());
+        self.unsteady.clear();
+        for file in by_events {
             if let Some(place) = place_of(scan, &file.path) {
-                places.push(place);
+                found.insert(place, file.changed_after_nanos);
+                self.unsteady.push(file);
             } else if let Some(dir) = scan.find(&file.path) {
-                places.extend(files_below(scan, dir));
+                for place in files_below(scan, dir) {
+                    found.entry(place).or_insert_with(|| {
+                        self.unsteady.extend(as_found(scan, place, file.changed_after_nanos));
+                        file.changed_after_nanos
+                    });
+                }
             } else if !file.candidates.is_empty() {
                 gone.push(Omission { path: file.path.clone(), reason: OmissionReason::Unsteady, size_bytes: None });
+                self.unsteady.push(file);
             }
         }
-        let mut named: HashSet<(usize, usize)> = places.iter().copied().collect();
         // What no event tells of, file times may.
         let asked: Vec<(usize, usize)> = if vouches { read.to_vec() } else { files_below(scan, 0).collect() };
-        for (dir, entry) in asked {
-            let found = &scan.dirs[dir].entries[entry];
-            if HotIndex::changed_after(&found.stat, self.file_time, !vouches) && named.insert((dir, entry)) {
-                places.push((dir, entry));
-                let Ok(path) = scan.dirs[dir].path.join(&found.name) else { continue };
-                let candidates = found.known.clone().map(|known| Candidate::Known(known, found.stat));
-                let candidates = candidates.into_iter().collect();
-                let nanos = self.nanos;
-                self.unsteady.push(Unsteady { path, changed_after_nanos: nanos, before_is_known: false, candidates });
+        for place in asked {
+            let stat = &scan.dirs[place.0].entries[place.1].stat;
+            if HotIndex::changed_after(stat, self.file_time, !vouches) && found.insert(place, self.nanos).is_none() {
+                self.unsteady.extend(as_found(scan, place, self.nanos));
             }
         }
-        for (dir, entry) in places {
+        for (dir, entry) in found.into_keys() {
             scan.forget_tree(dir);
             if let Some(known) = &mut scan.dirs[dir].entries[entry].known {
                 known.unsteady = true;
             }
         }
+        self.unsteady.sort_by(|left, right| left.path.cmp(&right.path));
+        self.unsteady.dedup_by(|left, right| left.path == right.path);
         gone
     }
 
@@ -297,12 +300,18 @@ impl Moment {
                     contents.push(content);
                 }
             }
-            if place_of(hot.scan(), &path).is_some() || !contents.is_empty() {
-                kept.push(UnsteadyFile { path, changed_after_nanos, candidates: contents });
-            }
+            kept.push(UnsteadyFile { path, changed_after_nanos, candidates: contents });
         }
         Ok(kept)
     }
+}
+
+/// A file that may have changed, of which nothing is known but what was found.
+fn as_found(scan: &Scan, (dir, entry): (usize, usize), changed_after_nanos: u64) -> Option<Unsteady> {
+    let found = &scan.dirs[dir].entries[entry];
+    let path = scan.dirs[dir].path.join(&found.name).ok()?;
+    let candidates = found.known.iter().map(|known| Candidate::Known(known.clone(), found.stat)).collect();
+    Some(Unsteady { path, changed_after_nanos, before_is_known: false, candidates })
 }
 
 /// Where a file stands in a scan.

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lab_model::{Kind, RelPath, Role};
+use lab_model::{Kind, OmissionReason, RelPath, Role};
 use rustix::fs::inotify::ReadFlags;
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::time::{ClockId, clock_gettime};
@@ -21,6 +21,8 @@ use crate::{Index, Result, RootHandle, Rules, Scan, ScanEntry, Stat, open_root, 
 
 /// Larger files are not held in memory when they change.
 const HELD_FILE_BYTES: u64 = 1 << 20;
+/// When more files than this change at once, nobody edits them by hand, and none is held.
+const HELD_FILES: usize = 1024;
 
 /// A scan that is kept fresh: what happened is noted as it happens, and looked at again before it is used.
 pub struct HotIndex {
@@ -240,6 +242,7 @@ impl HotIndex {
 
     /// Looks at what was touched: notes the change and reads small files.
     pub(super) fn read_touched(&mut self) {
+        let may_hold = self.touched.len() <= HELD_FILES;
         for (path, read_nanos) in std::mem::take(&mut self.touched) {
             let entry = self.entry(&path);
             if entry.is_none() && self.is_left_out(&path) {
@@ -252,9 +255,13 @@ impl HotIndex {
             }
             let role = entry.and_then(|entry| entry.role.or(entry.known.as_ref().map(|known| known.role)));
             let expected = entry.map_or_else(Stat::default, |entry| entry.stat);
-            let before = entry.and_then(|entry| Some(Candidate::Known(entry.known.clone()?, entry.stat)));
+            let before = entry.filter(|_| !self.lost).and_then(|entry| {
+                let known = entry.known.clone().filter(|known| !known.unsteady)?;
+                Some(Candidate::Known(known, entry.stat))
+            });
             self.history.changed(&path, read_nanos, || before);
-            if matches!(role.or_else(|| role_by_name(path.file_name())), Some(Role::Code | Role::Config) | None)
+            if may_hold
+                && matches!(role.or_else(|| role_by_name(path.file_name())), Some(Role::Code | Role::Config) | None)
                 && let Ok(file) = read_file(&self.handle, &path, &expected, HELD_FILE_BYTES)
                 && !file.unsteady
             {
@@ -321,6 +328,11 @@ impl HotIndex {
         }
         if also_unwatched {
             self.stale.extend(self.doubtful.iter().cloned());
+            // Every walk asks what is checked out in the repositories within, which nobody watches.
+            let is_repository = |reason: &OmissionReason| matches!(reason, OmissionReason::NestedRepository { .. });
+            if self.scan.omissions.iter().any(|omission| is_repository(&omission.reason)) {
+                self.stale.insert(RelPath::root());
+            }
         }
         let started = clock_gettime(ClockId::RealtimeCoarse);
         let is_fresh = !self.lost && self.stale.is_empty() && self.moved.is_empty();
@@ -370,12 +382,18 @@ impl HotIndex {
         self.scan = Arc::new(walked.scan);
         self.chains = walked.chains;
         (self.unwatched, self.reason) = (unwatched, reason);
-        let root = [RelPath::root()];
-        let replaced = if all { &root[..] } else { &walked.replaced };
-        self.unwatched.retain(|path| entered.contains(path.as_bytes()) || !(all || walked.replaced.contains(path)));
-        if let Some(queue) = queue {
-            for gone in replaced.iter().filter(|path| all || !entered.contains(path.as_bytes())) {
-                queue.unwatch_below(key, gone, &|path| entered.contains(path));
+        // Listed again and entered, or gone.
+        let is_kept = |path: &[u8]| entered.contains(path);
+        if all {
+            self.unwatched.retain(|path| is_kept(path.as_bytes()));
+            if let Some(queue) = queue {
+                queue.unwatch_below(key, &RelPath::root(), &is_kept);
+            }
+        }
+        for gone in walked.replaced.iter().filter(|path| !is_kept(path.as_bytes())) {
+            self.unwatched.remove(gone);
+            if let Some(queue) = queue {
+                queue.unwatch_below(key, gone, &is_kept);
             }
         }
         let is_new_link = self.look_at(&walked.listed);

@@ -108,7 +108,7 @@ impl Queue {
     /// new place.
     pub fn watch(&mut self, key: Key, fd: BorrowedFd<'_>, path: &RelPath) -> Result<(), Refusal> {
         let before = self.numbers.get(key).and_then(|numbers| numbers.get(path.as_bytes()).copied());
-        if self.limit_reached || (before.is_none() && self.places.len() >= self.limit) {
+        if before.is_none() && (self.limit_reached || self.places.len() >= self.limit) {
             self.limit_reached = true;
             return Err(Refusal::Limit);
         }

@@ -76,7 +76,7 @@ fn learn(scan: &mut Scan, root: &Path) {
     let root = open_root(root).unwrap();
     for place in scan.unknown_dirs().into_iter().rev() {
         let path = scan.dirs[place].path.clone();
-        for entry in scan.dirs[place].entries.iter_mut() {
+        for entry in &mut scan.dirs[place].entries {
             if entry.kind != Kind::File || entry.known.is_some() {
                 continue;
             }
@@ -352,6 +352,7 @@ fn edit(dice: &mut Dice, root: &Path, outside: &Path, step: usize) -> String {
 /// Looks for differences between what is watched and what a full scan finds. `LAB_HUNT_STEPS` and
 /// `LAB_HUNT_SEED` make the hunt longer and another one.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a longer hunt is asked for from outside")]
 fn no_random_edits_make_a_difference() {
     let number =
         |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
