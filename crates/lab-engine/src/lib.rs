@@ -19,6 +19,7 @@ mod run;
 mod select;
 mod snapshot;
 mod supervise;
+pub mod watched;
 
 pub use background::{Background, Job, Lane, Pending, Progress as JobProgress, Wake};
 pub use command::{Command, Done, with_params};
