@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use lab_model::ProcessKey;
 use rustix::fs::{Mode, OFlags};
 
+use crate::trace::keeper;
+
 /// The fields of `/proc/PID/stat` that matter here; times in clock ticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stat {
@@ -16,6 +18,8 @@ pub(crate) struct Stat {
     pub(crate) children_ticks: u64,
     pub(crate) start_ticks: u64,
     pub(crate) resident_pages: u64,
+    /// It is one of `lab`'s own, which stands by for the tracer.
+    pub(crate) is_keeper: bool,
 }
 
 /// The key of a living process; `None` when there is none with this number.
@@ -71,6 +75,7 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         children_ticks: number(16).unwrap_or(0) + number(17).unwrap_or(0),
         start_ticks: number(22)?,
         resident_pages: number(24).unwrap_or(0),
+        is_keeper: !keeper::NAME.is_empty() && bytes[..end].ends_with(keeper::NAME.as_bytes()),
     })
 }
 
@@ -92,7 +97,7 @@ pub(crate) fn disposition(pid: i32, signal: i32) -> (bool, bool) {
     (has("SigIgn:"), has("SigCgt:"))
 }
 
-/// Every process below `root`, without `root`, each with its figures.
+/// Every process below `root`, without `root` and without keepers, each with its figures.
 pub(crate) fn descendants(root: i32) -> Vec<(i32, Stat)> {
     let mut found = Vec::new();
     let mut waiting = vec![root];
@@ -101,8 +106,11 @@ pub(crate) fn descendants(root: i32) -> Vec<(i32, Stat)> {
             let mut below = Vec::new();
             children(pid, &mut below);
             for child in below {
-                found.extend(stat(child).map(|stat| (child, stat)));
-                waiting.push(child);
+                let stat = stat(child);
+                if !stat.is_some_and(|stat| stat.is_keeper) {
+                    found.extend(stat.map(|stat| (child, stat)));
+                    waiting.push(child);
+                }
             }
         }
         return found;
@@ -111,7 +119,7 @@ pub(crate) fn descendants(root: i32) -> Vec<(i32, Stat)> {
     let mut others = everybody();
     while let Some(parent) = waiting.pop() {
         others.retain(|(pid, stat)| {
-            let is_child = stat.parent == parent;
+            let is_child = stat.parent == parent && !stat.is_keeper;
             if is_child {
                 waiting.push(*pid);
                 found.push((*pid, *stat));

@@ -25,7 +25,7 @@ pub use edit::{Change, Edit, NoteKind, Project, Target};
 pub use environment::{Environment, Gpu, Interpreter, LockFile, Machine, Package};
 pub use hash::{Domain, Hash, Hasher};
 pub use id::{ProjectId, RunId, name_from_seed};
-pub use path::{PathError, RelPath, display_bytes};
+pub use path::{FilePath, PathError, RelPath, display_bytes};
 pub use restore::{RestoreKind, RestoreRecord};
 pub use run::{
     Failure, Input, LogSummary, Origin, Output, OutputChange, ProcessKey, RunEnd, RunFacts, RunStart, Seed, Status,
