@@ -17,6 +17,7 @@ mod run;
 mod select;
 mod snapshot;
 mod supervise;
+mod trace;
 
 pub use config::{Clock, EngineConfig, Random};
 pub use engine::Engine;
@@ -24,7 +25,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
 pub use lab_store::Note as VerifyNote;
 pub use lab_store::{GcReport, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport};
-pub use lab_workdir::config::{Config, Keep};
+pub use lab_workdir::config::{Config, Keep, TraceMode};
 pub use lab_workdir::restore::Step as RestoreStep;
 pub use live::{LiveRun, LogLine};
 pub use reader::Reader;

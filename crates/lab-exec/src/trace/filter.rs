@@ -174,8 +174,7 @@ fn block(calls: &[(u32, Call)]) -> Vec<libc::sock_filter> {
     ends.extend(look_at_flags(1));
     let looks_at_2 = ends.len();
     ends.extend(look_at_flags(2));
-    let mut block =
-        vec![load(OFFSET_NUMBER), statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !X32_BIT)];
+    let mut block = vec![load(OFFSET_NUMBER), statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !X32_BIT)];
     for (place, (number, call)) in calls.iter().enumerate() {
         let end = match call {
             Call::Open => looks_at_1,

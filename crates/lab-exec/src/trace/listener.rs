@@ -49,19 +49,19 @@ const _: () = assert!(size_of::<Waiting>() == 80 && size_of::<Answer>() == 24);
 /// # Errors
 /// What the system says: `EBUSY` when somebody listens already, `ENOSYS`, `EINVAL`, `EPERM`.
 pub(super) fn install(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
-    let fprog = libc::sock_fprog {
-        len: u16::try_from(program.len()).unwrap_or(0),
-        filter: program.as_ptr().cast_mut(),
-    };
+    let fprog =
+        libc::sock_fprog { len: u16::try_from(program.len()).unwrap_or(0), filter: program.as_ptr().cast_mut() };
     let attempt = |flags: libc::c_ulong| {
         // SAFETY: the program is a valid array for the length of the call, which only reads it.
         let fd = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const fprog) };
         if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(fd) }
     };
-    let either = || attempt(NEW_LISTENER | WAIT_KILLABLE).or_else(|error| match error.raw_os_error() {
-        Some(libc::EINVAL) => attempt(NEW_LISTENER),
-        _ => Err(error),
-    });
+    let either = || {
+        attempt(NEW_LISTENER | WAIT_KILLABLE).or_else(|error| match error.raw_os_error() {
+            Some(libc::EINVAL) => attempt(NEW_LISTENER),
+            _ => Err(error),
+        })
+    };
     let fd = either().or_else(|error| match error.raw_os_error() {
         Some(libc::EACCES) => {
             // SAFETY: a plain system call.

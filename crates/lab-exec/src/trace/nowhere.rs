@@ -2,8 +2,8 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::record::{Event, Recorder};
 use super::Trace;
+use super::record::{Event, Recorder};
 
 /// No process has this name.
 pub(crate) const NAME: &str = "";

@@ -57,6 +57,8 @@ pub enum Event {
         /// Which.
         path: FilePath,
     },
+    /// Everything up to the command's end is noted.
+    End,
     /// How many files were opened that are not named one by one, so far.
     Counted {
         /// Files of the system and of installed packages.
@@ -216,6 +218,7 @@ impl Recorder {
             self.told = counted;
             self.note(&Event::Counted { software: counted.0, more: counted.1 });
         }
+        self.note(&Event::End);
         self.flush();
     }
 

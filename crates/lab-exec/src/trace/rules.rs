@@ -15,8 +15,20 @@ pub(super) enum Fold {
 /// Not on any disk.
 const NOT_FILES: &[&[u8]] = &[b"/proc/", b"/sys/", b"/dev/", b"/run/", b"/memfd:"];
 /// Where systems keep programs, libraries and their settings.
-const SYSTEM: &[&[u8]] =
-    &[b"/usr/", b"/lib/", b"/lib32/", b"/lib64/", b"/bin/", b"/sbin/", b"/etc/", b"/opt/", b"/nix/store/", b"/gnu/store/", b"/snap/", b"/var/lib/"];
+const SYSTEM: &[&[u8]] = &[
+    b"/usr/",
+    b"/lib/",
+    b"/lib32/",
+    b"/lib64/",
+    b"/bin/",
+    b"/sbin/",
+    b"/etc/",
+    b"/opt/",
+    b"/nix/store/",
+    b"/gnu/store/",
+    b"/snap/",
+    b"/var/lib/",
+];
 /// Directories of installed packages, caches of compiled code, and version control, wherever they are.
 const INSTALLED: &[&[u8]] = &[
     b"site-packages",

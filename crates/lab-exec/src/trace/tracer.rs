@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 
+use super::Trace;
 use super::filter::{self, Call};
 use super::keeper::{self, Mailbox, Received};
 use super::listener::{self, Found, Slot, Waiting, let_go_on};
 use super::record::{Event, Recorder, State};
-use super::Trace;
 
 /// Looks at the calls of a command. Made before it starts; [`Self::serve`] runs until nobody is left who is
 /// traced.
@@ -140,7 +140,9 @@ fn has_rights_of_its_own(program: &OsStr, cwd: &Path) -> bool {
     } else {
         #[expect(clippy::disallowed_methods, reason = "the very variable by which the command is looked up")]
         let directories = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&directories).map(|directory| cwd.join(directory).join(program)).find(|path| path.is_file())
+        std::env::split_paths(&directories)
+            .map(|directory| cwd.join(directory).join(program))
+            .find(|path| path.is_file())
     };
     let Some(found) = found else { return false };
     let special = rustix::fs::stat(&found).is_ok_and(|stat| stat.st_mode & 0o6000 != 0);
