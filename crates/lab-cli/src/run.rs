@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use lab_engine::{Engine, Error, ErrorKind, Keep, Result, RunOutcome, RunRequest, TraceMode};
 use lab_model::{ROLES, Role, RunId};
-use lab_view::{Line, Tone, coverage, show};
+use lab_view::{Line, Tone, coverage, lineage, show};
 
 use crate::context::Context;
 use crate::{error, paint, select};
@@ -118,6 +118,9 @@ fn tell(context: &Context, engine: &Engine, run: &RunId) -> Result<()> {
         return Ok(());
     }
     let reader = engine.reader()?;
+    if let Some(warning) = reader.run(run)?.and_then(|row| lineage::warning(&row)) {
+        context.warn(&crate::sanitize::line(&warning));
+    }
     if context.global.json {
         let key = show::Key { run: run.clone(), moment: context.moment()? };
         let page = serde_json::to_string_pretty(&show::load(&reader, &key)?).unwrap_or_default();

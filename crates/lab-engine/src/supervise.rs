@@ -9,8 +9,8 @@ use std::path::Path;
 use lab_exec::gpu::Sampler;
 use lab_exec::{Ended, Exit, Sample, Sink, Stream};
 use lab_model::{
-    Content, Failure, FilesUsed, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, RelPath, Role, RunEnd, RunId,
-    RunStart, SeriesRef, Status, Usage,
+    Content, Failure, FilePath, FilesUsed, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, RelPath, Role,
+    RunEnd, RunId, RunStart, SeriesRef, Status, Usage,
 };
 use lab_store::{Encoder, RecordKind, Writer};
 use serde::{Deserialize, Serialize};
@@ -123,9 +123,24 @@ struct FilesAtEnd {
     /// The end's snapshot, when anything differs from the start.
     snapshot: Option<Hash>,
     outputs: Vec<Output>,
-    changed_inputs: Vec<RelPath>,
+    changed_inputs: Vec<Output>,
     /// What the run itself read and wrote.
     used: FilesUsed,
+}
+
+impl FilesAtEnd {
+    /// What the run was seen to write is an output, whatever its role.
+    fn settle(&mut self) {
+        let used = &self.used;
+        let written: HashSet<RelPath> = used.written.iter().filter_map(|file| file.path.in_project()).collect();
+        let removed: HashSet<RelPath> = used.removed.iter().filter_map(FilePath::in_project).collect();
+        let own = self.changed_inputs.extract_if(.., |changed| {
+            written.contains(&changed.path)
+                || (changed.change == OutputChange::Removed && removed.contains(&changed.path))
+        });
+        self.outputs.extend(own);
+        self.outputs.sort_by(|left, right| left.path.cmp(&right.path));
+    }
 }
 
 /// Closes a run whose command has ended; what the person should know comes back.
@@ -210,6 +225,7 @@ impl Engine {
         let mut files = self.files_at_end(start, taken.as_ref(), &mut writer)?;
         let end = taken.as_ref().map(|taken| taken.snapshot.root);
         files.used = self.files_used(payload, live, end, &mut missing)?;
+        files.settle();
         self.append_end(payload, live, &Ending { missing, ..ending.clone() }, files, &mut writer)?;
         if let Some(taken) = taken {
             taken.save_index();
@@ -237,7 +253,7 @@ impl Engine {
             failure: ending.failure.clone(),
             snapshot: files.snapshot,
             outputs: files.outputs,
-            changed_inputs: files.changed_inputs,
+            changed_inputs: files.changed_inputs.into_iter().map(|changed| changed.path).collect(),
             files: files.used,
             series: keep_series(live, &payload.start, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
@@ -282,7 +298,7 @@ impl Engine {
         for difference in differences {
             match told(&difference) {
                 Some(output) if is_output(&difference, output.change) => files.outputs.push(output),
-                Some(output) => files.changed_inputs.push(output.path),
+                Some(output) => files.changed_inputs.push(output),
                 None => {}
             }
         }

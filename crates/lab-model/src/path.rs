@@ -127,6 +127,11 @@ impl FilePath {
         Self(below.filter(|rest| RelPath::new(*rest).is_ok()).unwrap_or(bytes).to_vec())
     }
 
+    /// The bytes of another such path, as [`Self::as_bytes`] gave them.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     /// The path below the project's root; `None` when it lies elsewhere.
     pub fn in_project(&self) -> Option<RelPath> {
         RelPath::new(self.0.clone()).ok()

@@ -16,6 +16,7 @@ pub mod files;
 pub mod format;
 pub mod grep;
 pub mod health;
+pub mod lineage;
 pub mod metrics;
 pub mod projects;
 pub mod reports;

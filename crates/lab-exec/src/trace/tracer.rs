@@ -69,7 +69,7 @@ impl Seen {
         let Some(path) = real_name(fd, &stat) else { return };
         let mut recorder = lock(&self.0);
         if writes {
-            recorder.write(&path, &path, Some(state(&stat)), true);
+            recorder.write(&path, &path, Some(state(&stat)), false);
         } else {
             recorder.read(&path, &path, state(&stat));
         }
