@@ -158,13 +158,11 @@ pub(super) fn wait(listener: BorrowedFd<'_>, other: Option<BorrowedFd<'_>>, call
     if count <= 0 {
         return Found::Nothing;
     }
-    if polled[0].revents & libc::POLLIN != 0 {
-        return Found::Call;
+    // A command that never pauses must not keep the other process's end from being noticed.
+    if polled[1].revents != 0 {
+        return Found::Gone;
     }
-    if polled[0].revents != 0 {
-        return Found::Over;
-    }
-    Found::Gone
+    if polled[0].revents & libc::POLLIN != 0 { Found::Call } else { Found::Over }
 }
 
 /// Reads `length` bytes of another process's memory, as far as they are there.

@@ -132,9 +132,10 @@ impl Recorder {
         self.asked.get(path).is_some_and(|known| known & bit != 0)
     }
 
+    /// Remembers the words of a call that opened a file; other calls have none.
     fn ask(&mut self, path: &[u8], bit: u8) {
         // The number of a descriptor stands for another file every time.
-        if self.asked.len() < FILES_MAX && !path.starts_with(b"/proc/") {
+        if !path.is_empty() && self.asked.len() < FILES_MAX && !path.starts_with(b"/proc/") {
             *self.asked.entry(path.to_vec()).or_default() |= bit;
         }
     }

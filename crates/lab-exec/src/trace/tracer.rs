@@ -452,7 +452,7 @@ fn rename(from: &[u8], to: &[u8], flags: u32, recorder: &mut Recorder) -> Option
     let target = look_at(&to);
     if flags & EXCHANGE != 0 {
         for (path, stat) in [(&from, Some(before)), (&to, target)] {
-            recorder.write(path, path, stat.as_ref().map(state), false);
+            recorder.write(b"", path, stat.as_ref().map(state), false);
         }
         return None;
     }
@@ -477,7 +477,7 @@ fn remove(path: &[u8], recorder: &mut Recorder) -> Option<Opened> {
 fn make_name(path: &[u8], recorder: &mut Recorder) -> Option<Opened> {
     let place = real_place(path)?;
     if look_at(&place).is_none() {
-        recorder.write(&place, &place, None, false);
+        recorder.write(b"", &place, None, false);
     }
     None
 }
