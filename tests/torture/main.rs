@@ -14,4 +14,5 @@ mod crowd;
 mod disk;
 mod kill_restore;
 mod kill_run;
+mod kill_trace;
 mod world;

@@ -148,10 +148,15 @@ pub fn kill(pid: u32) {
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }
 
-/// Children of a process.
+/// Children of a process, without those that stand by for the tracer.
 pub fn children(pid: u32) -> Vec<u32> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    text.split_whitespace().filter_map(|word| word.parse().ok()).filter(|pid| !is_keeper(*pid)).collect()
+}
+
+/// Whether a process is one that stands by for the tracer.
+pub fn is_keeper(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "run-keeper")
 }
 
 /// Processes whose environment names this world's notebook: whatever is left of its runs.

@@ -108,6 +108,8 @@ pub enum Command {
     /// Search the code, config, logs and notes of all runs
     #[command(alias = "search")]
     Grep(grep::Grep),
+    /// Show where a run's inputs come from, who used its outputs, and what is stale
+    Lineage(lineage::Lineage),
     /// Say what a run's snapshot holds and what it does not
     Coverage(coverage::Coverage),
     /// Make this directory a project (`lab run` does it by itself)
@@ -164,6 +166,7 @@ impl Cli {
             Command::Files(command) => command.run(context),
             Command::Cat(command) => command.run(context),
             Command::Grep(command) => command.run(context),
+            Command::Lineage(command) => command.run(context),
             Command::Coverage(command) => command.run(context),
             Command::Init(command) => command.run(context),
             Command::Projects(command) => command.run(context),

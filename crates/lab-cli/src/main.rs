@@ -24,6 +24,7 @@ mod files;
 mod gc;
 mod grep;
 mod init;
+mod lineage;
 mod log;
 mod man;
 mod note;

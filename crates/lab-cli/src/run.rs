@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
-use lab_engine::{Engine, Error, ErrorKind, Keep, Result, RunOutcome, RunRequest};
+use lab_engine::{Engine, Error, ErrorKind, Keep, Result, RunOutcome, RunRequest, TraceMode};
 use lab_model::{ROLES, Role, RunId};
-use lab_view::{Line, Tone, coverage, show};
+use lab_view::{Line, Tone, coverage, lineage, show};
 
 use crate::context::Context;
 use crate::{error, paint, select};
@@ -32,6 +32,9 @@ pub struct Run {
     /// What is kept of code, config, data or output files: copy, hash or skip
     #[arg(long, value_name = "ROLE=HOW", value_parser = keep)]
     keep: Vec<(Role, Keep)>,
+    /// Which files the command reads and writes: full sees all of them, off none [default: full]
+    #[arg(long, value_name = "HOW", value_parser = trace)]
+    trace: Option<TraceMode>,
     /// The command, best after `--`
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", value_hint = clap::ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
@@ -50,6 +53,14 @@ fn keep(text: &str) -> std::result::Result<(Role, Keep), String> {
     Ok((role.ok_or("the role is code, config, data or output")?, how.ok_or("what is kept is copy, hash or skip")?))
 }
 
+fn trace(text: &str) -> std::result::Result<TraceMode, String> {
+    match text {
+        "full" => Ok(TraceMode::Full),
+        "off" => Ok(TraceMode::Off),
+        _ => Err("it is full or off".to_owned()),
+    }
+}
+
 impl Run {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<u8> {
@@ -60,6 +71,7 @@ impl Run {
             reason: self.reason.clone(),
             project: self.project.clone(),
             keep: self.keep.clone(),
+            trace: self.trace,
             terminal: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
         };
         let engine = match context.engine_or_new() {
@@ -106,6 +118,9 @@ fn tell(context: &Context, engine: &Engine, run: &RunId) -> Result<()> {
         return Ok(());
     }
     let reader = engine.reader()?;
+    if let Some(warning) = reader.run(run)?.and_then(|row| lineage::warning(&row)) {
+        context.warn(&crate::sanitize::line(&warning));
+    }
     if context.global.json {
         let key = show::Key { run: run.clone(), moment: context.moment()? };
         let page = serde_json::to_string_pretty(&show::load(&reader, &key)?).unwrap_or_default();

@@ -181,7 +181,7 @@ fn input(name: &str, searched: &Searched<'_>, budget: &mut u64) -> Option<Input>
         hasher.field(below.as_os_str().as_encoded_bytes());
         if metadata.len() <= *budget {
             *budget -= metadata.len();
-            let hash = searched.hash(file, metadata.len())?;
+            let hash = hash_file(file, metadata.len(), searched.scanner, searched.key)?;
             if files.len() == 1 && !path.is_dir() {
                 let content = Content::Hashed(hash);
                 return Some(Input { path: name.to_owned(), size_bytes, files: 1, content });
@@ -198,18 +198,16 @@ fn input(name: &str, searched: &Searched<'_>, budget: &mut u64) -> Option<Input>
     Some(Input { path: name.to_owned(), size_bytes, files: files.len() as u64, content })
 }
 
-impl Searched<'_> {
-    /// The hash of a file's bytes; a keyed one where they are or hold a secret, since the plain hash
-    /// would tell everybody who guesses it that the guess is right.
-    fn hash(&self, file: &Path, size_bytes: u64) -> Option<Hash> {
-        let is_secret_file = secret_file_name(&file.to_string_lossy()).is_some();
-        if size_bytes > READ_LIMIT_BYTES && !is_secret_file {
-            return Some(hash_reader(&mut std::fs::File::open(file).ok()?).ok()?.0);
-        }
-        let bytes = std::fs::read(file).ok()?;
-        let is_secret = is_secret_file || self.scanner.rule_in(&bytes).is_some();
-        Some(if is_secret { self.key.hash(&bytes) } else { Hash::of(Domain::Content, &bytes) })
+/// The hash of a file's bytes; a keyed one where they are or hold a secret, since the plain hash
+/// would tell everybody who guesses it that the guess is right.
+pub(crate) fn hash_file(file: &Path, size_bytes: u64, scanner: &Scanner, key: &SealKey) -> Option<Hash> {
+    let is_secret_file = secret_file_name(&file.to_string_lossy()).is_some();
+    if size_bytes > READ_LIMIT_BYTES && !is_secret_file {
+        return Some(hash_reader(&mut std::fs::File::open(file).ok()?).ok()?.0);
     }
+    let bytes = std::fs::read(file).ok()?;
+    let is_secret = is_secret_file || scanner.rule_in(&bytes).is_some();
+    Some(if is_secret { key.hash(&bytes) } else { Hash::of(Domain::Content, &bytes) })
 }
 
 /// Everything below a folder, sorted; `None` when it is too much.

@@ -33,12 +33,7 @@ impl Engine {
     pub fn open(config: EngineConfig) -> Result<Self> {
         arm_fault(&config);
         if config.notebook.join("notebook.toml").exists() {
-            return Ok(Self {
-                notebook: Notebook::open(&config.notebook)?,
-                config,
-                key: OnceLock::new(),
-                index: OnceCell::new(),
-            });
+            return Self::open_existing(config);
         }
         let notebook = Notebook::create(&config.notebook, config.random.pack_id(), config.clock.now())?;
         Ok(Self { config, notebook, key: OnceLock::new(), index: OnceCell::new() })
@@ -55,6 +50,7 @@ impl Engine {
             return Err(Error::new(ErrorKind::Missing, message).hint("start with `lab run -- COMMAND` or `lab init`"));
         }
         let notebook = Notebook::open(&config.notebook)?;
+        notebook.renew_index()?;
         Ok(Self { config, notebook, key: OnceLock::new(), index: OnceCell::new() })
     }
 

@@ -89,6 +89,11 @@ impl LiveRun {
         self.directory.join("hashed.jsonl")
     }
 
+    /// What the tracer saw of the files that the command opened.
+    pub(crate) fn trace_file(&self) -> PathBuf {
+        self.directory.join("files.jsonl")
+    }
+
     fn printed_file(&self) -> PathBuf {
         self.directory.join("metrics.log.jsonl")
     }

@@ -5,11 +5,13 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use lab_exec::trace::Trace;
 use lab_exec::{Ended, Exit, Front, Launch, Outcome};
 use lab_ingest::secret::Scanner;
 use lab_model::{Fingerprint, Origin, ProcessKey, Project, RelPath, Role, RunFacts, RunId, RunStart, name_from_seed};
 use lab_store::{Encoder, RecordKind};
 use lab_workdir::Keep;
+use lab_workdir::config::TraceMode;
 use serde::{Deserialize, Serialize};
 
 use crate::complete::Completion;
@@ -37,6 +39,8 @@ pub struct RunRequest {
     pub keep: Vec<(Role, Keep)>,
     /// Whether the command gets a terminal of its own, since `lab` has one.
     pub terminal: bool,
+    /// How it is found out which files are read and written, instead of what `lab.toml` says.
+    pub trace: Option<TraceMode>,
 }
 
 /// How a run ended.
@@ -61,6 +65,19 @@ pub(crate) struct Payload {
     pub project: Project,
     pub keep: Vec<(Role, KeepName)>,
     pub log_limit_bytes: u64,
+}
+
+/// What the tracer needs to know; `None` when nothing is to be traced.
+fn trace_of(
+    request: &RunRequest,
+    config: &lab_workdir::Config,
+    root: &Path,
+    live: &LiveRun,
+    own: &Path,
+) -> Option<Trace> {
+    let mode = request.trace.unwrap_or(config.trace);
+    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    (mode == TraceMode::Full).then(|| Trace { log: live.trace_file(), root: canonical(root), own: canonical(own) })
 }
 
 /// [`Keep`] as it travels.
@@ -126,7 +143,7 @@ impl Engine {
         let payload = prepared.as_ref().map_or_else(Vec::new, |prepared| {
             serde_json::to_vec(&prepared.payload).expect("because a payload always serialises")
         });
-        front.go(&payload).map_err(launch_error)?;
+        front.go(&payload, prepared.as_ref().and_then(|prepared| prepared.trace.as_ref())).map_err(launch_error)?;
         let mut completion = None;
         if let Some(prepared) = &prepared {
             started(&prepared.payload.start);
@@ -169,6 +186,7 @@ impl Engine {
                 set("LAB_NOTEBOOK", notebook.as_os_str()),
             ],
             terminal: request.terminal,
+            trace: request.trace != Some(TraceMode::Off),
         };
         let args = [OsStr::new("__supervise"), OsStr::new("--notebook"), notebook.as_os_str()];
         Front::spawn(&self.config.executable, &args, &launch).map_err(launch_error)
@@ -199,7 +217,8 @@ impl Engine {
         writer.commit(start.time)?;
         let keep = request.keep.iter().map(|(role, keep)| (*role, (*keep).into())).collect();
         let payload = Payload { start, project, keep, log_limit_bytes: config.log_limit_bytes };
-        Ok(Prepared { payload, taken })
+        let trace = trace_of(request, &config, &root, live, self.notebook.dir());
+        Ok(Prepared { payload, taken, trace })
     }
 
     fn start_record(
@@ -290,6 +309,7 @@ fn own_key() -> ProcessKey {
 struct Prepared {
     payload: Payload,
     taken: Taken,
+    trace: Option<Trace>,
 }
 
 pub(crate) fn apply_keep(config: &mut lab_workdir::Config, keep: impl Iterator<Item = (Role, Keep)>) {

@@ -9,8 +9,8 @@ use std::path::Path;
 use lab_exec::gpu::Sampler;
 use lab_exec::{Ended, Exit, Sample, Sink, Stream};
 use lab_model::{
-    Content, Failure, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, RelPath, Role, RunEnd, RunId, RunStart,
-    SeriesRef, Status, Usage,
+    Content, Failure, FilePath, FilesUsed, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, RelPath, Role,
+    RunEnd, RunId, RunStart, SeriesRef, Status, Usage,
 };
 use lab_store::{Encoder, RecordKind, Writer};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::engine::{COMPRESSION_LEVEL, load_config};
 use crate::live::{LiveRun, LiveWriter, LogCounts, parse_log};
 use crate::run::{Payload, apply_keep, sample_values};
 use crate::snapshot::{Request, Taken};
-use crate::{Engine, EngineConfig, Error, Reader, Result};
+use crate::{Engine, EngineConfig, Error, Reader, Result, trace};
 
 /// The life of a supervisor: `lab __supervise` is nothing but this.
 ///
@@ -30,6 +30,10 @@ pub fn supervise(config: EngineConfig) -> Result<()> {
     let engine = RefCell::new(None);
     let payload_of = |bytes: &[u8]| serde_json::from_slice::<Payload>(bytes).ok();
     lab_exec::supervise(
+        |tracer| {
+            // Without the thread the keeper takes the tracer's place, and the record says what is missing.
+            let _ = std::thread::Builder::new().name("lab-trace".to_owned()).spawn(|| tracer.serve());
+        },
         |bytes, _| {
             let Some(payload) = payload_of(bytes) else { return RunSink::none() };
             let mut engine = engine.borrow_mut();
@@ -119,7 +123,24 @@ struct FilesAtEnd {
     /// The end's snapshot, when anything differs from the start.
     snapshot: Option<Hash>,
     outputs: Vec<Output>,
-    changed_inputs: Vec<RelPath>,
+    changed_inputs: Vec<Output>,
+    /// What the run itself read and wrote.
+    used: FilesUsed,
+}
+
+impl FilesAtEnd {
+    /// What the run was seen to write is an output, whatever its role.
+    fn settle(&mut self) {
+        let used = &self.used;
+        let written: HashSet<RelPath> = used.written.iter().filter_map(|file| file.path.in_project()).collect();
+        let removed: HashSet<RelPath> = used.removed.iter().filter_map(FilePath::in_project).collect();
+        let own = self.changed_inputs.extract_if(.., |changed| {
+            written.contains(&changed.path)
+                || (changed.change == OutputChange::Removed && removed.contains(&changed.path))
+        });
+        self.outputs.extend(own);
+        self.outputs.sort_by(|left, right| left.path.cmp(&right.path));
+    }
 }
 
 /// Closes a run whose command has ended; what the person should know comes back.
@@ -201,7 +222,10 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
-        let files = self.files_at_end(start, taken.as_ref(), &mut writer)?;
+        let mut files = self.files_at_end(start, taken.as_ref(), &mut writer)?;
+        let end = taken.as_ref().map(|taken| taken.snapshot.root);
+        files.used = self.files_used(payload, live, end, &mut missing)?;
+        files.settle();
         self.append_end(payload, live, &Ending { missing, ..ending.clone() }, files, &mut writer)?;
         if let Some(taken) = taken {
             taken.save_index();
@@ -229,7 +253,8 @@ impl Engine {
             failure: ending.failure.clone(),
             snapshot: files.snapshot,
             outputs: files.outputs,
-            changed_inputs: files.changed_inputs,
+            changed_inputs: files.changed_inputs.into_iter().map(|changed| changed.path).collect(),
+            files: files.used,
             series: keep_series(live, &payload.start, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
             usage: ending.usage.clone(),
@@ -238,6 +263,22 @@ impl Engine {
         writer.append(encoder.json(RecordKind::RunEnd, &end))?;
         writer.commit(self.now())?;
         Ok(())
+    }
+
+    /// What the tracer saw, as it goes into the record. `end` is the tree as of the end.
+    fn files_used(
+        &self,
+        payload: &Payload,
+        live: &LiveRun,
+        end: Option<Hash>,
+        missing: &mut Vec<String>,
+    ) -> Result<FilesUsed> {
+        let seen = trace::Seen::new(&lab_exec::trace::read_log(&live.trace_file()));
+        missing.extend(seen.missing.as_ref().map(|why| format!("which files it read and wrote: {why}")));
+        let reader = self.plain_reader()?;
+        let start = payload.start.snapshot.map(|id| reader.snapshot(&id)).transpose()?.map(|start| start.root);
+        let root = Path::new(&payload.project.root);
+        trace::Lookup { reader: &reader, root, start, end, key: self.seal_key()? }.files_used(seen)
     }
 
     /// Compares the files at the end with those at the start.
@@ -257,7 +298,7 @@ impl Engine {
         for difference in differences {
             match told(&difference) {
                 Some(output) if is_output(&difference, output.change) => files.outputs.push(output),
-                Some(output) => files.changed_inputs.push(output.path),
+                Some(output) => files.changed_inputs.push(output),
                 None => {}
             }
         }
@@ -305,7 +346,9 @@ impl Engine {
         let Some(_lock) = lock(live) else { return Ok(()) };
         let mut ending = ending.clone();
         ending.missing.push("the files as of the end".to_owned());
-        self.append_end(payload, live, &ending, FilesAtEnd::default(), &mut self.writer()?)?;
+        let used = self.files_used(payload, live, None, &mut ending.missing)?;
+        let files = FilesAtEnd { used, ..FilesAtEnd::default() };
+        self.append_end(payload, live, &ending, files, &mut self.writer()?)?;
         live.remove();
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Runs a command as `lab run` does, with a sink that writes down what it is told. Both processes of a
 //! run are this program; the tests drive it.
 //!
-//! `supervised FOLDER [--terminal] -- command…`: in FOLDER, `log` gets the output, `events` one line for
-//! each thing that happened, `front` and `supervisor` the process ids.
+//! `supervised FOLDER [--terminal] [--trace] -- command…`: in FOLDER, `log` gets the output, `events` one line
+//! for each thing that happened, `front` and `supervisor` the process ids, `trace` the files that were opened.
 
 #![expect(clippy::unwrap_used, clippy::exit, clippy::disallowed_methods, reason = "a program for tests")]
 
@@ -12,6 +12,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use lab_exec::trace::Trace;
 use lab_exec::{Error, Exit, Front, Launch, Outcome, Sample, Sink, Stream};
 
 struct Notes {
@@ -56,6 +57,9 @@ fn describe(exit: &Exit) -> String {
 
 fn supervise() {
     let result = lab_exec::supervise(
+        |tracer| {
+            std::thread::spawn(move || tracer.serve());
+        },
         |payload, pid| {
             let notes = Notes::open(payload);
             std::fs::write(notes.folder.join("command.part"), pid.unwrap_or(0).to_string()).unwrap();
@@ -78,10 +82,12 @@ fn main() {
     if folder == "--supervise" {
         return supervise();
     }
-    let mut terminal = false;
+    let (mut terminal, mut trace) = (false, false);
     let mut argv: Vec<OsString> = arguments.collect();
     while argv[0] != "--" {
-        terminal |= argv.remove(0) == "--terminal";
+        let option = argv.remove(0);
+        terminal |= option == "--terminal";
+        trace |= option == "--trace";
     }
     argv.remove(0);
     let folder = PathBuf::from(folder);
@@ -90,6 +96,7 @@ fn main() {
         cwd: std::env::current_dir().unwrap(),
         set_env: vec![("SUPERVISED".into(), "yes".into())],
         terminal: terminal && lab_exec::is_interactive(),
+        trace,
     };
     let executable = std::env::current_exe().unwrap();
     let mut front = Front::spawn(&executable, &["--supervise".as_ref()], &launch).unwrap();
@@ -98,7 +105,10 @@ fn main() {
         event(&folder, "before gate");
         let _ = std::fs::read(gate);
     }
-    match front.go(folder.as_os_str().as_bytes()) {
+    let own = folder.join("own");
+    let root = std::env::current_dir().unwrap();
+    let trace = trace.then(|| Trace { log: folder.join("trace"), root, own });
+    match front.go(folder.as_os_str().as_bytes(), trace.as_ref()) {
         Ok(()) => {}
         Err(Error::Interrupted { signal }) => {
             event(&folder, &format!("interrupted {signal}"));

@@ -36,9 +36,11 @@ pub(crate) enum Kind {
     Finished = 8,
     /// Supervisor to front: a signal was passed on.
     Heard = 9,
+    /// Front to supervisor, right before [`Self::Go`]: which files are opened is to be seen.
+    Trace = 10,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind::Launch,
     Kind::Go,
     Kind::Signal,
@@ -48,6 +50,7 @@ const KINDS: [Kind; 9] = [
     Kind::Exited,
     Kind::Finished,
     Kind::Heard,
+    Kind::Trace,
 ];
 
 /// One message.

@@ -1,6 +1,6 @@
 //! Starting the command itself.
 
-#![expect(unsafe_code, reason = "a terminal becomes the controlling one only between fork and exec")]
+#![expect(unsafe_code, reason = "some things can be done only between fork and exec")]
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,7 +9,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
+use crate::trace::Hook;
 use crate::{Launch, LaunchFailure};
 
 /// The three standard streams of the command.
@@ -25,17 +27,18 @@ pub(crate) struct Streams {
 /// Starts the command and returns its process id. With a terminal it leads a session of its own;
 /// without one it stays in the group of the front, so that the shell and the user's terminal treat it as
 /// if it had been started alone.
-pub(crate) fn start(launch: &Launch, streams: &Streams) -> Result<i32, LaunchFailure> {
+pub(crate) fn start(launch: &Launch, streams: &Streams, hook: Option<Hook>) -> Result<i32, LaunchFailure> {
+    let hook = hook.map(Arc::new);
     let program = launch.argv.first().ok_or(LaunchFailure::NotFound)?;
     if program.is_empty() {
         return Err(LaunchFailure::NotFound);
     }
-    let mut result = spawn(program, &launch.argv[1..], launch, streams);
+    let mut result = spawn(program, &launch.argv[1..], launch, streams, hook.as_ref());
     if result.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOEXEC))
         && program.as_bytes().contains(&b'/')
     {
         // A script without a first line that names its interpreter: shells run it with sh.
-        result = spawn(OsStr::new("/bin/sh"), &launch.argv, launch, streams);
+        result = spawn(OsStr::new("/bin/sh"), &launch.argv, launch, streams, hook.as_ref());
     }
     match result {
         // The handle is let go: who waits is decided elsewhere, and by number.
@@ -44,7 +47,13 @@ pub(crate) fn start(launch: &Launch, streams: &Streams) -> Result<i32, LaunchFai
     }
 }
 
-fn spawn(program: &OsStr, arguments: &[std::ffi::OsString], launch: &Launch, streams: &Streams) -> io::Result<Child> {
+fn spawn(
+    program: &OsStr,
+    arguments: &[std::ffi::OsString],
+    launch: &Launch,
+    streams: &Streams,
+    hook: Option<&Arc<Hook>>,
+) -> io::Result<Child> {
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -59,6 +68,16 @@ fn spawn(program: &OsStr, arguments: &[std::ffi::OsString], launch: &Launch, str
             command.pre_exec(|| {
                 rustix::process::setsid()?;
                 rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+                Ok(())
+            });
+        }
+    }
+    if let Some(hook) = hook.map(Arc::clone) {
+        // SAFETY: it makes plain system calls, which a forked process may make. The last that is done, so that
+        // only the program's own calls are seen.
+        unsafe {
+            command.pre_exec(move || {
+                hook.attach();
                 Ok(())
             });
         }
@@ -99,8 +118,9 @@ mod tests {
             cwd: cwd.into(),
             set_env: Vec::new(),
             terminal: false,
+            trace: false,
         };
-        start(&launch, &streams).unwrap_err()
+        start(&launch, &streams, None).unwrap_err()
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::outlet::Outlet;
 use crate::relay::{Lane, Relay, Running};
 use crate::signals::{self, ASKING, Signals};
 use crate::supervise::{Plan, Planned};
+use crate::trace::Trace;
 use crate::{Ended, Error, Exit, Launch, Result, Sink, Stream, process};
 
 /// How waiting for a command came out.
@@ -152,18 +153,23 @@ impl Front {
         signals::interrupted()
     }
 
-    /// Starts the command. `payload` is handed to the supervisor's `start` and `finish`.
+    /// Starts the command. `payload` is handed to the supervisor's `start` and `finish`; `trace` says where
+    /// the files go that the command opens, if that is wanted and [`Launch::trace`] allowed it.
     ///
     /// # Errors
     /// [`Error::Interrupted`] when a signal asked this process to end before; the command was not
     /// started. [`Error::SupervisorGone`] when there is nobody to start it.
-    pub fn go(&mut self, payload: &[u8]) -> Result<()> {
+    pub fn go(&mut self, payload: &[u8], trace: Option<&Trace>) -> Result<()> {
         signals::set_before_start(false);
         if let Some(signal) = signals::interrupted() {
             return Err(Error::Interrupted { signal });
         }
         self.signals.catch(&[libc::SIGTSTP, libc::SIGCONT]);
         payload.clone_into(&mut self.payload);
+        if let Some(trace) = trace {
+            let bytes = serde_json::to_vec(trace).map_err(|_| Error::Message)?;
+            self.channel.send(Kind::Trace, &bytes, &[]).map_err(|_| Error::SupervisorGone)?;
+        }
         self.channel.send(Kind::Go, payload, &[]).map_err(|_| Error::SupervisorGone)
     }
 
@@ -194,7 +200,7 @@ impl Front {
                     }
                     return Ok(Outcome::Finished { reply, exit });
                 }
-                Kind::Launch | Kind::Go | Kind::Signal => return Err(Error::Message),
+                Kind::Launch | Kind::Go | Kind::Signal | Kind::Trace => return Err(Error::Message),
             }
         }
         self.take_over(takeover)

@@ -15,6 +15,8 @@ pub struct Launch {
     pub set_env: Vec<(OsString, OsString)>,
     /// Give the command a terminal of its own: right when [`crate::is_interactive`] says so.
     pub terminal: bool,
+    /// It may be traced: [`crate::Front::go`] says how.
+    pub trace: bool,
 }
 
 /// Where output came from.

@@ -26,6 +26,7 @@ mod relay;
 mod sample;
 mod signals;
 mod supervise;
+pub mod trace;
 
 pub use error::Error;
 pub use front::{Front, Outcome, end_by_signal, end_like, is_interactive};

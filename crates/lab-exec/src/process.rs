@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::error::Trying;
 use crate::{Error, Result};
+use crate::trace::keeper;
 
 /// The fields of `/proc/PID/stat` that matter here; times in clock ticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Stat {
     pub(crate) image: u64,
     /// How it ended, as `wait` tells it: for a process that was not yet waited for.
     pub(crate) wait_status: Option<i32>,
+    /// It is one of `lab`'s own, which stands by for the tracer.
+    pub(crate) is_keeper: bool,
 }
 
 /// The kernel's flag of a process that was forked and has not started a program (`include/linux/sched.h`).
@@ -112,6 +115,7 @@ pub(crate) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         resident_pages: number(24).unwrap_or(0),
         image: if is_known { code ^ arguments.rotate_left(32) } else { 0 },
         wait_status: fields.get(52 - 3).and_then(|text| text.parse().ok()),
+        is_keeper: !keeper::NAME.is_empty() && bytes[..end].ends_with(keeper::NAME.as_bytes()),
     })
 }
 
@@ -140,7 +144,7 @@ pub(crate) fn disposition(pid: i32, signal: i32) -> (bool, bool) {
     (has("SigIgn:"), has("SigCgt:"))
 }
 
-/// Every process below `root`, without `root`, each with its figures.
+/// Every process below `root`, without `root` and without keepers, each with its figures.
 pub(crate) fn descendants(root: i32) -> Vec<(i32, Stat)> {
     let mut found = Vec::new();
     let mut waiting = vec![root];
@@ -149,8 +153,11 @@ pub(crate) fn descendants(root: i32) -> Vec<(i32, Stat)> {
             let mut below = Vec::new();
             children(pid, &mut below);
             for child in below {
-                found.extend(stat(child).map(|stat| (child, stat)));
-                waiting.push(child);
+                let stat = stat(child);
+                if !stat.is_some_and(|stat| stat.is_keeper) {
+                    found.extend(stat.map(|stat| (child, stat)));
+                    waiting.push(child);
+                }
             }
         }
         return found;
@@ -159,7 +166,7 @@ pub(crate) fn descendants(root: i32) -> Vec<(i32, Stat)> {
     let mut others = everybody();
     while let Some(parent) = waiting.pop() {
         others.retain(|(pid, stat)| {
-            let is_child = stat.parent == parent;
+            let is_child = stat.parent == parent && !stat.is_keeper;
             if is_child {
                 waiting.push(*pid);
                 found.push((*pid, *stat));

@@ -1,4 +1,4 @@
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
@@ -11,6 +11,7 @@ use crate::error::Trying;
 use crate::front::outlet_of;
 use crate::relay::{Lane, Relay, Running, clock_millis};
 use crate::signals::{self, ASKING, Caught, Signals};
+use crate::trace::{self, Hook, Seen, Standby, Trace, Tracer};
 use crate::{Ended, Error, Exit, Launch, Result, Sink, Stream};
 
 /// What the front tells the supervisor beforehand. With it come descriptors: standard input, the
@@ -41,11 +42,13 @@ pub(crate) struct Planned {
 /// not be started); `finish(payload, sink, exit, front_alive)` records the end; what it returns goes to
 /// the front. Returns without calling either when the front ends before `go`. After `finish` it may
 /// stay for a while, copying for processes that the command left behind: `finish` should let go of
-/// everything. The front waits until this process ends, so it should end right after.
+/// everything. The front waits until this process ends, so it should end right after. `attend(tracer)` is
+/// called right before a traced command starts: it has to call [`Tracer::serve`] on a thread of its own.
 ///
 /// # Errors
 /// When the front cannot be understood or the system fails; the front takes over then.
 pub fn supervise<S: Sink>(
+    attend: impl FnOnce(Tracer),
     start: impl FnOnce(&[u8], Option<i32>) -> S,
     finish: impl FnOnce(&[u8], S, &Exit, bool) -> Vec<u8>,
 ) -> Result<()> {
@@ -58,13 +61,15 @@ pub fn supervise<S: Sink>(
     let channel = take_channel()?;
     let Some(message) = channel.receive()? else { return Ok(()) };
     let mut ready = Ready::new(&message.bytes, message.fds)?;
-    let Some((payload, early)) = wait_for_go(&channel)? else { return Ok(()) };
+    let standby = ready.launch.trace.then(Standby::new);
+    let Some(Word { payload, early, trace }) = wait_for_go(&channel)? else { return Ok(()) };
 
     if let Some(console) = &mut ready.console {
         console.enter();
     }
+    let (hook, seen) = begin_tracing(standby, trace.as_ref(), &ready, attend);
     let started_millis = clock_millis();
-    let pid = match command::start(&ready.launch, &ready.streams) {
+    let pid = match command::start(&ready.launch, &ready.streams, hook) {
         Ok(pid) => pid,
         Err(failure) => {
             if let Some(console) = &mut ready.console {
@@ -90,6 +95,9 @@ pub fn supervise<S: Sink>(
         console.leave();
     }
     let exit = result?;
+    if let Some(seen) = seen {
+        seen.flush();
+    }
     let reply = finish(&payload, sink, &exit, relay.channel.is_some());
     // A front that is gone by now does not miss it.
     let _ = finish_with(relay.channel.as_ref(), &reply, &exit);
@@ -163,13 +171,40 @@ impl Ready {
     }
 }
 
-/// Waits for the word to start; `None` when the front ended. With the payload come signals that
-/// arrived just before.
-fn wait_for_go(channel: &Channel) -> Result<Option<(Vec<u8>, Vec<i32>)>> {
-    let mut early = Vec::new();
+/// Has the command traced, when that is wanted and can be done.
+fn begin_tracing(
+    standby: Option<std::io::Result<Standby>>,
+    trace: Option<&Trace>,
+    ready: &Ready,
+    attend: impl FnOnce(Tracer),
+) -> (Option<Hook>, Option<Seen>) {
+    let Some((standby, trace)) = standby.zip(trace) else { return (None, None) };
+    let Some(program) = ready.launch.argv.first() else { return (None, None) };
+    let Some((tracer, hook, seen)) = trace::prepare(standby, trace, program, &ready.launch.cwd) else {
+        return (None, None);
+    };
+    // What the shell has opened for the command.
+    seen.descriptor(ready.streams.stdin.as_fd(), false);
+    seen.descriptor(rustix::stdio::stdout(), true);
+    seen.descriptor(rustix::stdio::stderr(), true);
+    attend(tracer);
+    (Some(hook), Some(seen))
+}
+
+/// The word to start: the payload, signals that arrived just before, and what is to be traced.
+struct Word {
+    payload: Vec<u8>,
+    early: Vec<i32>,
+    trace: Option<Trace>,
+}
+
+/// Waits for the word to start; `None` when the front ended.
+fn wait_for_go(channel: &Channel) -> Result<Option<Word>> {
+    let (mut early, mut trace) = (Vec::new(), None);
     while let Some(Message { kind, bytes, .. }) = channel.receive()? {
         match kind {
-            Kind::Go => return Ok(Some((bytes, early))),
+            Kind::Go => return Ok(Some(Word { payload: bytes, early, trace })),
+            Kind::Trace => trace = serde_json::from_slice(&bytes).ok(),
             Kind::Signal => early.extend(Caught::decode(&bytes).map(|caught| caught.signal)),
             _ => return Err(Error::Message),
         }

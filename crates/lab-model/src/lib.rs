@@ -9,6 +9,7 @@ mod coverage;
 pub mod diff;
 mod edit;
 mod environment;
+mod files_used;
 mod hash;
 mod id;
 mod path;
@@ -23,9 +24,10 @@ pub use coverage::{Coverage, Omission, OmissionReason};
 pub use diff::PathDiff;
 pub use edit::{Change, Edit, NoteKind, Project, Target};
 pub use environment::{Environment, Gpu, Interpreter, LockFile, Machine, Package};
+pub use files_used::{FileUsed, FilesUsed, Observation};
 pub use hash::{Domain, Hash, Hasher};
 pub use id::{ProjectId, RunId, name_from_seed};
-pub use path::{PathError, RelPath, display_bytes};
+pub use path::{FilePath, PathError, RelPath, display_bytes};
 pub use restore::{RestoreKind, RestoreRecord};
 pub use run::{
     Failure, Input, LogSummary, Origin, Output, OutputChange, ProcessKey, RunEnd, RunFacts, RunStart, Seed, Status,

@@ -116,6 +116,57 @@ impl RelPath {
     }
 }
 
+/// A file that a run used: below its project's root as a [`RelPath`] says it, or, elsewhere, absolute.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FilePath(Vec<u8>);
+
+impl FilePath {
+    /// The absolute path `bytes`, as seen from a project at `root`.
+    pub fn new(bytes: &[u8], root: &[u8]) -> Self {
+        let below = bytes.strip_prefix(root).and_then(|rest| rest.strip_prefix(b"/"));
+        Self(below.filter(|rest| RelPath::new(*rest).is_ok()).unwrap_or(bytes).to_vec())
+    }
+
+    /// The bytes of another such path, as [`Self::as_bytes`] gave them.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    /// The path below the project's root; `None` when it lies elsewhere.
+    pub fn in_project(&self) -> Option<RelPath> {
+        RelPath::new(self.0.clone()).ok()
+    }
+
+    /// The bytes; they begin with `/` when the file lies outside the project.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Where this path lies when the directory or file `from` became `to`; `None` when it is not in it.
+    pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(&*from.0)?;
+        (rest.is_empty() || rest.starts_with(b"/")).then(|| Self([&to.0, rest].concat()))
+    }
+}
+
+impl From<RelPath> for FilePath {
+    fn from(path: RelPath) -> Self {
+        Self(path.0)
+    }
+}
+
+impl fmt::Display for FilePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&display_bytes(&self.0))
+    }
+}
+
+impl fmt::Debug for FilePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 /// Bytes of a name as text that is safe on any screen: controls, bidirectional marks and bytes
 /// that are not UTF-8 become visible escapes.
 pub fn display_bytes(bytes: &[u8]) -> String {
@@ -151,27 +202,48 @@ impl fmt::Debug for RelPath {
 
 impl Serialize for RelPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => serializer.collect_seq(&self.0),
-        }
+        serialize_bytes(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RelPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Raw {
-            Text(String),
-            Bytes(Vec<u8>),
-        }
-        let bytes = match Raw::deserialize(deserializer)? {
-            Raw::Text(text) => text.into_bytes(),
-            Raw::Bytes(bytes) => bytes,
-        };
-        Self::new(bytes).map_err(serde::de::Error::custom)
+        Self::new(deserialize_bytes(deserializer)?).map_err(serde::de::Error::custom)
     }
+}
+
+impl Serialize for FilePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_bytes(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for FilePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = deserialize_bytes(deserializer)?;
+        let fine = bytes.first() == Some(&b'/') || RelPath::new(&*bytes).is_ok();
+        if fine { Ok(Self(bytes)) } else { Err(serde::de::Error::custom(PathError::Part)) }
+    }
+}
+
+fn serialize_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serializer.serialize_str(text),
+        Err(_) => serializer.collect_seq(bytes),
+    }
+}
+
+fn deserialize_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Raw {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+    Ok(match Raw::deserialize(deserializer)? {
+        Raw::Text(text) => text.into_bytes(),
+        Raw::Bytes(bytes) => bytes,
+    })
 }
 
 #[cfg(test)]
@@ -214,6 +286,18 @@ mod tests {
             assert_eq!(serde_json::from_str::<RelPath>(&json).unwrap(), path);
         }
         assert!(serde_json::from_str::<RelPath>("\"../x\"").is_err());
+    }
+
+    #[test]
+    fn files_are_named_from_the_project_or_from_the_root() {
+        let path = |bytes: &[u8]| FilePath::new(bytes, b"/home/study");
+        assert_eq!(path(b"/home/study/data/a.csv").as_bytes(), b"data/a.csv");
+        assert_eq!(path(b"/home/study2/a.csv").in_project(), None);
+        assert_eq!(path(b"/home/study/a").moved(&path(b"/home/study/a"), &path(b"/b")), Some(path(b"/b")));
+        assert_eq!(path(b"/home/study/a/x").moved(&path(b"/home/study/a"), &path(b"/b")), Some(path(b"/b/x")));
+        assert_eq!(path(b"/home/study/ab").moved(&path(b"/home/study/a"), &path(b"/b")), None);
+        assert!(serde_json::from_str::<FilePath>("\"a/../b\"").is_err());
+        assert_eq!(serde_json::from_str::<FilePath>("\"/a\"").unwrap(), path(b"/a"));
     }
 
     #[test]

@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Content, Environment, Fingerprint, GitState, Hash, Machine, ProjectId, RelPath, RunId, SeriesRef, Time};
+use crate::{
+    Content, Environment, FilesUsed, Fingerprint, GitState, Hash, Machine, ProjectId, RelPath, RunId, SeriesRef, Time,
+};
 
 /// How a run came to be noticed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -223,6 +225,9 @@ pub struct RunEnd {
     /// Files with the role code, config or data that changed while the run went on: by whom is
     /// not known.
     pub changed_inputs: Vec<RelPath>,
+    /// Files that the run itself read and wrote.
+    #[serde(default)]
+    pub files: FilesUsed,
     /// Metrics and machine use.
     pub series: Vec<SeriesRef>,
     /// The log.

@@ -5,8 +5,8 @@
 //! speak of the same thing, the newest counts, and the larger id between equals.
 
 use lab_model::{
-    Change, Edit, Hash, NoteKind, OutputChange, Project, RestoreRecord, RunEnd, RunFacts, RunStart, Snapshot, Status,
-    Target,
+    Change, Content, Edit, Hash, NoteKind, OutputChange, Project, RestoreRecord, RunEnd, RunFacts, RunStart, Snapshot,
+    Status, Target,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
@@ -203,13 +203,16 @@ fn add_run_facts(connection: &Connection, id: &Hash, facts: &RunFacts, text: &st
 /// is still about to say how it ended.
 fn add_run_end(connection: &Connection, id: &Hash, end: &RunEnd, text: &str) -> rusqlite::Result<()> {
     let run = end.run.as_str();
-    connection
+    let changed = connection
         .prepare_cached(
             "INSERT INTO run_end VALUES(?,?,?,?,?,?) ON CONFLICT(run) DO UPDATE SET record=excluded.record,
              seen=excluded.seen, time=excluded.time, status=excluded.status, body=excluded.body
              WHERE (excluded.seen, excluded.time, excluded.record) > (seen, time, record)",
         )?
         .execute(params![run, id.0, end.status != Status::Lost, end.time.0, end.status.name(), text])?;
+    if changed > 0 {
+        add_used(connection, end)?;
+    }
     connection.prepare_cached("DELETE FROM run_open WHERE run=?")?.execute([run])?;
     // The project is known from the start, which may come later.
     let project: Option<String> = connection
@@ -226,6 +229,36 @@ fn add_run_end(connection: &Connection, id: &Hash, end: &RunEnd, text: &str) -> 
         if output.change == OutputChange::Created && !end.changed_inputs.contains(&output.path) {
             insert.execute(params![owner, output.path.as_bytes()])?;
         }
+    }
+    Ok(())
+}
+
+/// How a run used a file, as the index has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Way {
+    Read = 0,
+    Written = 1,
+}
+
+/// The files of the end that counts, in place of those of another end of the same run. A run that was not
+/// traced has written what differed when it was over.
+fn add_used(connection: &Connection, end: &RunEnd) -> rusqlite::Result<()> {
+    let run = end.run.as_str();
+    connection.prepare_cached("DELETE FROM used WHERE run=?")?.execute([run])?;
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO used VALUES(?,?,?,?)")?;
+    let mut add = |way: Way, path: &[u8], content: &Content| {
+        insert.execute(params![run, way as u8, path, content.hash().map(|hash| hash.0)])
+    };
+    for file in &end.files.read {
+        add(Way::Read, file.path.as_bytes(), &file.content)?;
+    }
+    for file in &end.files.written {
+        add(Way::Written, file.path.as_bytes(), &file.content)?;
+    }
+    let differing = end.outputs.iter().filter(|output| output.change != OutputChange::Removed);
+    for output in differing {
+        add(Way::Written, output.path.as_bytes(), &output.content)?;
     }
     Ok(())
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab_model::{
-    Hash, NoteKind, Project, ProjectId, RelPath, RestoreRecord, RunEnd, RunFacts, RunId, RunStart, Status, Time,
+    FilePath, Hash, NoteKind, Project, ProjectId, RelPath, RestoreRecord, RunEnd, RunFacts, RunId, RunStart, Status,
+    Time,
 };
 use rusqlite::{Row, params};
 
+use crate::index::Way;
 use crate::{Reader, RecordKind, Result, StoreError, index};
 
 /// A run with everything that was said about it later.
@@ -37,6 +39,21 @@ impl RunRow {
     pub fn status(&self) -> Status {
         self.end.as_ref().map_or(Status::Running, |end| end.status)
     }
+}
+
+/// A file that a run read or wrote.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UsedFile {
+    /// The run.
+    pub run: RunId,
+    /// Where the file was.
+    pub path: FilePath,
+    /// Its content, as far as it is known.
+    pub hash: Option<Hash>,
+    /// When the run started.
+    pub started: Time,
+    /// When it ended.
+    pub ended: Time,
 }
 
 /// Which runs, in which order. By default all that are neither hidden nor removed, newest first;
@@ -201,6 +218,66 @@ impl Reader {
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         Ok(self.sql(select())?.into_iter().filter_map(|path| RelPath::new(path).ok()).collect())
+    }
+
+    /// The runs that wrote exactly these bytes, oldest first.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn producers(&self, content: &Hash) -> Result<Vec<UsedFile>> {
+        self.used_files("u.hash=?1 AND u.way=?2", params![content.0, Way::Written as u8])
+    }
+
+    /// The runs that read exactly these bytes, oldest first.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn consumers(&self, content: &Hash) -> Result<Vec<UsedFile>> {
+        self.used_files("u.hash=?1 AND u.way=?2", params![content.0, Way::Read as u8])
+    }
+
+    /// The runs that wrote a file under this path, oldest first; a path below a root only in `project`.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn writers(&self, path: &FilePath, project: &ProjectId) -> Result<Vec<UsedFile>> {
+        self.used_at(path, project, Way::Written)
+    }
+
+    /// The runs that read a file under this path, oldest first; a path below a root only in `project`.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn readers(&self, path: &FilePath, project: &ProjectId) -> Result<Vec<UsedFile>> {
+        self.used_at(path, project, Way::Read)
+    }
+
+    fn used_at(&self, path: &FilePath, project: &ProjectId, way: Way) -> Result<Vec<UsedFile>> {
+        let anywhere = path.in_project().is_none();
+        self.used_files(
+            "u.path=?1 AND u.way=?2 AND (?3 OR s.project=?4)",
+            params![path.as_bytes(), way as u8, anywhere, project.as_str()],
+        )
+    }
+
+    fn used_files(&self, filter: &str, values: impl rusqlite::Params) -> Result<Vec<UsedFile>> {
+        let sql = format!(
+            "SELECT u.run, u.path, u.hash, s.time, e.time FROM used u JOIN run_start s ON s.run=u.run
+             JOIN run_end e ON e.run=u.run WHERE {filter} AND NOT EXISTS(SELECT 1 FROM mark
+             WHERE target='run:'||u.run AND aspect='remove' AND value='1') ORDER BY s.time, u.run, u.path"
+        );
+        let select = || {
+            let mut select = self.connection.prepare_cached(&sql)?;
+            let rows = select.query_map(values, |row| {
+                let run = row.get_ref(0)?.as_str()?.parse().ok();
+                let path = FilePath::from_bytes(row.get_ref(1)?.as_blob()?);
+                let hash = row.get::<_, Option<[u8; 32]>>(2)?.map(Hash);
+                let (started, ended) = (Time(row.get(3)?), Time(row.get(4)?));
+                Ok(run.map(|run| UsedFile { run, path, hash, started, ended }))
+            })?;
+            rows.filter_map(rusqlite::Result::transpose).collect()
+        };
+        self.sql(select())
     }
 
     /// Whether a run has, or once had, this name.

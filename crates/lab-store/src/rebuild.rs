@@ -26,6 +26,22 @@ pub struct RebuildReport {
 }
 
 impl Notebook {
+    /// Makes the index anew when an older program made the one that is there. Fine when it cannot be done
+    /// now: it is read from the packs then.
+    ///
+    /// # Errors
+    /// A failed read or write.
+    pub fn renew_index(&self) -> Result<()> {
+        if !schema::is_older(self) {
+            return Ok(());
+        }
+        match self.rebuild(&mut |_, _| {}) {
+            Err(StoreError::Busy { .. }) => Ok(()),
+            Err(error) if error.is_read_only() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Makes the index anew from the packs, in a new file that then takes the old one's place.
     ///
     /// # Errors
@@ -47,7 +63,7 @@ impl Notebook {
         File::open(&new).and_then(|file| file.sync_all()).map_err(|error| StoreError::write(&new, error))?;
         fault::point("rebuild-built")?;
         self.forget_caches()?;
-        let damaged = path.exists() && !is_sound(self);
+        let damaged = path.exists() && !schema::is_older(self) && !is_sound(self);
         report.quarantined = self.set_aside(&path, damaged)?;
         fault::point("rebuild-moved")?;
         fs::rename(&new, &path).map_err(|error| StoreError::write(&path, error))?;

@@ -13,7 +13,7 @@ use crate::{Notebook, Result, StoreError, files};
 /// `labn` in the file's header.
 const APPLICATION_ID: i64 = 0x6c61_626e;
 /// Of the tables below. An index of another version is made anew from the packs.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// The number of a pack is never given to another one: readers keep packs open by it.
 const TABLES: &str = "
@@ -35,6 +35,10 @@ CREATE TABLE run_facts(run TEXT PRIMARY KEY, record BLOB NOT NULL, environment B
 CREATE TABLE run_open(run TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE produced(project TEXT NOT NULL, path BLOB NOT NULL, PRIMARY KEY(project, path)) WITHOUT ROWID;
 CREATE TABLE produced_early(run TEXT NOT NULL, path BLOB NOT NULL, PRIMARY KEY(run, path)) WITHOUT ROWID;
+CREATE TABLE used(run TEXT NOT NULL, way INTEGER NOT NULL, path BLOB NOT NULL, hash BLOB,
+  PRIMARY KEY(run, way, path)) WITHOUT ROWID;
+CREATE INDEX used_by_hash ON used(hash, way, run) WHERE hash IS NOT NULL;
+CREATE INDEX used_by_path ON used(path, way, run);
 CREATE TABLE mark(target TEXT NOT NULL, aspect TEXT NOT NULL, time INTEGER NOT NULL, record BLOB NOT NULL,
   value TEXT NOT NULL, PRIMARY KEY(target, aspect)) WITHOUT ROWID;
 CREATE INDEX mark_by_value ON mark(aspect, value);
@@ -50,7 +54,7 @@ CREATE TABLE purged(id BLOB PRIMARY KEY) WITHOUT ROWID;
 
 /// Every table whose rows come from records alone, with an order that makes two indexes comparable.
 /// `pack` and `record` say where bytes lie and are compared on their own.
-pub(crate) const DERIVED: [(&str, &str); 15] = [
+pub(crate) const DERIVED: [(&str, &str); 16] = [
     ("meta", "key"),
     ("snapshot", "record"),
     ("run_start", "run"),
@@ -59,6 +63,7 @@ pub(crate) const DERIVED: [(&str, &str); 15] = [
     ("run_open", "run"),
     ("produced", "project, path"),
     ("produced_early", "run, path"),
+    ("used", "run, way, path"),
     ("mark", "target, aspect"),
     ("note", "target, time, record"),
     ("edit", "record"),
@@ -146,6 +151,7 @@ pub(crate) fn open_readable(notebook: &Notebook) -> Result<Option<Connection>> {
     };
     let first = match attempt {
         Ok(connection) => return Ok(Some(connection)),
+        Err(StoreError::IndexForeign { .. }) if is_older(notebook) => return Ok(None),
         Err(error @ (StoreError::IndexMissing { .. } | StoreError::IndexForeign { .. })) => return Err(error),
         Err(error) => error,
     };
@@ -176,6 +182,19 @@ fn immutable_uri(path: &Path) -> PathBuf {
     }
     uri.extend_from_slice(b"?immutable=1");
     std::ffi::OsString::from_vec(uri).into()
+}
+
+/// Whether the index was made by an older program, with other tables. Looks at the header of the
+/// database file alone: application id and user version, as SQLite's file format has them.
+pub(crate) fn is_older(notebook: &Notebook) -> bool {
+    use std::io::Read;
+    let mut header = [0; 72];
+    if fs::File::open(notebook.index_path()).and_then(|mut file| file.read_exact(&mut header)).is_err() {
+        return false;
+    }
+    let number =
+        |at: usize| i64::from(u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]));
+    number(68) == APPLICATION_ID && number(60) < SCHEMA_VERSION
 }
 
 fn flags(read_only: bool) -> OpenFlags {

@@ -19,6 +19,7 @@ pub mod grep;
 pub mod health;
 mod input;
 pub mod list;
+pub mod lineage;
 pub mod metrics;
 pub mod projects;
 pub mod reports;

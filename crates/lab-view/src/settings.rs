@@ -1,6 +1,6 @@
 //! The settings of a project as they are in force: `lab.toml` over the defaults.
 
-use lab_engine::{Config, Keep};
+use lab_engine::{Config, Keep, TraceMode};
 use lab_model::ROLES;
 use serde::Serialize;
 use serde_json::Value;
@@ -47,6 +47,11 @@ pub fn page(config: &Config, path: &str, exists: bool, notebook: &str) -> Settin
     settings.push("ignore", "ignore", list(&config.ignore));
     settings.push("cross_filesystems", "cross_filesystems", yes_or_no(config.cross_filesystems));
     settings.push("log_limit_bytes", "log_limit", size(config.log_limit_bytes));
+    let trace = match config.trace {
+        TraceMode::Full => Cell::plain("full"),
+        TraceMode::Off => Cell::new("off", Tone::Warn),
+    };
+    settings.push("trace", "run.trace", trace);
     settings.push("seal", "secrets.seal", list(&config.seal));
     settings.push("unseal", "secrets.unseal", list(&config.unseal));
     let mut roles = Table::new(vec![

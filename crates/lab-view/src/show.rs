@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::block::{Block, Blocks, Section, Sections};
 use crate::format::{self, Moment};
 use crate::runs::{duration_cell, fingerprint, status_cell, status_of};
-use crate::{Cell, Chips, Column, Fields, Line, Prose, Table, Tone, changes, coverage, metrics};
+use crate::{Cell, Chips, Column, Fields, Line, Prose, Table, Tone, changes, coverage, lineage, metrics};
 
 /// Which run, and when it is read.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,6 +43,8 @@ pub struct RunPage {
     pub machine_use: Table,
     /// Files that the run wrote.
     pub outputs: Table,
+    /// How many files it read and wrote.
+    pub files: Line,
     /// Inputs that lie outside the snapshot.
     pub inputs: Table,
     /// What was kept.
@@ -68,6 +70,7 @@ impl Blocks for RunPage {
             .add("Metrics", Block::Table(&self.metrics))
             .add("Parameters", Block::Table(&self.params))
             .add("Outputs", Block::Table(&self.outputs))
+            .add("Inputs and outputs", Block::Line(&self.files))
             .add("Use", Block::Table(&self.machine_use))
             .add("Inputs outside the snapshot", Block::Table(&self.inputs))
             .add("Kept", Block::Line(&self.coverage))
@@ -107,6 +110,7 @@ pub fn load(reader: &Reader, key: &Key) -> Result<RunPage> {
         metrics: metrics::table(&summaries, &base_summaries),
         machine_use: metrics::machine_use(&summaries),
         outputs: outputs(row.end.as_ref().map_or(&[], |end| &end.outputs)),
+        files: row.end.as_ref().map(|end| lineage::counts(&end.files)).unwrap_or_default(),
         inputs: inputs(&row),
         coverage: snapshot.map(|snapshot| coverage::sentence(&snapshot.coverage)).unwrap_or_default(),
         environment: facts.as_ref().map(|facts| environment(&facts.environment)).unwrap_or_default(),

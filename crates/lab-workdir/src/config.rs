@@ -23,6 +23,17 @@ pub enum Keep {
     Skip,
 }
 
+/// How it is found out which files a run reads and writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TraceMode {
+    /// Not at all.
+    Off,
+    /// Every opening of a file is seen.
+    #[default]
+    Full,
+}
+
 /// What is settled for one role.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RoleConfig {
@@ -55,6 +66,8 @@ pub struct Config {
     pub unseal: Vec<String>,
     /// The longest log of a run that is kept.
     pub log_limit_bytes: u64,
+    /// How it is found out which files a run reads and writes.
+    pub trace: TraceMode,
 }
 
 const MIB: u64 = 1 << 20;
@@ -80,6 +93,7 @@ impl Default for Config {
             seal: Vec::new(),
             unseal: Vec::new(),
             log_limit_bytes: 256 * MIB,
+            trace: TraceMode::Full,
         }
     }
 }
@@ -164,6 +178,7 @@ struct File {
     config: RoleTable,
     data: RoleTable,
     output: RoleTable,
+    run: RunTable,
     secrets: SecretsTable,
 }
 
@@ -174,6 +189,12 @@ struct RoleTable {
     file_limit: Option<Size>,
     total_limit: Option<Size>,
     files: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RunTable {
+    trace: TraceMode,
 }
 
 #[derive(Deserialize, Default)]
@@ -213,6 +234,7 @@ impl File {
             seal: self.secrets.seal,
             unseal: self.secrets.unseal,
             log_limit_bytes: self.log_limit.map_or(default.log_limit_bytes, |size| size.0),
+            trace: self.run.trace,
         }
     }
 }
@@ -292,6 +314,10 @@ const TEMPLATE: &str = r#"# Settings of this project for `lab`. Every key is opt
 
 # The longest log of a run that is kept.
 # log_limit = "256 MiB"
+
+# [run]
+# Which files a run reads and writes: "full" sees all of them, "off" none.
+# trace = "full"
 
 # For each role: how much is kept ("copy" every byte, "hash" only, or "skip"), the largest file that
 # is copied, how much one snapshot copies at most, and which files have the role whatever the

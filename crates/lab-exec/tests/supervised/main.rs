@@ -5,3 +5,4 @@
 mod pipes;
 mod support;
 mod terminal;
+mod traced;

@@ -71,6 +71,13 @@ impl Place {
         pid
     }
 
+    /// The same, traced.
+    pub fn traced(&self, argv: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(program());
+        command.arg(self.folder.path()).args(["--trace", "--"]).args(argv).stdin(Stdio::null());
+        command
+    }
+
     /// `supervised` with a command, not yet started.
     pub fn command(&self, argv: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(program());

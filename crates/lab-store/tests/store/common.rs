@@ -258,6 +258,7 @@ pub fn run_end(number: u64, time: Time, files: &[(&str, &[u8])]) -> (RunEnd, Vec
             content: Content::Copied(Hash::of(Domain::Content, output.as_bytes())),
         }],
         changed_inputs: Vec::new(),
+        files: FilesUsed::default(),
         series: vec![SeriesRef { record: series.id(), summary }],
         log: LogSummary { records: vec![log.id()], lines: 1, bytes: 9, left_out_bytes: 0 },
         usage: Usage::default(),

@@ -1,0 +1,60 @@
+//! Which files a command, and everything that it starts, opens, makes, renames and removes: seen without
+//! special rights and without a change to the command.
+//!
+//! The kernel's filter for system calls (seccomp(2)) lets each call that takes a path wait until it was
+//! looked at; then it goes on as if nobody had looked. The supervisor looks ([`Tracer::serve`], on a thread
+//! of its own), and a tiny process stands by to let calls go on should the supervisor end
+//! (`keeper`). What was seen is appended to a file, line by line ([`Event`]).
+//!
+//! Linux on x86-64 and aarch64; elsewhere the log says that it cannot be done. Not seen: programs of
+//! 32 bits on aarch64, files that a container maps to other names, files that are received from other
+//! processes. Programs cannot use `io_uring` while they are traced; they get `ENOSYS` and do without.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod filter;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(crate) mod keeper;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod listener;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+mod nowhere;
+mod record;
+mod rules;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod tracer;
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+pub(crate) use nowhere as keeper;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+pub use nowhere::Tracer;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+pub(crate) use nowhere::{Hook, Seen, Standby, prepare};
+pub use record::{Event, State};
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub use tracer::Tracer;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(crate) use tracer::{Hook, Seen, Standby, prepare};
+
+/// That a command is to be traced, and what has to be known for it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Trace {
+    /// The file that takes the events; where its directory is not there at the start, nothing is traced.
+    pub log: PathBuf,
+    /// The project's root: files below are named from there.
+    pub root: PathBuf,
+    /// The notebook's directory, whose files are nobody's business.
+    pub own: PathBuf,
+}
+
+/// What a file of events holds, as far as it was written.
+pub fn read_log(path: &Path) -> Vec<Event> {
+    let lines = File::open(path).ok().map(|file| BufReader::new(file).split(b'\n'));
+    let lines = lines.into_iter().flatten().map_while(Result::ok);
+    lines.filter_map(|line| serde_json::from_slice(&line).ok()).collect()
+}

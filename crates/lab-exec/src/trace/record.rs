@@ -1,0 +1,238 @@
+//! What was seen, as lines of a file that survives whoever writes it.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use lab_model::FilePath;
+use serde::{Deserialize, Serialize};
+
+use super::Trace;
+use super::rules::{Fold, fold};
+
+/// One thing that the command did to a file, or one thing about the tracing itself. Lines of JSON.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "e", rename_all = "lowercase")]
+pub enum Event {
+    /// From here on calls are seen.
+    Begin,
+    /// It could not be done, and why.
+    Untraced {
+        /// In words.
+        why: String,
+    },
+    /// Something may be missing, and why.
+    Incomplete {
+        /// In words.
+        why: String,
+    },
+    /// A file was opened to be read.
+    Read {
+        /// Which.
+        path: FilePath,
+        /// How it was then.
+        state: State,
+    },
+    /// A file was opened so that it can be written, or made.
+    Write {
+        /// Which.
+        path: FilePath,
+        /// How it was before; `None` when it was not there.
+        before: Option<State>,
+        /// What was in it counts too: it was opened for reading as well, or to write at its end.
+        keeps: bool,
+    },
+    /// A file or directory got another name.
+    Rename {
+        /// From.
+        from: FilePath,
+        /// To.
+        to: FilePath,
+    },
+    /// A file lost its name.
+    Remove {
+        /// Which.
+        path: FilePath,
+    },
+    /// Everything up to the command's end is noted.
+    End,
+    /// How many files were opened that are not named one by one, so far.
+    Counted {
+        /// Files of the system and of installed packages.
+        software: u64,
+        /// Files beyond the limit.
+        more: u64,
+    },
+}
+
+/// How a file was, as far as `stat` tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// Bytes.
+    pub size: u64,
+    /// Modification time: seconds and nanoseconds.
+    pub modified: (i64, u32),
+    /// The time of the last change of any kind.
+    pub changed: (i64, u32),
+}
+
+/// More files than this are not named one by one.
+const FILES_MAX: usize = 200_000;
+const BUFFER_BYTES: usize = 64 * 1024;
+
+const READ: u8 = 1;
+const WRITTEN: u8 = 2;
+
+/// Takes what is seen; the same thing is noted once.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    file: Option<File>,
+    buffer: Vec<u8>,
+    root: Vec<u8>,
+    own: Vec<u8>,
+    /// What is noted of a path already: under the words of the call, and under the real path.
+    asked: HashMap<Vec<u8>, u8>,
+    known: HashMap<Vec<u8>, u8>,
+    software: HashMap<Vec<u8>, ()>,
+    more: u64,
+    told: (u64, u64),
+}
+
+impl Recorder {
+    pub(super) fn new(trace: &Trace) -> Self {
+        let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&trace.log).ok();
+        Self {
+            file,
+            buffer: Vec::new(),
+            root: bytes(&trace.root),
+            own: bytes(&trace.own),
+            asked: HashMap::new(),
+            known: HashMap::new(),
+            software: HashMap::new(),
+            more: 0,
+            told: (0, 0),
+        }
+    }
+
+    pub(super) fn note(&mut self, event: &Event) {
+        serde_json::to_writer(&mut self.buffer, event).expect("because events always serialise into memory");
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Whether the words of a call were dealt with before: then there is nothing new to find out.
+    pub(super) fn is_asked(&self, path: &[u8], writes: bool) -> bool {
+        let bit = if writes { WRITTEN } else { READ };
+        self.asked.get(path).is_some_and(|known| known & bit != 0)
+    }
+
+    /// Remembers the words of a call that opened a file; other calls have none.
+    fn ask(&mut self, path: &[u8], bit: u8) {
+        // The number of a descriptor stands for another file every time.
+        if !path.is_empty() && self.asked.len() < FILES_MAX && !path.starts_with(b"/proc/") {
+            *self.asked.entry(path.to_vec()).or_default() |= bit;
+        }
+    }
+
+    /// A file was opened by the words `asked` to be read; it is `real`.
+    pub(super) fn read(&mut self, asked: &[u8], real: &[u8], state: State) {
+        self.ask(asked, READ);
+        if self.is_new(real, READ) {
+            let path = self.name(real);
+            self.note(&Event::Read { path, state });
+        }
+    }
+
+    /// A file was opened by the words `asked` so that it can be written.
+    pub(super) fn write(&mut self, asked: &[u8], real: &[u8], before: Option<State>, keeps: bool) {
+        self.ask(asked, if keeps { READ | WRITTEN } else { WRITTEN });
+        if self.is_new(real, WRITTEN) {
+            let path = self.name(real);
+            self.note(&Event::Write { path, before, keeps });
+        }
+    }
+
+    pub(super) fn rename(&mut self, from: &[u8], to: &[u8], is_directory: bool) {
+        self.asked.clear();
+        if is_directory {
+            self.known.clear();
+        } else {
+            self.known.remove(from);
+            self.known.remove(to);
+        }
+        if self.folded(from) != Fold::Named && self.folded(to) != Fold::Named {
+            return;
+        }
+        let (from, to) = (self.name(from), self.name(to));
+        self.note(&Event::Rename { from, to });
+    }
+
+    pub(super) fn remove(&mut self, path: &[u8]) {
+        self.asked.clear();
+        self.known.remove(path);
+        if self.folded(path) == Fold::Named {
+            let path = self.name(path);
+            self.note(&Event::Remove { path });
+        }
+    }
+
+    fn folded(&self, path: &[u8]) -> Fold {
+        fold(path, &self.root, &self.own)
+    }
+
+    fn name(&self, path: &[u8]) -> FilePath {
+        FilePath::new(path, &self.root)
+    }
+
+    /// Whether this is to be noted, and was not yet.
+    fn is_new(&mut self, real: &[u8], bit: u8) -> bool {
+        match self.folded(real) {
+            Fold::PassedOver => return false,
+            Fold::Counted => {
+                if self.software.len() < FILES_MAX {
+                    self.software.insert(real.to_vec(), ());
+                }
+                return false;
+            }
+            Fold::Named => {}
+        }
+        if self.known.len() >= FILES_MAX && !self.known.contains_key(real) {
+            self.more += 1;
+            return false;
+        }
+        let known = self.known.entry(real.to_vec()).or_default();
+        let is_new = *known & bit == 0;
+        *known |= bit;
+        is_new
+    }
+
+    /// Writes what is buffered, and how many files were counted.
+    pub(super) fn finish(&mut self) {
+        let counted = (self.software.len() as u64, self.more);
+        if counted != self.told {
+            self.told = counted;
+            self.note(&Event::Counted { software: counted.0, more: counted.1 });
+        }
+        self.note(&Event::End);
+        self.flush();
+    }
+
+    /// Writes what is buffered. Without room on the disk what was seen is lost, and the run goes on.
+    pub(super) fn flush(&mut self) {
+        if self.buffer.is_empty() {
+            return;
+        }
+        if let Some(file) = &mut self.file
+            && file.write_all(&self.buffer).is_err()
+        {
+            self.file = None;
+        }
+        self.buffer.clear();
+    }
+}
