@@ -27,6 +27,7 @@ mod init;
 mod log;
 mod man;
 mod note;
+mod plot;
 mod projects;
 mod purge;
 mod rebuild;

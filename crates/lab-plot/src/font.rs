@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_says_so() {
-        assert_eq!(shorten("validation/accuracy", 10.0, 60.0), "validation/a…");
+        assert_eq!(shorten("validation/accuracy", 10.0, 60.0), "validation/…");
         assert_eq!(shorten("a\u{7}b\u{202e}c", 10.0, 60.0), "abc");
         assert_eq!(shorten("abc", 10.0, 0.0), "…");
     }

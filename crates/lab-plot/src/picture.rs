@@ -138,16 +138,17 @@ impl Picture {
             notes: chart.notes.clone(),
         };
         let bars = chart.layers.iter().filter(|layer| matches!(layer, Layer::Bars { .. })).count();
+        let histograms = chart.layers.iter().filter(|layer| matches!(layer, Layer::Histogram { .. })).count();
         let mut bar = 0;
         for layer in &chart.layers {
-            picture.add(layer, columns, (bar, bars));
+            picture.add(layer, columns, (bar, bars), histograms > 1);
             bar += usize::from(matches!(layer, Layer::Bars { .. }));
         }
         picture.count_lost(chart);
         picture
     }
 
-    fn add(&mut self, layer: &Layer, columns: usize, (bar, bars): (usize, usize)) {
+    fn add(&mut self, layer: &Layer, columns: usize, (bar, bars): (usize, usize), several: bool) {
         if let Some((name, slot)) = layer.legend()
             && !self.legend.iter().any(|entry| entry.slot == slot && entry.name == name)
         {
@@ -173,7 +174,7 @@ impl Picture {
             }
             Layer::Bars { slot, values, errors, .. } => self.bars(*slot, values, errors, bar, bars),
             Layer::Histogram { slot, bins, .. } => {
-                let sheer = self.legend.len() > 1;
+                let sheer = several;
                 let outlines = self.bin_boxes(bins);
                 self.marks.push(Mark::Area { slot: *slot, sheer, outlines });
             }

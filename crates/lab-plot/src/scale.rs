@@ -92,7 +92,7 @@ fn widen(low: f64, high: f64, margin: f64) -> [f64; 2] {
     let least = low.abs().max(high.abs()) * 1e-12;
     let half = high / 2.0 - low / 2.0;
     if half > least && half > 1e-300 {
-        return [low - half * 2.0 * margin, high + half * 2.0 * margin];
+        return [low - half * (2.0 * margin), high + half * (2.0 * margin)];
     }
     let side = if low == 0.0 { 0.5 } else { low.abs() * 0.05 };
     [low - side, high + side]

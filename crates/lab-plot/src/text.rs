@@ -130,7 +130,7 @@ fn paint(canvas: &mut Canvas, picture: &Picture) {
 /// The line below the plot and the labels below it.
 fn foot_of(picture: &Picture, width: usize, glyphs: Glyphs) -> (String, String) {
     let ticks: Vec<(f64, String)> = if picture.uprights.is_empty() {
-        picture.x.ticks(if picture.x.is_named() { width / 4 } else { (width / 12).max(2) }).major
+        picture.x.ticks(if picture.x.is_named() { width / 4 } else { (width / 8).max(2) }).major
     } else {
         picture.uprights.iter().map(|(place, _, label)| (*place, label.clone())).collect()
     };

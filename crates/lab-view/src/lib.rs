@@ -8,6 +8,7 @@
 
 mod block;
 mod changes;
+pub mod charts;
 mod chips;
 pub mod compare;
 pub mod coverage;
