@@ -96,6 +96,8 @@ fn paint(canvas: &mut Canvas, picture: &Picture) {
     let several = picture.legend.len() > 1;
     for mark in &picture.marks {
         match mark {
+            // Where all lines are equally strong, raw values would hide the smoothed ones.
+            Mark::Line { faint: true, tint: Tint::Slot(_), .. } => {}
             Mark::Line { tint, pieces, .. } => {
                 let slot = match tint {
                     Tint::Slot(slot) => Some(*slot),
@@ -254,14 +256,44 @@ mod tests {
 
     #[test]
     fn two_curves_in_braille() {
-        insta::assert_snapshot!(text(&draw(&two(), 48, 14, Glyphs::Braille)), @"");
+        insta::assert_snapshot!(text(&draw(&two(), 48, 14, Glyphs::Braille)), @r"
+        loss
+            │⢤⡀
+        1.0 ┤⠢⡙⠦⡀
+            │ ⠘⢦⡉⠲⢄⡀
+            │   ⠑⢦⡀⠙⠲⢄⡀
+        0.5 ┤     ⠉⠢⣄ ⠉⠑⠦⣄⡀
+            │       ⠈⠙⠦⢄⡀ ⠈⠙⠒⠦⢤⣀⡀
+            │           ⠉⠓⠢⢤⣀⡀  ⠈⠉⠙⠒⠒⠤⠤⢤⣀⣀⣀⡀
+            │                ⠉⠉⠓⠒⠢⠤⠤⣄⣀⣀⣀   ⠈⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠒b
+          0 ┤                          ⠈⠉⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠒⠒⠒⠒a
+            └┬─────────┬──────────┬──────────┬──────────
+             0        50         100        150
+                                step
+          ⠒a train   ⠒b valid
+        ");
     }
 
     #[test]
     fn two_curves_in_ascii() {
         let drawn = text(&draw(&two(), 48, 14, Glyphs::Ascii));
         assert!(drawn.is_ascii(), "{drawn}");
-        insta::assert_snapshot!(drawn, @"");
+        insta::assert_snapshot!(drawn, @r"
+        loss
+            |o
+        1.0 +oooo
+            | **ooo
+            |   **ooooo
+        0.5 +     ****ooooo
+            |        ****  ooooooo
+            |            ******* ooooooooooooooo
+            |                  ****************ooooooooo
+          0 +                                  *********
+            ++---------+----------+----------+----------
+             0        50         100        150
+                                step
+          * train   o valid
+        ");
     }
 
     #[test]
@@ -269,7 +301,19 @@ mod tests {
         let names = vec!["cat".to_owned(), "dog".into()];
         let heat = Layer::Heat { rows: names.clone(), columns: names, values: vec![50.0, 3.0, 7.0, 40.0] };
         let chart = Chart { x: Axis::new("predicted"), y: Axis::new("true"), layers: vec![heat], ..Chart::default() };
-        insta::assert_snapshot!(text(&draw(&chart, 30, 11, Glyphs::Braille)), @"");
+        insta::assert_snapshot!(text(&draw(&chart, 30, 11, Glyphs::Braille)), @r"
+        true
+            │█████████████
+        cat ┤████ 50 █████     3
+            │█████████████
+            │█████████████
+            │░░░░░░░░░░░░░▓▓▓▓▓▓▓▓▓▓▓▓
+        dog ┤░░░░░ 7 ░░░░░▓▓▓▓ 40 ▓▓▓▓
+            │░░░░░░░░░░░░░▓▓▓▓▓▓▓▓▓▓▓▓
+            └──────┬───────────┬──────
+                  cat         dog
+                     predicted
+        ");
     }
 
     #[test]

@@ -450,21 +450,27 @@ fn parallel(rows: &[RunRow], summaries: &[Vec<Summary>], metrics: &[String]) -> 
 }
 
 fn confusion(reader: &Reader, row: &RunRow, key: &Key) -> Result<Chart> {
-    let outputs = || row.end.iter().flat_map(|end| &end.outputs);
-    let found = outputs().map(|output| &output.path).find(|path| {
-        let path = path.to_string().to_lowercase();
-        path.contains("confusion") && path.ends_with(".csv")
-    });
-    let path = key.file.as_ref().or(found).ok_or_else(|| {
-        Error::new(ErrorKind::Missing, format!("{} wrote no confusion matrix", name(row)))
-            .hint("name the file: --file results/confusion.csv")
-    })?;
     let snapshot = row.end.as_ref().and_then(|end| end.snapshot).or(row.start.snapshot);
-    let entry = snapshot.map(|snapshot| reader.entry(&snapshot, path)).transpose()?.flatten();
-    let entry = entry.ok_or_else(|| {
-        Error::new(ErrorKind::Missing, format!("{} has no file {path}", name(row)))
-            .hint("`lab files RUN` lists its files")
-    })?;
+    let (path, entry) = match (&key.file, snapshot) {
+        (Some(path), Some(snapshot)) => {
+            let entry = reader.entry(&snapshot, path)?.ok_or_else(|| {
+                Error::new(ErrorKind::Missing, format!("{} has no file {path}", name(row)))
+                    .hint("`lab files RUN` lists its files")
+            })?;
+            (path.clone(), entry)
+        }
+        (_, snapshot) => {
+            let files = snapshot.map(|snapshot| reader.files(&snapshot)).transpose()?.unwrap_or_default();
+            let fits = |path: &RelPath| {
+                let path = path.to_string().to_lowercase();
+                path.contains("confusion") && path.ends_with(".csv")
+            };
+            files.into_iter().find(|(path, _)| fits(path)).ok_or_else(|| {
+                Error::new(ErrorKind::Missing, format!("{} has no confusion matrix", name(row)))
+                    .hint("name the file: --file results/confusion.csv")
+            })?
+        }
+    };
     let bytes = reader.content(&entry)?;
     let (rows, columns, values) = matrix::parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| {
         Error::new(ErrorKind::Usage, format!("This is no table of counts: {path}"))

@@ -161,13 +161,15 @@ impl Canvas {
         }
     }
 
-    /// The letter of a series at its end.
+    /// The letter of a series at its end, or as near above or below as no other letter is.
     pub fn letter(&mut self, [x, y]: [f64; 2], letter: char, slot: usize) {
         if self.glyphs == Glyphs::Ascii {
             return;
         }
         let column = ((x * self.width as f64) as usize).min(self.width - 1);
         let row = (((1.0 - y) * self.height as f64) as usize).min(self.height - 1);
+        let free = |row: &usize| self.cells[row * self.width + column].letter.is_none();
+        let row = (0..self.height).filter(free).min_by_key(|other| other.abs_diff(row)).unwrap_or(row);
         self.cells[row * self.width + column] = Cell { dots: 0, letter: Some(letter), slot: Some(slot) };
     }
 
