@@ -117,7 +117,7 @@ impl Picture {
         if grounded
             && chart.y.range.is_none()
             && y.place(0.0) > 0.0
-            && chart.layers.iter().flat_map(ys).all(|y| !(y < 0.0))
+            && chart.layers.iter().flat_map(ys).all(|y| y.is_nan() || y >= 0.0)
         {
             let top = chart.layers.iter().flat_map(ys).filter(|y| y.is_finite()).fold(0.0, f64::max);
             let top = if top > 0.0 { (top * 1.05).min(f64::MAX) } else { 1.0 };

@@ -106,7 +106,7 @@ fn paint(canvas: &mut Canvas, picture: &Picture) {
                 pieces.iter().for_each(|piece| canvas.line(piece, slot));
             }
             Mark::Area { slot, sheer, outlines } => {
-                outlines.iter().for_each(|outline| canvas.area(outline, *slot, *sheer))
+                outlines.iter().for_each(|outline| canvas.area(outline, *slot, *sheer));
             }
             Mark::Points { slot, points } => points.iter().for_each(|point| canvas.point(*point, *slot)),
             Mark::Tile { part, low, high, text } => canvas.tile(*part, *low, *high, text),
