@@ -1,5 +1,4 @@
 //! What a chart of many points costs.
-#![expect(missing_docs, reason = "the macros of the harness make public functions")]
 
 use std::hint::black_box;
 
