@@ -84,6 +84,8 @@ pub enum Command {
     Undo(restore::Undo),
     /// Do the restore again that was taken back
     Redo(restore::Redo),
+    /// Draw metrics: in the terminal, or as a figure for a paper
+    Plot(plot::Plot),
     /// Log metrics: lab log loss=0.3 acc=0.9 --step 10
     Log(log::Log),
     /// Write down why a run was made or what came of it
@@ -155,6 +157,7 @@ impl Cli {
             Command::Restore(command) => command.run(context),
             Command::Undo(command) => command.run(context),
             Command::Redo(command) => command.run(context),
+            Command::Plot(command) => command.run(context),
             Command::Log(command) => command.run(context),
             Command::Note(command) => command.run(context),
             Command::Tag(command) => command.run(context, true),

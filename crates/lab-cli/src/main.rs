@@ -28,6 +28,7 @@ mod lineage;
 mod log;
 mod man;
 mod note;
+mod plot;
 mod projects;
 mod purge;
 mod rebuild;

@@ -1,5 +1,6 @@
 //! How pages look in a terminal: one table from tone to style, one function for each kind of block.
 
+mod chart;
 mod table;
 mod width;
 
@@ -83,6 +84,7 @@ pub fn block(text: &mut String, block: Block<'_>, style: &Style, indent: usize) 
                 push(text, format_args!("{:indent$}{}\n", "", sanitize::log(line, true)));
             }
         }
+        Block::Chart(block) => chart::chart(text, block, style, indent),
     }
 }
 

@@ -303,6 +303,8 @@ pub enum Block<'a> {
     Prose(&'a Prose),
     /// Program output.
     Log(&'a Log),
+    /// Axes and what is drawn on them.
+    Chart(&'a lab_plot::Chart),
 }
 
 /// A block under its heading; an empty heading belongs to the block before.
@@ -334,6 +336,7 @@ impl<'a> Sections<'a> {
             Block::Diff(diff) => diff.is_empty(),
             Block::Prose(prose) => prose.0.is_empty(),
             Block::Log(log) => log.0.is_empty(),
+            Block::Chart(chart) => chart.layers.is_empty(),
         };
         if !empty {
             self.0.push(Section { title, block });

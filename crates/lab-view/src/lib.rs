@@ -9,6 +9,7 @@
 mod actions;
 mod block;
 mod changes;
+pub mod charts;
 mod chips;
 pub mod compare;
 pub mod coverage;

@@ -26,7 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that tests alone may use: only ever a dev-dependency of others.
-const TEST_ONLY: &[&str] = &["lab-testkit", "insta", "proptest", "tempfile"];
+const TEST_ONLY: &[&str] = &["lab-testkit", "criterion", "insta", "proptest", "tempfile"];
 
 /// What the tests of the whole program may use beside it: they check from below what it left on the disk.
 const WHOLE_TESTS: (&str, &[&str]) = ("lab-cli", &["lab-store", "blake3"]);
@@ -54,9 +54,12 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("jiff", &["lab-view", "lab-cli"]),
     // The system calls that rustix does not have.
     ("libc", &["lab-exec"]),
+    // PDF streams are deflated.
+    ("miniz_oxide", &["lab-plot"]),
     ("notify", &["lab-workdir"]),
     ("nvml-wrapper", &["lab-exec"]),
-    ("plotters", &["lab-plot"]),
+    ("pdf-writer", &["lab-plot"]),
+    ("png", &["lab-plot"]),
     ("portable-pty", &["lab-exec"]),
     ("ratatui", &["lab-tui"]),
     ("rusqlite", &["lab-store"]),
@@ -68,9 +71,11 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("sysinfo", &["lab-exec"]),
     ("tempfile", &["lab-testkit"]),
     ("thiserror", ANY),
+    ("tiny-skia", &["lab-plot"]),
     ("toml", &["lab-ingest", "lab-workdir"]),
     ("unicode-segmentation", &["lab-view", "lab-tui"]),
-    ("unicode-width", &["lab-cli", "lab-tui"]),
+    ("ttf-parser", &["lab-plot"]),
+    ("unicode-width", &["lab-cli", "lab-tui", "lab-plot"]),
     ("yaml_serde", &["lab-ingest"]),
     ("zstd", &["lab-store"]),
 ];

@@ -1,0 +1,508 @@
+//! Charts: metrics over steps, and runs against each other.
+
+mod matrix;
+
+use std::collections::BTreeMap;
+
+use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
+use lab_model::{RelPath, RunId, Series, Summary};
+use lab_plot::{Axis, Bins, Chart, Layer, ParallelRow, Scale, Spread, thin};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::block::{Block, Blocks, Section, Sections};
+use crate::{Line, Tone, format, metrics};
+
+/// What a chart shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Kind {
+    /// Metrics over their steps or their time.
+    #[default]
+    Line,
+    /// One point for each run.
+    Scatter,
+    /// Each run's way through its parameters to its result.
+    Parallel,
+    /// The last value of each run.
+    Bar,
+    /// How often each value was logged.
+    Histogram,
+    /// A table of counts from a file of the run.
+    Confusion,
+}
+
+/// What a line goes along.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Along {
+    /// The logged step.
+    #[default]
+    Step,
+    /// The time of day, in UTC.
+    Time,
+    /// The time since the start of the run.
+    Relative,
+}
+
+/// What is to be drawn.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Key {
+    /// The runs; each is a series, in this order.
+    pub runs: Vec<RunId>,
+    /// The metrics; the main ones where none is named.
+    pub metrics: Vec<String>,
+    /// What the chart shows.
+    pub kind: Kind,
+    /// What lines go along.
+    pub along: Along,
+    /// The x axis by its logarithm.
+    pub log_x: bool,
+    /// The y axis by its logarithm.
+    pub log_y: bool,
+    /// TensorBoard's smoothing, from 0 to 1.
+    pub smooth: f64,
+    /// One mean with a band for all runs that share the value of this parameter; `seed` puts
+    /// together the runs that differ in nothing but their seeds.
+    pub group_by: Option<String>,
+    /// What the band shows.
+    pub spread: Spread,
+    /// The metric or parameter along x, of a scatter chart.
+    pub x: Option<String>,
+    /// The metric or parameter along y, of a scatter chart.
+    pub y: Option<String>,
+    /// The file that holds a confusion matrix, as CSV.
+    pub file: Option<RelPath>,
+}
+
+/// Charts side by side.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct ChartsPage {
+    /// What they show.
+    pub headline: Line,
+    /// The charts.
+    pub charts: Vec<Chart>,
+}
+
+impl Blocks for ChartsPage {
+    fn blocks(&self) -> Vec<Section<'_>> {
+        let start = Sections::default().add("", Block::Line(&self.headline));
+        self.charts.iter().fold(start, |sections, chart| sections.add("", Block::Chart(chart))).finish()
+    }
+}
+
+/// Charts of one metric when none is named.
+const CHARTS: usize = 4;
+/// Points of a line from which on it is thinned, and columns of which four points each are left then.
+const POINTS_MAX: usize = 8000;
+const COLUMNS: usize = 2000;
+
+/// Reads the points and makes the charts.
+///
+/// # Errors
+/// [`ErrorKind::Missing`] when a metric, parameter or file is not there; the hint names what is.
+pub fn load(reader: &Reader, key: &Key) -> Result<ChartsPage> {
+    let find = |id: &RunId| {
+        let missing = || Error::new(ErrorKind::Missing, format!("No run has the id {id}"));
+        reader.run(id)?.ok_or_else(missing)
+    };
+    let rows = key.runs.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let headline = match &rows[..] {
+        [row] => Line::of(format!("{} ({})", name(row), row.start.run), Tone::Accent),
+        rows => Line::of(format::count(rows.len() as u64, "run"), Tone::Muted),
+    };
+    if key.kind == Kind::Confusion {
+        return Ok(ChartsPage {
+            headline,
+            charts: rows.iter().map(|row| confusion(reader, row, key)).collect::<Result<_>>()?,
+        });
+    }
+    let summaries = rows.iter().map(|row| reader.summaries(row)).collect::<Result<Vec<_>>>()?;
+    let wanted = wanted(&summaries, key)?;
+    let charts = match key.kind {
+        Kind::Scatter => vec![scatter(&rows, &summaries, key)?],
+        Kind::Parallel => vec![parallel(&rows, &summaries, &wanted)],
+        Kind::Bar => wanted.iter().map(|metric| bars(&rows, &summaries, metric, key)).collect(),
+        _ => {
+            let series = rows.iter().map(|row| reader.series(row)).collect::<Result<Vec<_>>>()?;
+            let chart = if key.kind == Kind::Histogram { histogram } else { lines };
+            wanted.iter().map(|metric| chart(&rows, &series, metric, key)).collect()
+        }
+    };
+    Ok(ChartsPage { headline, charts })
+}
+
+/// The metrics to be drawn.
+fn wanted(summaries: &[Vec<Summary>], key: &Key) -> Result<Vec<String>> {
+    let mut known: Vec<&str> = summaries.iter().flatten().map(|summary| summary.key.as_str()).collect();
+    known.sort_unstable();
+    known.dedup();
+    if let Some(unknown) = key.metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
+        return Err(not_there("metric", unknown, &known));
+    }
+    if !key.metrics.is_empty() || key.kind == Kind::Scatter {
+        return Ok(key.metrics.clone());
+    }
+    let most = if key.kind == Kind::Parallel { 1 } else { CHARTS };
+    let mut main = metrics::main_keys(summaries, most);
+    if main.is_empty() {
+        main = known
+            .iter()
+            .filter(|metric| !metrics::is_machine_use(metric))
+            .take(most)
+            .map(ToString::to_string)
+            .collect();
+    }
+    if main.is_empty() && key.kind != Kind::Parallel {
+        let error = Error::new(ErrorKind::Missing, "No metrics were logged");
+        return Err(error.hint("`lab log loss=0.3 --step 10` logs one; -m sys/… draws the machine's use"));
+    }
+    Ok(main)
+}
+
+/// What is not there, and what was meant.
+fn not_there(what: &str, unknown: &str, known: &[&str]) -> Error {
+    let error = Error::new(ErrorKind::Missing, format!("No {what} is called {unknown}"));
+    let near = known.iter().map(|word| (distance(unknown, word), *word)).min();
+    match near {
+        Some((distance, word)) if distance <= 1 + unknown.chars().count() / 3 => {
+            error.hint(format!("did you mean {word}?"))
+        }
+        Some(_) => {
+            let owned: Vec<String> = known.iter().map(ToString::to_string).collect();
+            error.hint(format!("there are {}", format::some_of(&owned, 8)))
+        }
+        None => error.hint("`lab show RUN` lists what a run has"),
+    }
+}
+
+/// Letters to be changed, added or removed to make one word the other (Levenshtein, 1966).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (place, c) in left.chars().take(64).enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], place + 1);
+        for (column, other) in right.iter().enumerate() {
+            let change = corner + usize::from(c != *other);
+            corner = row[column + 1];
+            row[column + 1] = change.min(corner + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+fn name(row: &RunRow) -> String {
+    lab_model::display_bytes(row.name.as_bytes())
+}
+
+fn scale(log: bool) -> Scale {
+    if log { Scale::Log } else { Scale::Linear }
+}
+
+fn metric_axis(metric: &str, log: bool) -> Axis {
+    Axis::new(lab_model::display_bytes(metric.as_bytes())).scale(scale(log))
+}
+
+fn lines(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Chart {
+    let x = match key.along {
+        Along::Step => Axis::new("step").scale(scale(key.log_x)),
+        Along::Time => Axis::new("time (UTC)").scale(Scale::Time),
+        Along::Relative if key.log_x => Axis::new("time since the start (s)").scale(Scale::Log),
+        Along::Relative => Axis::new("time since the start").scale(Scale::Duration),
+    };
+    let mut chart = Chart { x, y: metric_axis(metric, key.log_y), ..Chart::default() };
+    let mut lost = 0;
+    let mut of_run = |place: usize| {
+        let found = series[place].iter().find(|series| series.key == metric)?;
+        let points = points(found, &rows[place], key.along);
+        lost += points.iter().filter(|point| !point[1].is_finite()).count();
+        Some(points)
+    };
+    if let Some(parameter) = &key.group_by {
+        for (slot, (label, places)) in groups(rows, parameter).into_iter().enumerate() {
+            let members: Vec<_> =
+                places.into_iter().filter_map(&mut of_run).map(|points| smoothed(points, key.smooth)).collect();
+            let label = format!("{label}, n = {}", members.len());
+            let band = lab_plot::band(&members, key.spread);
+            chart
+                .layers
+                .push(Layer::Band { slot, points: band.iter().map(|[x, _, low, high]| [*x, *low, *high]).collect() });
+            let points = band.iter().map(|point| [point[0], point[1]]).collect();
+            chart.layers.push(Layer::Line { name: label, slot, points, faint: false });
+        }
+        chart.title = match key.spread {
+            Spread::Confidence => "mean and its 95 % confidence interval",
+            Spread::Deviation => "mean and standard deviation",
+            Spread::Range => "mean, lowest and highest",
+        }
+        .to_owned();
+    } else {
+        for (slot, row) in rows.iter().enumerate() {
+            let Some(points) = of_run(slot) else { continue };
+            let name = if rows.len() > 1 { name(row) } else { String::new() };
+            if key.smooth > 0.0 {
+                let raw = thinned(points.clone());
+                chart.layers.insert(0, Layer::Line { name: String::new(), slot, points: raw, faint: true });
+            }
+            let points = thinned(smoothed(points, key.smooth));
+            chart.layers.push(Layer::Line { name, slot, points, faint: false });
+        }
+    }
+    if lost > 0 {
+        let metric = lab_model::display_bytes(metric.as_bytes());
+        chart.notes.push(format!("{metric}: {} NaN or infinite, left out", format::count(lost as u64, "value")));
+    }
+    chart
+}
+
+/// The points of a run in rising x: a run that went back to an earlier step is drawn in the order
+/// of its steps, and what was logged first comes first.
+fn points(series: &Series, row: &RunRow, along: Along) -> Vec<[f64; 2]> {
+    let start = row.start.time.0;
+    let x = |point: &lab_model::Point| match along {
+        Along::Step => point.step as f64,
+        Along::Time => point.time.0 as f64,
+        Along::Relative => (point.time.0 - start) as f64 / 1000.0,
+    };
+    let mut points: Vec<[f64; 2]> = series.points.iter().map(|point| [x(point), point.value]).collect();
+    if !points.is_sorted_by(|left, right| left[0] <= right[0]) {
+        points.sort_by(|left, right| left[0].total_cmp(&right[0]));
+    }
+    points
+}
+
+fn smoothed(points: Vec<[f64; 2]>, weight: f64) -> Vec<[f64; 2]> {
+    if weight <= 0.0 {
+        return points;
+    }
+    let values: Vec<f64> = points.iter().map(|point| point[1]).collect();
+    points.iter().zip(lab_plot::exponential(&values, weight)).map(|(point, y)| [point[0], y]).collect()
+}
+
+fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
+    match (points.first(), points.last()) {
+        (Some(first), Some(last)) if points.len() > POINTS_MAX => thin::m4(&points, [first[0], last[0]], COLUMNS),
+        _ => points,
+    }
+}
+
+/// Runs that belong together, by what tells the groups apart, in the order in which they come.
+fn groups(rows: &[RunRow], parameter: &str) -> Vec<(String, Vec<usize>)> {
+    let is_seed = |key: &str, row: &RunRow| {
+        key.rsplit('.').next().is_some_and(|last| last.contains("seed"))
+            || row.start.seeds.iter().any(|seed| seed.name == key)
+    };
+    let varying = varying(rows);
+    let label = |row: &RunRow| {
+        let keys: Vec<&String> = if parameter == "seed" {
+            varying.iter().filter(|key| !is_seed(key, row)).collect()
+        } else {
+            return row
+                .start
+                .params
+                .get(parameter)
+                .map_or_else(|| format!("no {parameter}"), |value| format!("{parameter}={}", format::value(value)));
+        };
+        let words =
+            keys.into_iter().filter_map(|key| Some(format!("{key}={}", format::value(row.start.params.get(key)?))));
+        let words: Vec<String> = words.collect();
+        if words.is_empty() { "mean".to_owned() } else { words.join(" ") }
+    };
+    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        let label = lab_model::display_bytes(label(row).as_bytes());
+        match groups.iter_mut().find(|group| group.0 == label) {
+            Some(group) => group.1.push(place),
+            None => groups.push((label, vec![place])),
+        }
+    }
+    groups
+}
+
+/// Parameters that are not the same in all runs.
+fn varying(rows: &[RunRow]) -> Vec<String> {
+    let mut values: BTreeMap<&String, Vec<Option<&Value>>> = BTreeMap::new();
+    for key in rows.iter().flat_map(|row| row.start.params.keys()) {
+        values.entry(key).or_insert_with(|| rows.iter().map(|row| row.start.params.get(key)).collect());
+    }
+    values
+        .into_iter()
+        .filter(|(_, values)| values.windows(2).any(|pair| pair[0] != pair[1]))
+        .map(|(key, _)| key.clone())
+        .collect()
+}
+
+fn last(summaries: &[Summary], metric: &str) -> f64 {
+    summaries.iter().find(|summary| summary.key == metric).map_or(f64::NAN, |summary| summary.last)
+}
+
+fn bars(rows: &[RunRow], summaries: &[Vec<Summary>], metric: &str, key: &Key) -> Chart {
+    let value = |place: usize| last(&summaries[place], metric);
+    let (names, values, errors) = match &key.group_by {
+        None => (rows.iter().map(name).collect(), (0..rows.len()).map(value).collect(), Vec::new()),
+        Some(parameter) => {
+            let (mut names, mut values, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+            for (label, places) in groups(rows, parameter) {
+                let members: Vec<f64> = places.into_iter().map(value).filter(|value| value.is_finite()).collect();
+                let [mean, low, high] = lab_plot::statistics(&members, key.spread).unwrap_or([f64::NAN; 3]);
+                names.push(label);
+                values.push(mean);
+                errors.push((high - low) / 2.0);
+            }
+            (names, values, errors)
+        }
+    };
+    let layers = vec![Layer::Bars { name: String::new(), slot: 0, values, errors }];
+    Chart { x: Axis::of_names("", names), y: metric_axis(metric, key.log_y), layers, ..Chart::default() }
+}
+
+fn histogram(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Chart {
+    let layer = |(slot, row): (usize, &RunRow)| {
+        let series = series[slot].iter().find(|series| series.key == metric)?;
+        let values: Vec<f64> = series.points.iter().map(|point| point.value).collect();
+        let name = if rows.len() > 1 { name(row) } else { String::new() };
+        Some(Layer::Histogram { name, slot, bins: Bins::of(&values) })
+    };
+    let layers = rows.iter().enumerate().filter_map(layer).collect();
+    Chart {
+        x: metric_axis(metric, key.log_x),
+        y: Axis::new("points").scale(scale(key.log_y)),
+        layers,
+        ..Chart::default()
+    }
+}
+
+/// A run's parameter, otherwise the last value of its metric.
+fn value_of(row: &RunRow, summaries: &[Summary], key: &str) -> Option<Value> {
+    row.start.params.get(key).cloned().or_else(|| {
+        let found = summaries.iter().find(|summary| summary.key == key)?;
+        serde_json::Number::from_f64(found.last).map(Value::Number)
+    })
+}
+
+fn scatter(rows: &[RunRow], summaries: &[Vec<Summary>], key: &Key) -> Result<Chart> {
+    let (Some(x), Some(y)) = (&key.x, &key.y) else {
+        let error = Error::new(ErrorKind::Usage, "A scatter chart needs two keys");
+        return Err(error.hint("name a metric or parameter for each: -x lr -y val/loss"));
+    };
+    let columns = [x, y].map(|name| {
+        rows.iter().zip(summaries).map(|(row, summaries)| value_of(row, summaries, name)).collect::<Vec<_>>()
+    });
+    for (name, column) in [x, y].into_iter().zip(&columns) {
+        if column.iter().all(Option::is_none) {
+            let params = rows.iter().flat_map(|row| row.start.params.keys());
+            let mut known: Vec<&str> =
+                params.chain(summaries.iter().flatten().map(|summary| &summary.key)).map(String::as_str).collect();
+            known.sort_unstable();
+            known.dedup();
+            return Err(not_there("metric or parameter", name, &known));
+        }
+    }
+    let (x_axis, xs) = column(x, &columns[0], key.log_x);
+    let (y_axis, ys) = column(y, &columns[1], key.log_y);
+    let of = |places: &[usize]| places.iter().map(|place| [xs[*place], ys[*place]]).collect();
+    let layers = match &key.group_by {
+        None => vec![Layer::Scatter { name: String::new(), slot: 0, points: of(&(0..rows.len()).collect::<Vec<_>>()) }],
+        Some(parameter) => {
+            let groups = groups(rows, parameter).into_iter().enumerate();
+            groups.map(|(slot, (name, places))| Layer::Scatter { name, slot, points: of(&places) }).collect()
+        }
+    };
+    Ok(Chart { x: x_axis, y: y_axis, layers, ..Chart::default() })
+}
+
+/// An axis for values: numbers, or the names that occur.
+fn column(name: &str, values: &[Option<Value>], log: bool) -> (Axis, Vec<f64>) {
+    let numbers: Vec<Option<f64>> =
+        values.iter().map(|value| value.as_ref().map_or(Some(f64::NAN), Value::as_f64)).collect();
+    let label = lab_model::display_bytes(name.as_bytes());
+    if numbers.iter().all(Option::is_some) {
+        return (Axis::new(label).scale(scale(log)), numbers.into_iter().flatten().collect());
+    }
+    let mut names: Vec<String> = values.iter().flatten().map(format::value).collect();
+    names.sort();
+    names.dedup();
+    let place = |value: &Option<Value>| {
+        let value = format::value(value.as_ref()?);
+        names.binary_search(&value).ok().map(|place| place as f64)
+    };
+    let places = values.iter().map(|value| place(value).unwrap_or(f64::NAN)).collect();
+    (Axis::of_names(label, names), places)
+}
+
+/// Parameters that differ, then the metrics. Rates that span more than two powers of ten get a logarithmic axis.
+fn parallel(rows: &[RunRow], summaries: &[Vec<Summary>], metrics: &[String]) -> Chart {
+    let (mut axes, mut columns) = (Vec::new(), Vec::new());
+    for key in varying(rows).iter().chain(metrics) {
+        let values: Vec<Option<Value>> =
+            rows.iter().zip(summaries).map(|(row, summaries)| value_of(row, summaries, key)).collect();
+        let (axis, places) = column(key, &values, false);
+        let finite = || places.iter().copied().filter(|place| place.is_finite());
+        let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(0.0, f64::max));
+        let wide = axis.categories.is_empty() && low > 0.0 && high / low > 100.0;
+        axes.push(if wide { axis.scale(Scale::Log) } else { axis });
+        columns.push(places);
+    }
+    let row = |place: usize| ParallelRow {
+        name: name(&rows[place]),
+        values: columns.iter().map(|column| column[place]).collect(),
+    };
+    let rows = (0..rows.len()).map(row).collect();
+    Chart { layers: vec![Layer::Parallel { axes, rows }], ..Chart::default() }
+}
+
+fn confusion(reader: &Reader, row: &RunRow, key: &Key) -> Result<Chart> {
+    let snapshot = row.end.as_ref().and_then(|end| end.snapshot).or(row.start.snapshot);
+    let (path, entry) = match (&key.file, snapshot) {
+        (Some(path), Some(snapshot)) => {
+            let entry = reader.entry(&snapshot, path)?.ok_or_else(|| {
+                Error::new(ErrorKind::Missing, format!("{} has no file {path}", name(row)))
+                    .hint("`lab files RUN` lists its files")
+            })?;
+            (path.clone(), entry)
+        }
+        (_, snapshot) => {
+            let files = snapshot.map(|snapshot| reader.files(&snapshot)).transpose()?.unwrap_or_default();
+            let fits = |path: &RelPath| {
+                let path = path.to_string().to_lowercase();
+                path.contains("confusion") && path.ends_with(".csv")
+            };
+            files.into_iter().find(|(path, _)| fits(path)).ok_or_else(|| {
+                Error::new(ErrorKind::Missing, format!("{} has no confusion matrix", name(row)))
+                    .hint("name the file: --file results/confusion.csv")
+            })?
+        }
+    };
+    let bytes = reader.content(&entry)?;
+    let (rows, columns, values) = matrix::parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("This is no table of counts: {path}"))
+            .hint("a table of numbers with or without names, or one line `true,predicted` for each example")
+    })?;
+    let layers = vec![Layer::Heat { rows, columns, values }];
+    Ok(Chart { title: name(row), x: Axis::new("predicted"), y: Axis::new("true"), layers, ..Chart::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_meant() {
+        assert_eq!((distance("loss", "loss"), distance("los", "loss"), distance("kitten", "sitting")), (0, 1, 3));
+        let known = ["train/loss", "val/acc"];
+        assert_eq!(not_there("metric", "val/ac", &known).hint.unwrap(), "did you mean val/acc?");
+        assert!(not_there("metric", "x", &known).hint.unwrap().contains("train/loss"));
+        assert!(not_there("metric", "x", &[]).hint.is_some());
+    }
+
+    #[test]
+    fn a_column_is_numbers_or_names() {
+        let values = |values: &[Value]| values.iter().cloned().map(Some).chain([None]).collect::<Vec<_>>();
+        let (axis, places) = column("lr", &values(&[0.1.into(), 2.into()]), true);
+        assert_eq!((axis.scale, axis.categories.len(), &places[..2]), (Scale::Log, 0, &[0.1, 2.0][..]));
+        let (axis, places) = column("opt", &values(&["sgd".into(), "adam".into(), 3.into()]), false);
+        assert_eq!(
+            (axis.categories, &places[..3]),
+            (vec!["3".into(), "adam".into(), "sgd".into()], &[2.0, 1.0, 0.0][..])
+        );
+        assert!(places[3].is_nan());
+    }
+}
