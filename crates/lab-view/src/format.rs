@@ -158,6 +158,19 @@ pub fn signed(value: f64, digits: usize) -> String {
     }
 }
 
+/// A mean with its spread, both as exact as two digits of the spread: `0.934 ± 0.0041`.
+pub fn spread(mean: f64, deviation: f64) -> String {
+    if !(deviation > 0.0 && deviation.is_finite()) {
+        return format!("{} ± {}", number(mean, 4), number(deviation, 2));
+    }
+    let decimals = 1 - deviation.log10().floor() as i32;
+    if !(0..=8).contains(&decimals) {
+        return format!("{} ± {}", number(mean, 6), number(deviation, 2));
+    }
+    let decimals = usize::try_from(decimals).unwrap_or(0);
+    format!("{} ± {deviation:.decimals$}", trim_zeros(&format!("{mean:.*}", decimals.saturating_sub(1).max(1))))
+}
+
 /// A count with its noun: `1 file`, `41 files`.
 pub fn count(number: u64, noun: &str) -> String {
     if number == 1 {

@@ -21,6 +21,7 @@ pub mod projects;
 pub mod reports;
 pub mod restore;
 pub mod runs;
+pub mod seeds;
 pub mod settings;
 pub mod show;
 
