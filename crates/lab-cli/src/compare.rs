@@ -5,6 +5,7 @@ use lab_model::RunId;
 use lab_view::compare::{self, Axis, Which, many};
 
 use crate::context::Context;
+use crate::paint::Style;
 use crate::progress::{Progress, Unit};
 use crate::select::{self, State};
 
@@ -78,7 +79,7 @@ impl Diff {
             several => return self.many(context, &reader, several),
         };
         let key = compare::Key { left, right, only: self.only(), moment: context.moment()? };
-        context.print(&compare::load(&reader, &key)?)?;
+        context.print_in(&compare::load(&reader, &key)?, &self.style())?;
         Ok(0)
     }
 
@@ -89,8 +90,13 @@ impl Diff {
         }
         let run = |spec: &String| Ok(select::run(context, reader, spec)?.start.run);
         let runs = states.iter().map(run).collect::<Result<Vec<RunId>>>()?;
-        context.print(&many::load(reader, &many::Key { runs, moment: context.moment()? })?)?;
+        context.print_in(&many::load(reader, &many::Key { runs, moment: context.moment()? })?, &self.style())?;
         Ok(0)
+    }
+
+    fn style(&self) -> Style {
+        let style = Style::of_stdout();
+        Style { side_by_side: self.side_by_side || (style.side_by_side && !self.unified), ..style }
     }
 
     /// What was named, with every range as the runs in it, oldest first.

@@ -1,11 +1,12 @@
 //! Two states side by side: causes (command, code, config, data, packages, machine, seed) apart from
 //! effects (metrics, duration, outputs, status). Differences first, equal things only counted.
 
+mod groups;
 mod headline;
 pub mod many;
 mod tables;
 
-use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
+use lab_engine::{Error, ErrorKind, Reader, Result};
 use lab_model::diff::PathDiff;
 use lab_model::{Hash, Role, RunId};
 use serde::Serialize;
@@ -14,8 +15,9 @@ use serde_json::Value;
 use crate::block::{Block, Blocks, Section, Sections};
 use crate::changes::{self, Side};
 use crate::format::Moment;
-use crate::seeds::{self, Verdict};
-use crate::{Cell, Diff, Fields, Line, Table, metrics};
+use crate::seeds::Verdict;
+use crate::{Cell, Diff, Fields, Line, Table, metrics, suspects};
+use groups::Groups;
 use headline::Different;
 use tables::{Equal, causes, effects, packages, params, titled};
 
@@ -78,6 +80,8 @@ pub struct ComparePage {
     pub verdict: Option<Verdict>,
     /// Who is compared.
     pub sides: Fields,
+    /// What differs, ranked by how the main metric moved earlier when it changed.
+    pub suspects: Table,
     /// Small causes: command, interpreter, variables, machine, seeds, Git.
     pub causes: Table,
     /// Parameters.
@@ -92,6 +96,8 @@ pub struct ComparePage {
     pub packages: Table,
     /// Metrics.
     pub metrics: Table,
+    /// Metrics of all runs that are equal to these two but for the seed.
+    pub seeds: Table,
     /// Status, duration, outputs.
     pub effects: Table,
     /// What is equal, with counts.
@@ -103,6 +109,7 @@ impl Blocks for ComparePage {
         Sections::default()
             .add("", Block::Line(&self.headline))
             .add("", Block::Fields(&self.sides))
+            .add("Suspects", Block::Table(&self.suspects))
             .add("Causes", Block::Table(&self.causes))
             .add("Parameters", Block::Table(&self.params))
             .add("Files", Block::Table(&self.files))
@@ -110,6 +117,7 @@ impl Blocks for ComparePage {
             .diffs("Code", &self.code)
             .add("Packages", Block::Table(&self.packages))
             .add("Metrics", Block::Table(&self.metrics))
+            .add("Metrics over seeds", Block::Table(&self.seeds))
             .add("Effects", Block::Table(&self.effects))
             .add("", Block::Line(&self.equal))
             .finish()
@@ -144,6 +152,11 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
     }
     let summaries = |side: &Side| side.row.as_ref().map(|row| reader.summaries(row)).transpose();
     let (left_metrics, right_metrics) = (summaries(&left)?.unwrap_or_default(), summaries(&right)?.unwrap_or_default());
+    let whole = key.only.is_empty();
+    let groups = match (&left.row, &right.row) {
+        (Some(before), Some(after)) if whole || wants(Axis::Metrics) => Groups::read(reader, before, after)?,
+        _ => None,
+    };
     let metrics = if both_runs && wants(Axis::Metrics) {
         let (table, count) = metrics::compare(&left_metrics, &right_metrics);
         equal.count(count, "metric");
@@ -160,14 +173,15 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
         Table::default()
     };
     let different = Different { files: &files, causes: &causes, params: &params, packages: &packages };
-    let whole = key.only.is_empty();
-    let verdict = match (&left.row, &right.row) {
-        (Some(before), Some(after)) if whole && !different.only_seeds() => verdict(reader, before, after)?,
-        _ => None,
-    };
+    let verdict =
+        groups.as_ref().filter(|_| whole).map(|groups| groups.verdict(reader, &right_metrics)).transpose()?.flatten();
     Ok(ComparePage {
         headline: different.headline(&left, &right, (&left_metrics, &right_metrics), whole, verdict.as_ref()),
         verdict,
+        suspects: match (&left.row, &right.row) {
+            (Some(before), Some(after)) if whole => suspects::of_main_metric(reader, before, after)?,
+            _ => Table::default(),
+        },
         sides: sides(&left, &right, &key.moment),
         config: diffs(Role::Config),
         code: diffs(Role::Code),
@@ -175,28 +189,11 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
         causes,
         params,
         packages,
+        seeds: groups.map(|groups| groups.table(reader, &left.label, &right.label)).transpose()?.unwrap_or_default(),
         metrics,
         effects,
         equal: equal.line(),
     })
-}
-
-/// Whether the main metric of the newer run differs from the older one's by more than noise: their seed groups are
-/// compared where there are any. `None` when both are of one group, or without a common metric.
-fn verdict(reader: &Reader, before: &RunRow, after: &RunRow) -> Result<Option<Verdict>> {
-    let summaries = reader.summaries(after)?;
-    let Some(main) = metrics::main_metric(&summaries) else { return Ok(None) };
-    let mut history = seeds::history(reader, after)?;
-    if before.start.project != after.start.project {
-        history.extend(seeds::history(reader, before)?);
-    }
-    let (left, right) = (seeds::group(reader, before, &history)?, seeds::group(reader, after, &history)?);
-    if left.iter().any(|row| row.start.run == after.start.run) {
-        return Ok(None);
-    }
-    let noise = if left.len() > 1 || right.len() > 1 { None } else { seeds::noise(reader, &history, &main.key)? };
-    let values = |rows: &[RunRow]| seeds::values(reader, rows, &main.key);
-    Ok(Verdict::of(&main.key, &values(&left)?, &values(&right)?, noise, 1))
 }
 
 const fn axis_of(role: Role) -> Axis {

@@ -158,17 +158,17 @@ pub fn signed(value: f64, digits: usize) -> String {
     }
 }
 
-/// A mean with its spread, both as exact as two digits of the spread: `0.934 ± 0.0041`.
+/// A mean with its spread, both to the first digit of the spread, or the second where that begins with 1:
+/// `0.934 ± 0.004`.
 pub fn spread(mean: f64, deviation: f64) -> String {
-    if !(deviation > 0.0 && deviation.is_finite()) {
-        return format!("{} ± {}", number(mean, 4), number(deviation, 2));
-    }
-    let decimals = 1 - deviation.log10().floor() as i32;
-    if !(0..=8).contains(&decimals) {
+    let usual = deviation > 1e-9 && deviation < 1e9;
+    if !usual {
         return format!("{} ± {}", number(mean, 6), number(deviation, 2));
     }
-    let decimals = usize::try_from(decimals).unwrap_or(0);
-    format!("{} ± {deviation:.decimals$}", trim_zeros(&format!("{mean:.*}", decimals.saturating_sub(1).max(1))))
+    let place = deviation.log10().floor() as i32;
+    let leading = deviation / 10_f64.powi(place);
+    let decimals = usize::try_from(i32::from(leading < 1.95) - place).unwrap_or(0);
+    format!("{mean:.decimals$} ± {deviation:.decimals$}")
 }
 
 /// A count with its noun: `1 file`, `41 files`.

@@ -16,6 +16,7 @@ pub mod files;
 pub mod format;
 pub mod grep;
 pub mod health;
+mod highlight;
 pub mod metrics;
 pub mod projects;
 pub mod reports;
@@ -24,7 +25,9 @@ pub mod runs;
 pub mod seeds;
 pub mod settings;
 pub mod show;
+pub mod suspects;
 
 pub use block::{Align, Block, Blocks, Cell, Column, Field, Fields, Line, Log, Prose, Row, Section, Table, Tone};
 pub use chips::{ASPECTS, Aspect, Chips};
-pub use diff::{Diff, DiffLine, Hunk, Sign, TEXT_LIMIT_BYTES, is_binary};
+pub use diff::{Diff, DiffLine, Hunk, Sign, Span, TEXT_LIMIT_BYTES, is_binary};
+pub use highlight::Syntax;

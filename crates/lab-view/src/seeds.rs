@@ -28,8 +28,7 @@ pub fn is_seed(name: &str) -> bool {
 /// # Errors
 /// Those of the reader.
 pub(crate) fn history(reader: &Reader, row: &RunRow) -> Result<Vec<RunRow>> {
-    let query =
-        RunQuery { project: Some(row.start.project.clone()), limit: Some(LOOK_BACK), ..RunQuery::default() };
+    let query = RunQuery { project: Some(row.start.project.clone()), limit: Some(LOOK_BACK), ..RunQuery::default() };
     let mut rows = reader.runs(&query)?;
     rows.retain(|row| row.status() == Status::Done);
     Ok(rows)
@@ -123,7 +122,9 @@ pub(crate) fn values(reader: &Reader, rows: &[RunRow], key: &str) -> Result<Vec<
     let mut values = Vec::new();
     for row in rows {
         let summaries = reader.summaries(row)?;
-        values.extend(summaries.iter().filter(|found| found.key == key && found.last.is_finite()).map(|found| found.last));
+        values.extend(
+            summaries.iter().filter(|found| found.key == key && found.last.is_finite()).map(|found| found.last),
+        );
     }
     Ok(values)
 }
@@ -236,9 +237,8 @@ impl Verdict {
         let (p, flat) = if both {
             (statistics::welch(&a, &b).map(|test| test.p), true)
         } else {
-            let known = |noise: Noise| {
-                statistics::against_noise(difference, noise.deviation, noise.freedom, a.count, b.count)
-            };
+            let known =
+                |noise: Noise| statistics::against_noise(difference, noise.deviation, noise.freedom, a.count, b.count);
             (noise.and_then(known), noise.or(own).is_some_and(|noise| noise.deviation == 0.0))
         };
         let p = p.map(|p| (p * comparisons as f64).min(1.0));
@@ -279,7 +279,8 @@ impl Verdict {
     /// g = 2.4`.
     pub fn line(&self) -> Line {
         let name = lab_model::display_bytes(self.metric.as_bytes());
-        let mut line = Line::of(format!("{name} {} → {}", side_words(&self.left), side_words(&self.right)), Tone::Plain);
+        let mut line =
+            Line::of(format!("{name} {} → {}", side_words(&self.left), side_words(&self.right)), Tone::Plain);
         let by = format::number(self.difference.abs(), 3);
         let more = || match self.more_seeds {
             Some(more) => format!(", about {} would tell", format::count(more as u64, "more seed")),
@@ -307,7 +308,11 @@ impl Verdict {
             }
             (Some(p), Some(noise), _) => {
                 let spread = format::number(noise.deviation, 2);
-                format!("; {} equal but for the seed spread by ±{spread} ({})", format::count(noise.runs as u64, "run"), p_words(p))
+                format!(
+                    "; {} equal but for the seed spread by ±{spread} ({})",
+                    format::count(noise.runs as u64, "run"),
+                    p_words(p)
+                )
             }
             (None, ..) if matches!(self.answer, Answer::Better | Answer::Worse | Answer::Different) => {
                 ", and seeds do not change it".to_owned()
@@ -324,7 +329,9 @@ pub(crate) fn p_words(p: f64) -> String {
 
 fn side_words(side: &SeedGroup) -> String {
     match side.deviation {
-        Some(deviation) => format!("{} ({})", format::spread(side.mean, deviation), format::count(side.runs as u64, "seed")),
+        Some(deviation) => {
+            format!("{} ({})", format::spread(side.mean, deviation), format::count(side.runs as u64, "seed"))
+        }
         None => format::number(side.mean, 4),
     }
 }

@@ -4,7 +4,7 @@ use lab_model::diff::PathDiff;
 use lab_model::{Role, Summary};
 
 use crate::changes::{self, Side};
-use crate::seeds::Verdict;
+use crate::seeds::{self, Verdict};
 use crate::{Line, Table, Tone, format, metrics};
 
 /// Everything that can be a cause.
@@ -16,7 +16,8 @@ pub(super) struct Different<'a> {
 }
 
 impl Different<'_> {
-    pub(super) fn words(&self) -> Vec<String> {
+    /// `grouped` says that seed groups are compared: which seeds these two had says nothing then.
+    fn words(&self, grouped: bool) -> Vec<String> {
         let mut words = Vec::new();
         for role in [Role::Code, Role::Config, Role::Data] {
             let paths = changes::paths(self.files, role);
@@ -32,7 +33,11 @@ impl Different<'_> {
         let mut causes = keys(self.causes);
         causes.retain(|cause| !silent.contains(&cause.as_str()) && (cause != "command" || self.params.is_empty()));
         if !self.params.is_empty() {
-            words.push(format!("parameters ({})", format::some_of(&keys(self.params), 3)));
+            let mut names = keys(self.params);
+            names.retain(|name| !grouped || !seeds::is_seed(name));
+            if !names.is_empty() {
+                words.push(format!("parameters ({})", format::some_of(&names, 3)));
+            }
             causes.retain(|cause| {
                 let seed = cause.strip_prefix("seed ").unwrap_or(cause);
                 !self.params.rows.iter().any(|row| row.key.rsplit('.').next() == Some(seed))
@@ -56,7 +61,7 @@ impl Different<'_> {
         whole: bool,
         verdict: Option<&Verdict>,
     ) -> Line {
-        let words = self.words();
+        let words = self.words(verdict.is_some_and(|verdict| verdict.left.runs + verdict.right.runs > 2));
         let mut line = Line::default();
         if words.is_empty() && !whole {
             line.push("No cause in what was compared", Tone::Plain);
@@ -71,7 +76,9 @@ impl Different<'_> {
         if left.row.is_none() || right.row.is_none() {
             return line;
         }
-        if let Some(verdict) = verdict.filter(|verdict| verdict.p.is_some() || verdict.left.runs + verdict.right.runs > 2) {
+        if let Some(verdict) =
+            verdict.filter(|verdict| verdict.p.is_some() || verdict.left.runs + verdict.right.runs > 2)
+        {
             line.push(" · ", Tone::Plain);
             line.0.extend(verdict.line().0);
             return line;

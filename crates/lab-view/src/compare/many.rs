@@ -8,10 +8,11 @@ use lab_model::{Role, RunFacts, RunId, Summary};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::groups::mean;
 use crate::block::{Block, Blocks, Section, Sections};
 use crate::format::{self, Moment};
 use crate::runs::{duration_cell, fingerprint, status_cell, status_of};
-use crate::seeds::{self, Verdict};
+use crate::seeds::{self, Answer, Verdict};
 use crate::{Cell, Chips, Column, Diff, Line, Table, Tone, changes, metrics};
 
 /// The most runs that stand on one page.
@@ -180,15 +181,13 @@ fn headline(
 ) -> Line {
     let mut words = Vec::new();
     for role in [Role::Code, Role::Config, Role::Data] {
-        let paths: BTreeSet<String> =
-            members.iter().flat_map(|member| changes::paths(&member.files, role)).collect();
+        let paths: BTreeSet<String> = members.iter().flat_map(|member| changes::paths(&member.files, role)).collect();
         if !paths.is_empty() {
             words.push(format!("{} ({})", role.name(), format::some_of(&Vec::from_iter(paths), 2)));
         }
     }
     for (noun, table) in [("parameters", params), ("packages", packages), ("surroundings", causes)] {
-        let keys: Vec<String> =
-            table.rows.iter().map(|row| row.key.clone()).filter(|key| key != "command").collect();
+        let keys: Vec<String> = table.rows.iter().map(|row| row.key.clone()).filter(|key| key != "command").collect();
         if !keys.is_empty() {
             let keys: Vec<String> = keys.iter().map(|key| lab_model::display_bytes(key.as_bytes())).collect();
             words.push(format!("{noun} ({})", format::some_of(&keys, 3)));
@@ -196,7 +195,10 @@ fn headline(
     }
     let mut line = Line::of(format!("{} runs", format::grouped(count as u64)), Tone::Plain);
     if members.len() < count {
-        line.push(format!(" in {} that differ by more than the seed", format::count(members.len() as u64, "group")), Tone::Plain);
+        line.push(
+            format!(" in {} that differ by more than the seed", format::count(members.len() as u64, "group")),
+            Tone::Plain,
+        );
     }
     line.push(": ", Tone::Plain);
     if words.is_empty() {
@@ -214,16 +216,6 @@ fn headline(
     line
 }
 
-/// The last values of a metric: one, or mean and spread.
-fn metric_cell(values: &[f64]) -> Cell {
-    let group = lab_model::statistics::Group::of(values);
-    match (values, group.count) {
-        ([], _) => Cell::none(),
-        (_, 2..) => Cell::plain(format::spread(group.mean, group.deviation)).with(group.mean),
-        ([value, ..], _) => metrics::cell(*value),
-    }
-}
-
 fn runs(reader: &Reader, members: &[Member], keys: &[String], params: &Table, moment: &Moment) -> Table {
     let mut columns = vec![
         Column::left("run", "Run", 0).shrinking(),
@@ -238,16 +230,14 @@ fn runs(reader: &Reader, members: &[Member], keys: &[String], params: &Table, mo
         columns.push(Column::left(&format!("{key} change"), "", place as u8 + 1));
     }
     let shown = &params.rows[..params.rows.len().min(PARAM_COLUMNS)];
-    columns.extend(shown.iter().map(|row| Column::right(&format!("param {}", row.key), &title(&row.key), 2).shrinking()));
+    columns
+        .extend(shown.iter().map(|row| Column::right(&format!("param {}", row.key), &title(&row.key), 2).shrinking()));
     let mut table = Table::new(columns);
     let base = fingerprint(members[0].first());
     for (place, member) in members.iter().enumerate() {
         let row = member.first();
-        let chips = if place == 0 {
-            Cell::new("base", Tone::Muted)
-        } else {
-            Chips::of(&fingerprint(row), Some(&base)).cell()
-        };
+        let chips =
+            if place == 0 { Cell::new("base", Tone::Muted) } else { Chips::of(&fingerprint(row), Some(&base)).cell() };
         let mut cells = vec![
             Cell::new(member.label.clone(), Tone::Accent).with(row.start.run.as_str()),
             Cell::plain(member.rows.len().to_string()).with(member.rows.len()),
@@ -257,13 +247,18 @@ fn runs(reader: &Reader, members: &[Member], keys: &[String], params: &Table, mo
         ];
         for key in keys {
             let (values, base) = (member.values(key), members[0].values(key));
-            let verdict = if place == 0 { None } else { Verdict::of(key, &base, &values, None, 1) };
-            cells.push(metric_cell(&values));
+            let verdict = if place == 0 { None } else { Verdict::of(key, &base, &values, None, members.len() - 1) };
+            cells.push(mean(&values));
             cells.push(verdict.map_or_else(Cell::none, |verdict| {
                 let change = metrics::change(key, verdict.left.mean, verdict.right.mean);
-                match verdict.p {
-                    Some(p) => Cell { text: format!("{}, {}", change.text, seeds::p_words(p)), ..change },
-                    None => change,
+                let difference = format::signed(verdict.difference, 3);
+                match (verdict.p, verdict.answer) {
+                    // What may be noise is neither better nor worse.
+                    (Some(p), Answer::NotDistinguishable) => {
+                        Cell { text: format!("{difference}, {}", seeds::p_words(p)), tone: Tone::Muted, ..change }
+                    }
+                    (Some(p), _) => Cell { text: format!("{}, {}", change.text, seeds::p_words(p)), ..change },
+                    (None, _) => change,
                 }
             }));
         }
@@ -307,12 +302,18 @@ fn differing(title: &str, members: &[Member], maps: &[BTreeMap<String, Value>]) 
     (table, same)
 }
 
+/// Whether a column stands for several seeds: what one of them had says nothing then.
+fn has_groups(members: &[Member]) -> bool {
+    members.iter().any(|member| member.rows.len() > 1)
+}
+
 fn params(members: &[Member], equal: &mut Vec<String>) -> Table {
+    let grouped = has_groups(members);
     let maps: Vec<BTreeMap<String, Value>> = members
         .iter()
         .map(|member| {
             let mut params = member.first().start.params.clone();
-            params.retain(|name, _| member.rows.len() == 1 || !seeds::is_seed(name));
+            params.retain(|name, _| !grouped || !seeds::is_seed(name));
             params
         })
         .collect();
@@ -324,12 +325,13 @@ fn params(members: &[Member], equal: &mut Vec<String>) -> Table {
 }
 
 fn causes(members: &[Member], equal: &mut Vec<String>) -> Table {
+    let grouped = has_groups(members);
     let maps: Vec<BTreeMap<String, Value>> = members
         .iter()
         .map(|member| {
             let start = &member.first().start;
             let mut map = BTreeMap::from([("directory".to_owned(), Value::from(start.cwd.to_string()))]);
-            if member.rows.len() == 1 {
+            if !grouped {
                 map.insert("command".to_owned(), format::command(&start.argv).into());
             }
             if let Some(facts) = &member.facts {
@@ -371,12 +373,16 @@ fn files(members: &[Member]) -> Table {
         let mut cells = vec![Cell::plain(path.clone())];
         for member in members {
             let found = member.files.iter().find(|found| found.path.to_string() == path);
-            cells.push(found.map_or_else(|| Cell::new("=", Tone::Muted).with("="), |found| {
-                let hash = found.right.as_ref().and_then(|entry| entry.content.hash());
-                let sign = changes::sign(found);
-                let text = hash.map_or_else(|| sign.text.clone(), |hash| format!("{} {}", sign.text, hash.short(6)));
-                Cell { text, ..sign }
-            }));
+            cells.push(found.map_or_else(
+                || Cell::new("=", Tone::Muted).with("="),
+                |found| {
+                    let hash = found.right.as_ref().and_then(|entry| entry.content.hash());
+                    let sign = changes::sign(found);
+                    let text =
+                        hash.map_or_else(|| sign.text.clone(), |hash| format!("{} {}", sign.text, hash.short(6)));
+                    Cell { text, ..sign }
+                },
+            ));
         }
         table.push(path, cells);
     }
@@ -398,7 +404,7 @@ fn metrics_table(members: &[Member]) -> Table {
             }
             let name = Cell::new(format!("{}{word}", lab_model::display_bytes(key.as_bytes())), Tone::Accent);
             let mut cells = vec![name.with(format!("{key}{word}"))];
-            cells.extend(values.iter().map(|values| metric_cell(values)));
+            cells.extend(values.iter().map(|values| mean(values)));
             table.push(format!("{key}{word}"), cells);
         }
     }
