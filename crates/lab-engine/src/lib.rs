@@ -22,6 +22,7 @@ pub use config::{Clock, EngineConfig, Random};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
+pub use lab_ingest::table;
 pub use lab_store::Note as VerifyNote;
 pub use lab_store::{GcReport, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport};
 pub use lab_workdir::config::{Config, Keep};

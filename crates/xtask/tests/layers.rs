@@ -38,6 +38,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("anstyle", &["lab-cli"]),
     // Ids are nouns, so the model hashes too.
     ("blake3", &["lab-model", "lab-store"]),
+    ("bytes", &["lab-ingest"]),
     ("chacha20poly1305", &["lab-store"]),
     ("clap", &["lab-cli"]),
     ("clap_complete", &["lab-cli"]),
@@ -56,6 +57,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("libc", &["lab-exec"]),
     ("notify", &["lab-workdir"]),
     ("nvml-wrapper", &["lab-exec"]),
+    ("parquet", &["lab-ingest"]),
     ("plotters", &["lab-plot"]),
     ("portable-pty", &["lab-exec"]),
     ("ratatui", &["lab-tui"]),
