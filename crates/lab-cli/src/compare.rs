@@ -63,7 +63,7 @@ impl Diff {
     /// Prints the comparison.
     pub fn run(&self, context: &Context) -> Result<u8> {
         let reader = context.reader()?;
-        let states = self.expanded(context, &reader)?;
+        let states = expanded(context, &reader, &self.states)?;
         let (left, right) = match &states[..] {
             [left, right] => (which(context, &reader, left)?, which(context, &reader, right)?),
             [only] if only == "." => (which(context, &reader, "@")?, which(context, &reader, ".")?),
@@ -88,8 +88,7 @@ impl Diff {
             return Err(Error::new(ErrorKind::Usage, "Only two states can be compared in parts")
                 .hint("name two, or leave the part out"));
         }
-        let run = |spec: &String| Ok(select::run(context, reader, spec)?.start.run);
-        let runs = states.iter().map(run).collect::<Result<Vec<RunId>>>()?;
+        let runs = runs(context, reader, states)?;
         context.print_in(&many::load(reader, &many::Key { runs, moment: context.moment()? })?, &self.style())?;
         Ok(0)
     }
@@ -97,20 +96,6 @@ impl Diff {
     fn style(&self) -> Style {
         let style = Style::of_stdout();
         Style { side_by_side: self.side_by_side || (style.side_by_side && !self.unified), ..style }
-    }
-
-    /// What was named, with every range as the runs in it, oldest first.
-    fn expanded(&self, context: &Context, reader: &Reader) -> Result<Vec<String>> {
-        let mut states = Vec::new();
-        for state in &self.states {
-            match state.split_once("..").filter(|(first, last)| !first.is_empty() && !last.is_empty()) {
-                Some((first, last)) if !last.starts_with(['.', '/']) => {
-                    states.extend(range(context, reader, first, last)?);
-                }
-                _ => states.push(state.clone()),
-            }
-        }
-        Ok(states)
     }
 
     fn only(&self) -> Vec<Axis> {
@@ -131,6 +116,24 @@ impl Diff {
         .filter_map(|(wanted, axis)| wanted.then_some(axis))
         .collect()
     }
+}
+
+/// The runs that were named, one by one or by ranges.
+pub fn runs(context: &Context, reader: &Reader, specs: &[String]) -> Result<Vec<RunId>> {
+    let run = |spec: &String| Ok(select::run(context, reader, spec)?.start.run);
+    expanded(context, reader, specs)?.iter().map(run).collect()
+}
+
+/// What was named, with every range as the runs in it, oldest first.
+fn expanded(context: &Context, reader: &Reader, specs: &[String]) -> Result<Vec<String>> {
+    let mut states = Vec::new();
+    for spec in specs {
+        match spec.split_once("..").filter(|(first, last)| !first.is_empty() && !last.is_empty()) {
+            Some((first, last)) if !last.starts_with(['.', '/']) => states.extend(range(context, reader, first, last)?),
+            _ => states.push(spec.clone()),
+        }
+    }
+    Ok(states)
 }
 
 /// The ids of all runs of a project from one to another, oldest first.

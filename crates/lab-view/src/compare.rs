@@ -1,6 +1,7 @@
 //! Two states side by side: causes (command, code, config, data, packages, machine, seed) apart from
 //! effects (metrics, duration, outputs, status). Differences first, equal things only counted.
 
+pub mod data;
 mod groups;
 mod headline;
 pub mod many;
@@ -92,6 +93,8 @@ pub struct ComparePage {
     pub config: Vec<Diff>,
     /// Code, line by line.
     pub code: Vec<Diff>,
+    /// Data files, column by column.
+    pub data: Vec<data::DataDiff>,
     /// Packages.
     pub packages: Table,
     /// Metrics.
@@ -106,7 +109,7 @@ pub struct ComparePage {
 
 impl Blocks for ComparePage {
     fn blocks(&self) -> Vec<Section<'_>> {
-        Sections::default()
+        let mut sections = Sections::default()
             .add("", Block::Line(&self.headline))
             .add("", Block::Fields(&self.sides))
             .add("Suspects", Block::Table(&self.suspects))
@@ -114,7 +117,12 @@ impl Blocks for ComparePage {
             .add("Parameters", Block::Table(&self.params))
             .add("Files", Block::Table(&self.files))
             .diffs("Config", &self.config)
-            .diffs("Code", &self.code)
+            .diffs("Code", &self.code);
+        for (place, found) in self.data.iter().enumerate() {
+            let title = if place == 0 { "Data" } else { "" };
+            sections = sections.add(title, Block::Line(&found.headline)).add("", Block::Table(&found.columns));
+        }
+        sections
             .add("Packages", Block::Table(&self.packages))
             .add("Metrics", Block::Table(&self.metrics))
             .add("Metrics over seeds", Block::Table(&self.seeds))
@@ -185,6 +193,7 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
         sides: sides(&left, &right, &key.moment),
         config: diffs(Role::Config),
         code: diffs(Role::Code),
+        data: data::diffs(reader, &files)?,
         files: changes::table(&files),
         causes,
         params,

@@ -12,6 +12,7 @@ mod chips;
 pub mod compare;
 pub mod coverage;
 mod diff;
+pub mod export;
 pub mod files;
 pub mod format;
 pub mod grep;
