@@ -176,7 +176,7 @@ fn parquet(flat: &Flat) -> Result<Vec<u8>> {
     let column = |(place, name): (usize, &String)| {
         let values = || flat.rows.iter().map(|row| &row[place]);
         let numeric = values().all(|value| value.is_null() || float(value).is_some());
-        let values = if numeric && values().any(|value| !value.is_null()) {
+        let values = if numeric && values().any(Value::is_number) {
             Values::Numbers(values().map(float).collect())
         } else {
             Values::Words(values().map(words).collect())

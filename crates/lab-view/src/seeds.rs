@@ -244,7 +244,7 @@ impl Verdict {
         let p = p.map(|p| (p * comparisons as f64).min(1.0));
         let real = p.map_or(flat && difference != 0.0, |p| p < SIGNIFICANT);
         let answer = match metrics::change(metric, a.mean, b.mean).tone {
-            _ if difference == 0.0 && p.is_none() && flat => Answer::Same,
+            _ if left.iter().chain(right).all(|value| *value == left[0]) => Answer::Same,
             _ if p.is_none() && !flat => Answer::CannotTell,
             _ if !real => Answer::NotDistinguishable,
             Tone::Good => Answer::Better,
