@@ -1,10 +1,11 @@
 use crate::home;
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: &[&str] = &[
     "run",
     "ls",
     "show",
     "diff",
+    "export",
     "restore",
     "undo",
     "redo",

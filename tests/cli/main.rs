@@ -1,5 +1,6 @@
 //! The real `lab`, as a person or a script meets it: cleared environment, fixed clock, temporary home.
 
+mod compare;
 mod errors;
 mod help;
 mod hostile;

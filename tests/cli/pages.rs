@@ -11,7 +11,11 @@ fn a_comparison_shows_causes_line_by_line() {
     home.ok(["run", "--name", "two", "--", "python3", "train.py", "--config", "conf.yaml"]);
     let page = home.ok(["diff", "one", "two"]);
     let (headline, rest) = page.split_once('\n').unwrap();
-    assert_eq!(headline, "code (train.py), config (conf.yaml), parameters (lr) differ · acc 0.5 → 0.7 (+0.2, better)");
+    assert_eq!(
+        headline,
+        "code (train.py), config (conf.yaml), parameters (lr) differ · acc 0.5 → 0.7 (+0.2, better) · one run each: cannot \
+         tell whether it is more than noise"
+    );
     let causes = rest.find("\nParameters\n").unwrap();
     let metrics = rest.find("\nMetrics\n").unwrap();
     assert_eq!(

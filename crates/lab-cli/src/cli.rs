@@ -74,9 +74,11 @@ pub enum Command {
     Ls(runs::Ls),
     /// Show one run: what changed, and did it help?
     Show(show::Show),
-    /// Compare two runs, or a run with the working tree
+    /// Compare two to fifty runs, or a run with the working tree
     #[command(visible_alias = "compare")]
     Diff(compare::Diff),
+    /// Write runs as CSV, JSON, Parquet, Markdown, LaTeX or HTML
+    Export(export::Export),
     /// Put a run's files back, here or in a new directory
     #[command(alias = "checkout")]
     Restore(restore::Restore),
@@ -154,6 +156,7 @@ impl Cli {
             Command::Ls(command) => command.run(context),
             Command::Show(command) => command.run(context),
             Command::Diff(command) => command.run(context),
+            Command::Export(command) => command.run(context),
             Command::Restore(command) => command.run(context),
             Command::Undo(command) => command.run(context),
             Command::Redo(command) => command.run(context),

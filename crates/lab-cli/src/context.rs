@@ -87,11 +87,15 @@ impl Context {
 
     /// Prints a page, or its JSON.
     pub fn print<P: Blocks + Serialize>(&self, page: &P) -> Result<()> {
+        self.print_in(page, &paint::Style::of_stdout())
+    }
+
+    /// Prints a page in this style, or its JSON.
+    pub fn print_in<P: Blocks + Serialize>(&self, page: &P, style: &paint::Style) -> Result<()> {
         if self.global.json {
             return self.print_json(page);
         }
-        let text = paint::page(page, &paint::Style::of_stdout());
-        self.print_text(&text)
+        self.print_text(&paint::page(page, style))
     }
 
     /// Prints any value as JSON.

@@ -20,6 +20,7 @@ mod config;
 mod coverage;
 mod demo;
 mod edit;
+mod export;
 mod files;
 mod gc;
 mod grep;

@@ -1,6 +1,7 @@
 //! How pages look in a terminal: one table from tone to style, one function for each kind of block.
 
 mod chart;
+mod diff;
 mod table;
 mod width;
 
@@ -8,7 +9,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Effects};
-use lab_view::{Block, Blocks, Cell, Diff, Fields, Line, Sign, Tone};
+use lab_view::{Block, Blocks, Cell, Fields, Line, Tone};
 
 use crate::sanitize;
 use width::{display_width, wrap};
@@ -34,7 +35,12 @@ const HEADING: anstyle::Style = anstyle::Style::new().bold();
 pub struct Style {
     /// Columns; `None` when the output is no terminal: nothing is cut then.
     pub columns: Option<usize>,
+    /// Old and new lines of a diff beside each other.
+    pub side_by_side: bool,
 }
+
+/// From so many columns on, old and new lines stand beside each other.
+const SIDE_BY_SIDE: usize = 140;
 
 impl Style {
     /// The room on standard output.
@@ -42,7 +48,8 @@ impl Style {
         let out = std::io::stdout();
         let size = if out.is_terminal() { rustix::termios::tcgetwinsize(&out).ok() } else { None };
         let columns = size.map(|size| usize::from(size.ws_col));
-        Self { columns: columns.map(|columns| if columns == 0 { 80 } else { columns.max(20) }) }
+        let columns = columns.map(|columns| if columns == 0 { 80 } else { columns.max(20) });
+        Self { columns, side_by_side: columns.is_some_and(|columns| columns >= SIDE_BY_SIDE) }
     }
 }
 
@@ -73,7 +80,7 @@ pub fn block(text: &mut String, block: Block<'_>, style: &Style, indent: usize) 
         Block::Line(cells) => line(text, cells, style, indent),
         Block::Fields(block) => fields(text, block, style, indent),
         Block::Table(block) => table::table(text, block, style, indent),
-        Block::Diff(block) => diff(text, block),
+        Block::Diff(block) => diff::diff(text, block, style),
         Block::Prose(block) => {
             for line in sanitize::lines(&block.0).lines() {
                 push(text, format_args!("{:indent$}{line}\n", ""));
@@ -136,36 +143,15 @@ fn fields(text: &mut String, fields: &Fields, style: &Style, indent: usize) {
     }
 }
 
-fn diff(text: &mut String, diff: &Diff) {
-    let (accent, muted) = (tone(Tone::Accent), tone(Tone::Muted));
-    push(text, format_args!("{HEADING}{}{HEADING:#}  {muted}{}{muted:#}\n", diff.path, diff.summary()));
-    for hunk in &diff.hunks {
-        let first = |number: fn(&lab_view::DiffLine) -> Option<usize>| hunk.lines.iter().find_map(number).unwrap_or(0);
-        let (old, new) = (first(|line| line.old_number), first(|line| line.new_number));
-        push(text, format_args!("{accent}@@ -{old} +{new} @@{accent:#}\n"));
-        for line in &hunk.lines {
-            let style = match line.sign {
-                Sign::Equal => tone(Tone::Plain),
-                Sign::Added => tone(Tone::Added),
-                Sign::Removed => tone(Tone::Removed),
-            };
-            push(text, format_args!("{style}{}{style:#}", line.sign.mark()));
-            for (words, emphasised) in &line.spans {
-                let style = if *emphasised { style.bold().underline() } else { style };
-                push(text, format_args!("{style}{}{style:#}", sanitize::lines(words)));
-            }
-            text.push('\n');
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use lab_view::Diff;
+
     use super::*;
 
     fn plain(block_of: Block<'_>, columns: Option<usize>) -> String {
         let mut text = String::new();
-        block(&mut text, block_of, &Style { columns }, 0);
+        block(&mut text, block_of, &Style { columns, side_by_side: false }, 0);
         anstream::adapter::strip_str(&text).to_string()
     }
 

@@ -30,6 +30,7 @@ pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
 pub use lab_exec::stop_for_shell;
+pub use lab_ingest::table;
 pub use lab_store::Note as VerifyNote;
 pub use lab_store::{GcReport, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport};
 pub use lab_workdir::config::{Config, Keep, TraceMode};

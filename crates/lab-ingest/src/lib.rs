@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod params;
 pub mod secret;
 pub mod seeds;
+pub mod table;
 mod text;
 
 pub use error::ConfigError;

@@ -17,6 +17,7 @@ mod restore;
 mod run;
 mod series;
 mod snapshot;
+pub mod statistics;
 mod time;
 mod tree;
 

@@ -38,8 +38,6 @@ pub fn block_lines(lines: &mut Vec<Styled>, block: Block<'_>, theme: &Theme, col
             }
         }
         Block::Log(log) => lines.extend(log.0.iter().map(|line| vec![(shorten(&safe(line), columns), Style::new())])),
-        #[expect(unreachable_patterns, reason = "kinds that have painters of their own")]
-        _ => {}
     }
 }
 
@@ -137,11 +135,11 @@ fn diff(lines: &mut Vec<Styled>, diff: &Diff, theme: &Theme, columns: usize) {
             let number = line.new_number.or(line.old_number).unwrap_or(0);
             let mut styled = vec![(format!("{number:>5} {} ", line.sign.mark()), theme.tone(tone))];
             let mut room = columns.saturating_sub(8);
-            for (words, changed) in &line.spans {
-                let words = shorten(&safe(words.trim_end_matches('\n')), room);
+            for span in &line.spans {
+                let words = shorten(&safe(span.text.trim_end_matches('\n')), room);
                 room = room.saturating_sub(width(&words));
                 let style = if line.sign == Sign::Equal { Style::new() } else { theme.tone(tone) };
-                let style = if *changed { style.add_modifier(theme.emphasis()) } else { style };
+                let style = if span.changed { style.add_modifier(theme.emphasis()) } else { style };
                 styled.push((words, style));
             }
             lines.push(styled);

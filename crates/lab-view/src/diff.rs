@@ -1,9 +1,12 @@
 //! One file's changes, line by line, with the changed words marked.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use similar::{ChangeTag, TextDiff};
+
+use crate::highlight::{Highlighter, Syntax};
 
 /// Which side a line is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -30,6 +33,17 @@ impl Sign {
     }
 }
 
+/// Words of a line that are alike.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    /// The words.
+    pub text: String,
+    /// Whether they are what changed in the line.
+    pub changed: bool,
+    /// What they are in the language of the file.
+    pub syntax: Syntax,
+}
+
 /// One line of a hunk. In JSON the spans are put together.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct DiffLine {
@@ -39,13 +53,13 @@ pub struct DiffLine {
     pub new_number: Option<usize>,
     /// Which side it is on.
     pub sign: Sign,
-    /// The words; `true` where they are what changed in the line.
+    /// The words.
     #[serde(rename = "text", serialize_with = "joined")]
-    pub spans: Vec<(String, bool)>,
+    pub spans: Vec<Span>,
 }
 
-fn joined<S: Serializer>(spans: &[(String, bool)], serializer: S) -> Result<S::Ok, S::Error> {
-    spans.iter().map(|(text, _)| text.as_str()).collect::<String>().serialize(serializer)
+fn joined<S: Serializer>(spans: &[Span], serializer: S) -> Result<S::Ok, S::Error> {
+    spans.iter().map(|span| span.text.as_str()).collect::<String>().serialize(serializer)
 }
 
 /// Lines that stand together.
@@ -53,6 +67,28 @@ fn joined<S: Serializer>(spans: &[(String, bool)], serializer: S) -> Result<S::O
 pub struct Hunk {
     /// The lines.
     pub lines: Vec<DiffLine>,
+}
+
+impl Hunk {
+    /// The lines for two columns: old on the left, new on the right, what was replaced beside what replaces it.
+    pub fn pairs(&self) -> Vec<(Option<&DiffLine>, Option<&DiffLine>)> {
+        let mut pairs = Vec::new();
+        for block in self.lines.chunk_by(|left, right| (left.sign == Sign::Equal) == (right.sign == Sign::Equal)) {
+            let of = |sign: Sign| block.iter().filter(move |line| line.sign == sign);
+            if block[0].sign == Sign::Equal {
+                pairs.extend(block.iter().map(|line| (Some(line), Some(line))));
+                continue;
+            }
+            let (mut old, mut new) = (of(Sign::Removed), of(Sign::Added));
+            loop {
+                match (old.next(), new.next()) {
+                    (None, None) => break,
+                    pair => pairs.push(pair),
+                }
+            }
+        }
+        pairs
+    }
 }
 
 /// One file's changes.
@@ -94,6 +130,7 @@ impl Diff {
         let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
         let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&*old, &*new);
         let mut result = Self { path, ..Self::default() };
+        let mut colours = [Colours::new(&result.path, &old), Colours::new(&result.path, &new)];
         for group in diff.grouped_ops(CONTEXT) {
             let mut lines = Vec::new();
             for change in group.iter().flat_map(|op| diff.iter_inline_changes(op)) {
@@ -104,11 +141,17 @@ impl Diff {
                 };
                 result.added += usize::from(sign == Sign::Added);
                 result.removed += usize::from(sign == Sign::Removed);
+                let place = change.new_index().map(|index| (1, index)).or(change.old_index().map(|index| (0, index)));
+                let colours = place.map(|(side, index)| colours[side].line(index)).unwrap_or_default();
                 lines.push(DiffLine {
                     old_number: change.old_index().map(|index| index + 1),
                     new_number: change.new_index().map(|index| index + 1),
                     sign,
-                    spans: spans(change.iter_strings_lossy(), change.missing_newline() && sign != Sign::Equal),
+                    spans: spans(
+                        change.iter_strings_lossy(),
+                        change.missing_newline() && sign != Sign::Equal,
+                        &colours,
+                    ),
                 });
             }
             result.hunks.push(Hunk { lines });
@@ -127,29 +170,77 @@ impl Diff {
     }
 }
 
+/// The syntax of one side's lines, read as far as they are asked for.
+struct Colours<'a> {
+    lines: std::iter::Enumerate<std::str::Split<'a, char>>,
+    highlighter: Highlighter,
+}
+
+type Pieces = Vec<(Range<usize>, Syntax)>;
+
+impl<'a> Colours<'a> {
+    fn new(path: &str, text: &'a str) -> Self {
+        Self { lines: text.split('\n').enumerate(), highlighter: Highlighter::new(path) }
+    }
+
+    /// The pieces of the line with this index, counted from 0; lines are asked for in order.
+    fn line(&mut self, index: usize) -> Pieces {
+        for (place, line) in self.lines.by_ref() {
+            let pieces = self.highlighter.line(line.trim_end_matches('\r'));
+            if place == index {
+                return pieces;
+            }
+        }
+        Vec::new()
+    }
+}
+
 fn spans<'a>(
     parts: impl Iterator<Item = (bool, std::borrow::Cow<'a, str>)>,
     missing_newline: bool,
-) -> Vec<(String, bool)> {
-    let mut spans: Vec<(String, bool)> = Vec::new();
-    for (emphasised, text) in parts {
+    pieces: &Pieces,
+) -> Vec<Span> {
+    let mut words: Vec<(String, bool)> = Vec::new();
+    for (changed, text) in parts {
         let text = text.trim_end_matches(['\n', '\r']);
-        if text.is_empty() {
-            continue;
-        }
-        match spans.last_mut() {
-            Some((last, mark)) if *mark == emphasised => last.push_str(text),
-            _ => spans.push((text.to_owned(), emphasised)),
+        match words.last_mut() {
+            _ if text.is_empty() => {}
+            Some((last, mark)) if *mark == changed => last.push_str(text),
+            _ => words.push((text.to_owned(), changed)),
         }
     }
     // A line that is new or gone as a whole has nothing to point at.
-    if let [(_, mark)] = spans.as_mut_slice() {
+    if let [(_, mark)] = words.as_mut_slice() {
         *mark = false;
     }
+    let mut spans = Vec::new();
+    let mut start = 0;
+    for (text, changed) in words {
+        cut(&text, start, changed, pieces, &mut spans);
+        start += text.len();
+    }
     if missing_newline {
-        spans.push((" ⏎ no newline at the end".to_owned(), false));
+        spans.push(Span { text: " ⏎ no newline at the end".to_owned(), ..Span::default() });
     }
     spans
+}
+
+/// Cuts words that begin at byte `start` of their line where the syntax changes.
+fn cut(text: &str, start: usize, changed: bool, pieces: &Pieces, spans: &mut Vec<Span>) {
+    let mut at = 0;
+    let mut push = |range: Range<usize>, syntax| {
+        if let Some(text) = text.get(range).filter(|text| !text.is_empty()) {
+            spans.push(Span { text: text.to_owned(), changed, syntax });
+        }
+    };
+    for (range, syntax) in pieces {
+        let from = range.start.saturating_sub(start).clamp(at, text.len());
+        let to = range.end.saturating_sub(start).clamp(from, text.len());
+        push(at..from, Syntax::Plain);
+        push(from..to, *syntax);
+        at = to;
+    }
+    push(at..text.len(), Syntax::Plain);
 }
 
 /// Whether bytes are no text: a NUL among the first 8,000 bytes, as Git decides it.
@@ -164,8 +255,11 @@ mod tests {
     fn check(old: &str, new: &str, expected: &[&str]) {
         let diff = Diff::of("f", old.as_bytes(), new.as_bytes());
         let line = |line: &DiffLine| {
-            let words: String =
-                line.spans.iter().map(|(text, mark)| if *mark { format!("[{text}]") } else { text.clone() }).collect();
+            let words: String = line
+                .spans
+                .iter()
+                .map(|span| if span.changed { format!("[{}]", span.text) } else { span.text.clone() })
+                .collect();
             format!("{}{words}", line.sign.mark())
         };
         let lines: Vec<String> = diff.hunks.iter().flat_map(|hunk| &hunk.lines).map(line).collect();
@@ -194,6 +288,28 @@ mod tests {
     fn windows_line_ends_and_bad_utf8_do_not_panic() {
         let diff = Diff::of("f", b"a\r\n\xff\n", b"a\n\xfe\n");
         assert!(diff.added > 0);
+    }
+
+    #[test]
+    fn syntax_and_changed_words_cut_each_other() {
+        let diff = Diff::of("a.py", b"x = 'one two'\n", b"x = 'one three'  # new\n");
+        let added = &diff.hunks[0].lines[1];
+        let of = |syntax: Syntax| -> String {
+            added.spans.iter().filter(|span| span.syntax == syntax).map(|span| span.text.as_str()).collect()
+        };
+        assert_eq!(of(Syntax::String), "'one three'");
+        assert_eq!(of(Syntax::Comment), "# new");
+        assert!(added.spans.iter().any(|span| span.changed && span.syntax == Syntax::String));
+        assert_eq!(added.spans.iter().map(|span| span.text.as_str()).collect::<String>(), "x = 'one three'  # new");
+    }
+
+    #[test]
+    fn two_columns_set_old_beside_new() {
+        let diff = Diff::of("f", b"a\nb\nc\nz\n", b"a\nB\nz\nnew\n");
+        let text = |line: Option<&DiffLine>| line.map_or(String::new(), |line| line.spans[0].text.clone());
+        let pairs = diff.hunks[0].pairs();
+        let pairs: Vec<_> = pairs.into_iter().map(|(left, right)| format!("{}|{}", text(left), text(right))).collect();
+        assert_eq!(pairs, ["a|a", "b|B", "c|", "z|z", "|new"]);
     }
 
     #[test]

@@ -158,6 +158,19 @@ pub fn signed(value: f64, digits: usize) -> String {
     }
 }
 
+/// A mean with its spread, both to the first digit of the spread, or the second where that begins with 1:
+/// `0.934 ± 0.004`.
+pub fn spread(mean: f64, deviation: f64) -> String {
+    let usual = deviation > 1e-9 && deviation < 1e9;
+    if !usual {
+        return format!("{} ± {}", number(mean, 6), number(deviation, 2));
+    }
+    let place = deviation.log10().floor() as i32;
+    let leading = deviation / 10_f64.powi(place);
+    let decimals = usize::try_from(i32::from(leading < 1.95) - place).unwrap_or(0);
+    format!("{mean:.decimals$} ± {deviation:.decimals$}")
+}
+
 /// A count with its noun: `1 file`, `41 files`.
 pub fn count(number: u64, noun: &str) -> String {
     if number == 1 {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::block::{Block, Blocks, Section, Sections};
 use crate::format::{self, Moment};
 use crate::runs::{duration_cell, fingerprint, status_cell, status_of};
-use crate::{Cell, Chips, Column, Fields, Line, Prose, Table, Tone, changes, coverage, lineage, metrics};
+use crate::{Cell, Chips, Column, Fields, Line, Prose, Table, Tone, changes, coverage, lineage, metrics, suspects};
 
 /// Which run, and when it is read.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,6 +31,8 @@ pub struct RunPage {
     pub about: Fields,
     /// The four chips against the base run.
     pub fingerprint: Line,
+    /// What changed since the base run, ranked by how the main metric moved earlier when it changed.
+    pub suspects: Table,
     /// What changed, by machine-readable name.
     pub chips: Chips,
     /// What the run was to find out, what came of it, other notes.
@@ -66,6 +68,7 @@ impl Blocks for RunPage {
             .add("Failure", Block::Prose(&self.failure))
             .add("Run", Block::Fields(&self.about))
             .add("Against the base run", Block::Line(&self.fingerprint))
+            .add("Suspects", Block::Table(&self.suspects))
             .add("Notes", Block::Table(&self.notes))
             .add("Metrics", Block::Table(&self.metrics))
             .add("Parameters", Block::Table(&self.params))
@@ -104,6 +107,11 @@ pub fn load(reader: &Reader, key: &Key) -> Result<RunPage> {
         ),
         about: about(reader, &row, base.as_ref(), &key.moment)?,
         fingerprint: if chips.first { Line::default() } else { chips.line() },
+        suspects: base
+            .as_ref()
+            .map(|base| suspects::of_main_metric(reader, base, &row))
+            .transpose()?
+            .unwrap_or_default(),
         chips,
         notes: notes(&row, &key.moment),
         params: params(&row, base.as_ref()),

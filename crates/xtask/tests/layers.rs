@@ -38,6 +38,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("anstyle", &["lab-cli"]),
     // Ids are nouns, so the model hashes too.
     ("blake3", &["lab-model", "lab-store"]),
+    ("bytes", &["lab-ingest"]),
     ("chacha20poly1305", &["lab-store"]),
     ("clap", &["lab-cli"]),
     ("clap_complete", &["lab-cli"]),
@@ -60,6 +61,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("nvml-wrapper", &["lab-exec"]),
     ("pdf-writer", &["lab-plot"]),
     ("png", &["lab-plot"]),
+    ("parquet", &["lab-ingest"]),
+    ("plotters", &["lab-plot"]),
     ("portable-pty", &["lab-exec"]),
     ("ratatui", &["lab-tui"]),
     ("rusqlite", &["lab-store"]),
