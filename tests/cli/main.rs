@@ -3,6 +3,7 @@
 mod errors;
 mod help;
 mod hostile;
+mod lineage;
 mod list;
 mod maintain;
 mod pages;
