@@ -6,8 +6,8 @@ use crate::{home, json};
 
 /// Name → text of the cell in `column`.
 fn column(page: &Value, table: &str, column: &str) -> Vec<(String, Value)> {
-    let rows = page[table].as_array().unwrap().iter();
-    rows.map(|row| (row["path"].as_str().unwrap().to_owned(), row[column].clone())).collect()
+    let rows = page[table].as_array().expect("because it is a table").iter();
+    rows.map(|row| (row["path"].as_str().expect("because it is text").to_owned(), row[column].clone())).collect()
 }
 
 #[test]
