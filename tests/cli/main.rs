@@ -4,6 +4,7 @@ mod compare;
 mod errors;
 mod help;
 mod hostile;
+mod lineage;
 mod list;
 mod maintain;
 mod pages;

@@ -90,14 +90,18 @@ impl Reader {
         Ok(Lineage { inputs, outputs, stale })
     }
 
-    /// The runs that wrote and that read a file, by its path and by the bytes that it has now; oldest first.
+    /// The runs that wrote and that read a file, by its path, or, where no run knows that path, by the bytes that
+    /// it has now; oldest first.
     ///
     /// # Errors
     /// See [`Reader::projects`].
     pub fn runs_of_file(&self, path: &FilePath, project: &Project) -> Result<(Vec<RunId>, Vec<RunId>)> {
         let (mut wrote, mut read) =
             (self.store().writers(path, &project.id)?, self.store().readers(path, &project.id)?);
-        if let Now::Is(hash) = Links::new(self).content_now(path, project, None) {
+        if wrote.is_empty()
+            && read.is_empty()
+            && let Now::Is(hash) = Links::new(self).content_now(path, project, None)
+        {
             wrote.extend(self.store().producers(&hash)?);
             read.extend(self.store().consumers(&hash)?);
         }

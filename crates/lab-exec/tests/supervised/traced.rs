@@ -172,7 +172,7 @@ fn one_call(line: &str, root: &Path, seen: &mut Seen) {
         "link" | "linkat" | "symlink" | "symlinkat" => add("write", below(&paths[1])),
         "renameat2" if arguments.contains("RENAME_EXCHANGE") => paths.iter().for_each(|path| add("write", below(path))),
         "rename" | "renameat" | "renameat2" => {
-            add("rename", below(&paths[0]).zip(below(&paths[1])).map(|(from, to)| format!("{from} {to}")))
+            add("rename", below(&paths[0]).zip(below(&paths[1])).map(|(from, to)| format!("{from} {to}")));
         }
         _ => {}
     }
