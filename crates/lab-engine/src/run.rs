@@ -139,7 +139,7 @@ impl Engine {
         }
         let outcome = front.wait(|_| {
             let payload = prepared.as_ref().map(|prepared| &prepared.payload);
-            RunSink::open(self, payload)
+            RunSink::open(self, payload, None)
         });
         drop(completion);
         let exit = match outcome.map_err(launch_error)? {

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::complete;
 use crate::engine::{COMPRESSION_LEVEL, load_config};
-use crate::live::{LiveRun, LiveWriter, LogCounts, parse_log};
+use crate::follow::{Follow, RunWitness};
+use crate::live::{LiveReader, LiveRun, LiveWriter, LogCounts, parse_log};
 use crate::run::{Payload, apply_keep, sample_values};
 use crate::snapshot::{Request, Taken};
 use crate::{Engine, EngineConfig, Error, Reader, Result};
@@ -30,13 +31,13 @@ pub fn supervise(config: EngineConfig) -> Result<()> {
     let engine = RefCell::new(None);
     let payload_of = |bytes: &[u8]| serde_json::from_slice::<Payload>(bytes).ok();
     lab_exec::supervise(
-        |bytes, _| {
+        |bytes, pid| {
             let Some(payload) = payload_of(bytes) else { return RunSink::none() };
             let mut engine = engine.borrow_mut();
             engine
                 .insert(Engine::open_existing(config))
                 .as_ref()
-                .map_or_else(|_| RunSink::none(), |engine| RunSink::open(engine, Some(&payload)))
+                .map_or_else(|_| RunSink::none(), |engine| RunSink::open(engine, Some(&payload), pid))
         },
         |bytes, sink, exit, _| {
             // Taken out, so that the notebook is closed before what the command left behind is waited for.
@@ -55,20 +56,22 @@ pub fn supervise(config: EngineConfig) -> Result<()> {
 pub(crate) struct RunSink {
     writer: Option<LiveWriter>,
     gpu: Option<Sampler>,
+    follow: Option<(Follow, RunWitness)>,
 }
 
 impl RunSink {
     /// A sink that keeps nothing.
     pub const fn none() -> Self {
-        Self { writer: None, gpu: None }
+        Self { writer: None, gpu: None, follow: None }
     }
 
-    /// The sink of a run.
-    pub fn open(engine: &Engine, payload: Option<&Payload>) -> Self {
+    /// The sink of a run, whose first process is `pid`.
+    pub fn open(engine: &Engine, payload: Option<&Payload>, pid: Option<i32>) -> Self {
         let Some((payload, key)) = payload.zip(engine.seal_key().ok()) else { return Self::none() };
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
         let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
-        Self { writer: Some(writer), gpu: Sampler::open() }
+        let follow = RunWitness::begin(engine, payload, pid);
+        Self { writer: Some(writer), gpu: Sampler::open(), follow }
     }
 }
 
@@ -91,9 +94,12 @@ impl Sink for RunSink {
         }
     }
 
-    fn tick(&mut self, _: u64) {
+    fn tick(&mut self, millis_since_start: u64) {
         if let Some(writer) = &mut self.writer {
-            writer.flush();
+            writer.tick(millis_since_start);
+            if let Some((follow, witness)) = &mut self.follow {
+                follow.tick(witness, writer);
+            }
         }
     }
 }
@@ -125,6 +131,9 @@ struct FilesAtEnd {
 /// Closes a run whose command has ended; what the person should know comes back.
 pub(crate) fn finish(engine: &Engine, payload: &Payload, sink: RunSink, exit: &Exit) -> Vec<String> {
     let Some(mut writer) = sink.writer else { return Vec::new() };
+    if let Some((mut follow, mut witness)) = sink.follow {
+        follow.finish(&mut witness, &mut writer);
+    }
     writer.close(exit.duration_millis);
     let ending = ending_of(engine, &writer, exit);
     let mut warnings = Vec::new();
@@ -219,6 +228,9 @@ impl Engine {
         writer: &mut Writer,
     ) -> Result<()> {
         let mut encoder = Encoder::new(COMPRESSION_LEVEL);
+        let metrics = live.reader(payload.start.time);
+        let mut missing = ending.missing.clone();
+        missing.extend_from_slice(metrics.troubles());
         let end = RunEnd {
             run: payload.start.run.clone(),
             time: ending.time,
@@ -230,10 +242,10 @@ impl Engine {
             snapshot: files.snapshot,
             outputs: files.outputs,
             changed_inputs: files.changed_inputs,
-            series: keep_series(live, &payload.start, writer, &mut encoder)?,
+            series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
             usage: ending.usage.clone(),
-            missing: ending.missing.clone(),
+            missing,
         };
         writer.append(encoder.json(RecordKind::RunEnd, &end))?;
         writer.commit(self.now())?;
@@ -342,9 +354,9 @@ fn lock(live: &LiveRun) -> Option<impl Sized + use<>> {
     }
 }
 
-fn keep_series(live: &LiveRun, start: &RunStart, writer: &mut Writer, encoder: &mut Encoder) -> Result<Vec<SeriesRef>> {
+fn keep_series(metrics: LiveReader, writer: &mut Writer, encoder: &mut Encoder) -> Result<Vec<SeriesRef>> {
     let mut kept = Vec::new();
-    for series in live.series(start.time) {
+    for series in metrics.into_series() {
         let Some(summary) = series.summary() else { continue };
         let bytes = series.encode();
         let record = encoder.body(RecordKind::Series, &bytes);

@@ -17,6 +17,7 @@ mod error;
 mod front;
 pub mod git;
 pub mod gpu;
+mod holders;
 mod launch;
 pub mod machine;
 mod outlet;
@@ -28,6 +29,7 @@ mod supervise;
 
 pub use error::Error;
 pub use front::{Front, Outcome, end_by_signal, end_like, is_interactive};
+pub use holders::{belongs, writers};
 pub use launch::{Ended, Exit, Launch, LaunchFailure, Sample, Sink, Stream};
 pub use process::{is_alive, process_key};
 pub use supervise::supervise;
