@@ -56,7 +56,7 @@ impl Reader {
     /// # Errors
     /// See [`Reader::projects`].
     pub fn runs(&self, query: &RunQuery) -> Result<Vec<RunRow>> {
-        Ok(self.store.runs(query)?)
+        Ok(self.store.runs(query)?.into_iter().map(with_found_params).collect())
     }
 
     /// One run.
@@ -64,7 +64,7 @@ impl Reader {
     /// # Errors
     /// See [`Reader::projects`].
     pub fn run(&self, id: &RunId) -> Result<Option<RunRow>> {
-        Ok(self.store.run(id)?)
+        Ok(self.store.run(id)?.map(with_found_params))
     }
 
     /// What was gathered beside a run.
@@ -314,6 +314,16 @@ impl Reader {
 
 /// A run is not compared with one that lies more runs behind.
 const LOOK_BACK: usize = 200;
+
+/// What frameworks told of the parameters stands beside what the command line and config files say; those
+/// were there first.
+fn with_found_params(mut row: RunRow) -> RunRow {
+    let found = row.end.as_ref().map(|end| end.params.clone()).unwrap_or_default();
+    for (name, value) in found {
+        row.start.params.entry(name).or_insert(value);
+    }
+    row
+}
 
 /// Which of `earlier` (newest first) is the base of `row`, and whether reading more could not change that.
 fn base_among(row: &RunRow, earlier: &[RunRow], scripts: &[String]) -> (Option<usize>, bool) {

@@ -242,6 +242,7 @@ impl Engine {
             snapshot: files.snapshot,
             outputs: files.outputs,
             changed_inputs: files.changed_inputs,
+            params: metrics.params().clone(),
             series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
             usage: ending.usage.clone(),

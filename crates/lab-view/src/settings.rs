@@ -49,6 +49,7 @@ pub fn page(config: &Config, path: &str, exists: bool, notebook: &str) -> Settin
     settings.push("log_limit_bytes", "log_limit", size(config.log_limit_bytes));
     settings.push("seal", "secrets.seal", list(&config.seal));
     settings.push("unseal", "secrets.unseal", list(&config.unseal));
+    settings.push("metrics files", "metrics.files", list(&config.metrics));
     let mut roles = Table::new(vec![
         Column::left("role", "Role", 0),
         Column::left("keep", "keep", 0),

@@ -55,6 +55,8 @@ pub struct Config {
     pub unseal: Vec<String>,
     /// The longest log of a run that is kept.
     pub log_limit_bytes: u64,
+    /// Files that hold metrics whatever they are called, in the same syntax.
+    pub metrics: Vec<String>,
 }
 
 const MIB: u64 = 1 << 20;
@@ -80,6 +82,7 @@ impl Default for Config {
             seal: Vec::new(),
             unseal: Vec::new(),
             log_limit_bytes: 256 * MIB,
+            metrics: Vec::new(),
         }
     }
 }
@@ -165,6 +168,7 @@ struct File {
     data: RoleTable,
     output: RoleTable,
     secrets: SecretsTable,
+    metrics: MetricsTable,
 }
 
 #[derive(Deserialize, Default)]
@@ -181,6 +185,12 @@ struct RoleTable {
 struct SecretsTable {
     seal: Vec<String>,
     unseal: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct MetricsTable {
+    files: Vec<String>,
 }
 
 impl RoleTable {
@@ -213,6 +223,7 @@ impl File {
             seal: self.secrets.seal,
             unseal: self.secrets.unseal,
             log_limit_bytes: self.log_limit.map_or(default.log_limit_bytes, |size| size.0),
+            metrics: self.metrics.files,
         }
     }
 }
@@ -325,6 +336,11 @@ const TEMPLATE: &str = r#"# Settings of this project for `lab`. Every key is opt
 # Files that are always kept encrypted, and files that never are, in the syntax of .gitignore.
 # seal = []
 # unseal = []
+
+# [metrics]
+# Tables and lines of JSON that hold metrics, in the syntax of .gitignore, beside those that are
+# found by themselves.
+# files = []
 "#;
 
 #[cfg(test)]

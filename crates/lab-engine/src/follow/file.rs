@@ -142,7 +142,7 @@ impl Followed {
         let before = self.before.take().filter(|_| kind.growth() == Growth::Appended);
         if let Some(before) = before.filter(|before| before.still_begins(file)) {
             // What stood there before the run began is fed, so that headers are known, and not given.
-            ours.feed(file, before.size_bytes, &mut Nobody);
+            feed(&mut *ours.reader, file, 0, before.size_bytes, &mut Nobody);
             ours.content = before;
         }
         self.state = State::Ours(Box::new(ours));
@@ -173,15 +173,11 @@ impl Ours {
 
     fn read_on(&mut self, file: &File, bytes: &mut u64, given: &mut Given, sink: &mut dyn FollowSink) {
         let size_bytes = file.metadata().map_or(0, |metadata| metadata.len());
-        if self.content.size_bytes > 0 && (size_bytes < self.content.size_bytes || !self.content.still_begins(file)) {
+        if size_bytes < self.content.size_bytes || !self.content.still_begins(file) {
             // Written anew: what it held before and holds again does not count twice.
             self.reader = self.kind.reader(&self.source.path);
             self.content = Content::default();
-            let mut held = Held::default();
-            self.feed(file, size_bytes, &mut held);
-            self.content = Content::of(file, size_bytes).unwrap_or_default();
-            held.give(given, &self.source, sink);
-            return;
+            given.restart();
         }
         let end = size_bytes.min(self.content.size_bytes.saturating_add(*bytes));
         let begin = self.content.size_bytes;
@@ -191,25 +187,17 @@ impl Ours {
         self.content = Content::of(file, read).unwrap_or_default();
     }
 
-    fn feed(&mut self, file: &File, end: u64, sink: &mut dyn Sink) {
-        feed(&mut *self.reader, file, 0, end, sink);
-    }
-
     fn read_again(&self, file: File, bytes: &mut u64, given: &mut Given, sink: &mut dyn FollowSink) {
         let mut whole = Vec::new();
         if file.take(MAX_WHOLE_BYTES as u64 + 1).read_to_end(&mut whole).is_err() {
             return;
         }
         *bytes = bytes.saturating_sub(whole.len() as u64);
+        given.restart();
         let mut reader = self.kind.reader(&self.source.path);
-        let mut held = Held::default();
-        reader.feed(&whole, &mut held);
-        reader.finish(&mut held);
-        if self.kind.growth() == Growth::Rewritten {
-            held.give(given, &self.source, sink);
-        } else {
-            held.give_new(given, &self.source, sink);
-        }
+        let mut out = Out { source: &self.source, given, sink };
+        reader.feed(&whole, &mut out);
+        reader.finish(&mut out);
     }
 }
 
@@ -264,23 +252,48 @@ fn read_at(file: &File, offset: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// What was given of a file.
+/// What was given of a file, which may be read from its beginning again: then only what follows after that
+/// is given.
 #[derive(Default)]
 pub(super) struct Given {
-    /// By key: for each point a fingerprint of it and all before it.
-    points: HashMap<String, Vec<u64>>,
-    latest: HashMap<String, (Option<i64>, u64)>,
+    keys: HashMap<String, GivenKey>,
     params: HashMap<String, Value>,
     troubles: Vec<String>,
 }
 
+#[derive(Default)]
+struct GivenKey {
+    /// For each point a fingerprint of it and all before it.
+    points: Vec<u64>,
+    /// Points since the beginning of this reading, and the fingerprint of the last one.
+    count: usize,
+    sum: u64,
+    /// All of them were given before, at their places.
+    is_known: bool,
+}
+
 impl Given {
-    fn add(&mut self, key: &str, at: At, value: f64) {
-        let given = match self.points.get_mut(key) {
-            Some(given) => given,
-            None => self.points.entry(key.to_owned()).or_default(),
+    /// The file is read from its beginning again.
+    fn restart(&mut self) {
+        for key in self.keys.values_mut() {
+            (key.count, key.sum, key.is_known) = (0, 0, true);
+        }
+    }
+
+    /// Whether a point is new.
+    fn add(&mut self, name: &str, at: At, value: f64) -> bool {
+        let key = match self.keys.get_mut(name) {
+            Some(key) => key,
+            None => self.keys.entry(name.to_owned()).or_default(),
         };
-        given.push(mix(given.last().copied().unwrap_or_default(), at, value));
+        key.sum = mix(key.sum, at, value);
+        key.is_known = key.is_known && key.points.get(key.count) == Some(&key.sum);
+        if !key.is_known {
+            key.points.truncate(key.count);
+            key.points.push(key.sum);
+        }
+        key.count += 1;
+        !key.is_known
     }
 }
 
@@ -290,7 +303,7 @@ fn mix(sum: u64, at: At, value: f64) -> u64 {
     (sum ^ word).wrapping_mul(ODD).rotate_left(23)
 }
 
-/// Gives what comes at once.
+/// Gives what is new.
 struct Out<'a> {
     source: &'a Source,
     given: &'a mut Given,
@@ -299,84 +312,22 @@ struct Out<'a> {
 
 impl Sink for Out<'_> {
     fn point(&mut self, key: &str, at: At, value: f64) {
-        self.given.add(key, at, value);
-        self.sink.point(self.source, key, at, value);
+        if self.given.add(key, at, value) {
+            self.sink.point(self.source, key, at, value);
+        }
     }
 
     fn param(&mut self, name: &str, value: &Value) {
-        self.sink.param(self.source, name, value);
+        if self.given.params.get(name) != Some(value) {
+            self.given.params.insert(name.to_owned(), value.clone());
+            self.sink.param(self.source, name, value);
+        }
     }
 
     fn trouble(&mut self, words: &str) {
-        self.sink.trouble(self.source, words);
-    }
-}
-
-/// Holds what comes until all of it is there.
-#[derive(Default)]
-struct Held {
-    points: Vec<(String, At, f64)>,
-    params: Vec<(String, Value)>,
-    troubles: Vec<String>,
-}
-
-impl Sink for Held {
-    fn point(&mut self, key: &str, at: At, value: f64) {
-        self.points.push((key.to_owned(), at, value));
-    }
-
-    fn param(&mut self, name: &str, value: &Value) {
-        self.params.push((name.to_owned(), value.clone()));
-    }
-
-    fn trouble(&mut self, words: &str) {
-        self.troubles.push(words.to_owned());
-    }
-}
-
-impl Held {
-    /// Gives what was not given before: of each key what follows after the points that were.
-    fn give(self, given: &mut Given, source: &Source, sink: &mut dyn FollowSink) {
-        // By key: points so far, their fingerprint, and whether all of them were given.
-        let mut seen: HashMap<&str, (usize, u64, bool)> = HashMap::new();
-        for (key, at, value) in &self.points {
-            let (count, sum, is_known) = seen.entry(key).or_insert((0, 0, true));
-            *sum = mix(*sum, *at, *value);
-            let before = given.points.entry(key.clone()).or_default();
-            *is_known &= before.get(*count) == Some(sum);
-            if !*is_known {
-                before.truncate(*count);
-                before.push(*sum);
-                sink.point(source, key, *at, *value);
-            }
-            *count += 1;
-        }
-        self.give_rest(given, source, sink);
-    }
-
-    /// Gives values and parameters that are not what they were.
-    fn give_new(self, given: &mut Given, source: &Source, sink: &mut dyn FollowSink) {
-        for (key, at, value) in &self.points {
-            let now = (at.step, value.to_bits());
-            if given.latest.insert(key.clone(), now) != Some(now) {
-                sink.point(source, key, *at, *value);
-            }
-        }
-        self.give_rest(given, source, sink);
-    }
-
-    fn give_rest(self, given: &mut Given, source: &Source, sink: &mut dyn FollowSink) {
-        for (name, value) in self.params {
-            if given.params.get(&name) != Some(&value) {
-                sink.param(source, &name, &value);
-                given.params.insert(name, value);
-            }
-        }
-        for words in self.troubles {
-            if !given.troubles.contains(&words) {
-                sink.trouble(source, &words);
-                given.troubles.push(words);
-            }
+        if !self.given.troubles.iter().any(|given| given == words) {
+            self.given.troubles.push(words.to_owned());
+            self.sink.trouble(self.source, words);
         }
     }
 }

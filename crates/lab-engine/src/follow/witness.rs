@@ -5,10 +5,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use lab_model::RunId;
+use lab_model::{RelPath, RunId};
+use lab_workdir::Globs;
 
 use super::{Follow, Witness, Writer};
 use crate::Engine;
+use crate::engine::load_config;
 use crate::live::LiveRun;
 use crate::run::Payload;
 
@@ -34,7 +36,11 @@ impl RunWitness {
         let _ = std::fs::write(live.root_file(), root.as_os_str().as_bytes());
         let notebook = engine.notebook.dir().to_owned();
         let notebook = notebook.canonicalize().unwrap_or(notebook);
-        let follow = Follow::new(&root, &[notebook], (made.mtime(), made.mtime_nsec()), Box::new(|_| false));
+        let named = load_config(&root).map(|(config, _)| config.metrics).unwrap_or_default();
+        let named = Globs::new(&named);
+        let is_named = move |path: &str| RelPath::new(path).is_ok_and(|path| named.matches(&path));
+        let since = (made.mtime(), made.mtime_nsec());
+        let follow = Follow::new(&root, &[notebook], since, Box::new(is_named));
         let run = payload.start.run.clone();
         Some((follow, Self { run, pid, root, live: engine.notebook.live_dir() }))
     }

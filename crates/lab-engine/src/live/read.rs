@@ -208,8 +208,7 @@ impl LiveReader {
 
     /// Every series under the name that it has in the run.
     ///
-    /// The files of a kind that lie in several directories are told apart by the part of the path that
-    /// differs. Where two sources use one name, the one that tells values more exactly has it: what the
+    /// Places of one kind that use the same names are told apart by the part of the path that differs. Where two sources use one name, the one that tells values more exactly has it: what the
     /// program logged itself, then tables and JSON, then W&B, then TensorBoard, whose floats have four bytes, and last
     /// what it printed. The other one goes when it says the same; else it is named with its kind.
     fn names(&self) -> Vec<(String, Place)> {
@@ -239,25 +238,28 @@ impl LiveReader {
         &self.sources[source].series[index]
     }
 
-    /// What tells a source from the others of its kind: the part of its place that is not common to all.
+    /// What tells a source from others of its kind that use the same names: the part of its place that is not
+    /// common to all of them.
     fn prefix(&self, source: usize) -> String {
         let own = &self.sources[source];
         if source <= MACHINE {
             return String::new();
         }
-        let alike = self.sources[MACHINE + 1..].iter();
-        let places: Vec<Vec<&str>> = alike
-            .filter(|other| other.kind == own.kind && !other.series.is_empty())
-            .map(|other| other.place.split('/').filter(|part| !part.is_empty()).collect())
-            .collect();
+        let clashes = |other: &&Gathered| {
+            other.kind == own.kind && own.series.iter().any(|series| other.index.contains_key(&series.key))
+        };
+        let parts = |place: &'_ str| -> Vec<String> {
+            place.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        let alike = self.sources[MACHINE + 1..].iter().filter(clashes);
+        let places: Vec<Vec<String>> = alike.map(|other| parts(&other.place)).collect();
         if places.len() < 2 {
             return String::new();
         }
         let shortest = places.iter().map(Vec::len).min().unwrap_or_default();
         let is_common = |at: &usize| places.iter().all(|place| place[*at] == places[0][*at]);
         let common = (0..shortest).take_while(is_common).count();
-        let rest: Vec<&str> = own.place.split('/').filter(|part| !part.is_empty()).skip(common).collect();
-        rest.iter().map(|part| format!("{part}/")).collect()
+        parts(&own.place)[common..].iter().map(|part| format!("{part}/")).collect()
     }
 }
 

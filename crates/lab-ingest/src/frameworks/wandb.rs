@@ -156,9 +156,22 @@ fn give(key: &str, value: &Value, at: At, sink: &mut dyn Sink) {
 fn config(message: &[u8], sink: &mut dyn Sink) {
     items(message, 1, &mut |key, value| {
         if key != "_wandb" && !key.starts_with("_wandb/") {
-            sink.param(clip(key), &value);
+            settings(key, &value, sink);
         }
     });
+}
+
+/// Nested settings are named as those of config files are.
+fn settings(key: &str, value: &Value, sink: &mut dyn Sink) {
+    let mut open = vec![(key.to_owned(), value)];
+    while let Some((key, value)) = open.pop() {
+        match value {
+            Value::Object(inner) if !inner.is_empty() && key.len() < super::MAX_KEY_BYTES => {
+                open.extend(inner.iter().map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            _ => sink.param(clip(&key), value),
+        }
+    }
 }
 
 /// Items of the field `wanted`: 1 the key, 2 the key in parts, 16 the value as JSON.
