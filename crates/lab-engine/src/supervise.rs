@@ -2,23 +2,25 @@
 //! took over, or by the next command that finds it lost.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 use lab_exec::gpu::Sampler;
 use lab_exec::{Ended, Exit, Sample, Sink, Stream};
+use lab_ingest::secret::Scanner;
 use lab_model::{
     Content, Failure, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, RelPath, Role, RunEnd, RunId, RunStart,
     SeriesRef, Status, Usage,
 };
-use lab_store::{Encoder, RecordKind, Writer};
+use lab_store::{Encoder, RecordKind, SealKey, Writer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::complete;
 use crate::engine::{COMPRESSION_LEVEL, load_config};
 use crate::follow::{Follow, RunWitness};
-use crate::live::{LiveReader, LiveRun, LiveWriter, LogCounts, parse_log};
+use crate::live::{LiveReader, LiveRun, LiveWriter, LogCounts, parse_log, redacted};
 use crate::run::{Payload, apply_keep, sample_values};
 use crate::snapshot::{Request, Taken};
 use crate::{Engine, EngineConfig, Error, Reader, Result};
@@ -57,12 +59,14 @@ pub(crate) struct RunSink {
     writer: Option<LiveWriter>,
     gpu: Option<Sampler>,
     follow: Option<(Follow, RunWitness)>,
+    /// What the machine had received and sent when the run began.
+    network_start: Option<(u64, u64)>,
 }
 
 impl RunSink {
     /// A sink that keeps nothing.
     pub const fn none() -> Self {
-        Self { writer: None, gpu: None, follow: None }
+        Self { writer: None, gpu: None, follow: None, network_start: None }
     }
 
     /// The sink of a run, whose first process is `pid`.
@@ -71,7 +75,7 @@ impl RunSink {
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
         let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
         let follow = RunWitness::begin(engine, payload, pid);
-        Self { writer: Some(writer), gpu: Sampler::open(), follow }
+        Self { writer: Some(writer), gpu: Sampler::open(), follow, network_start: lab_exec::machine::network_bytes() }
     }
 }
 
@@ -90,7 +94,9 @@ impl Sink for RunSink {
     fn sample(&mut self, sample: &Sample) {
         if let Some(writer) = &mut self.writer {
             let gpus = self.gpu.as_ref().map(Sampler::sample).unwrap_or_default();
-            writer.sample(&sample_values(sample, &gpus));
+            let network = lab_exec::machine::network_bytes().zip(self.network_start);
+            let network = network.map(|(now, start)| (now.0.saturating_sub(start.0), now.1.saturating_sub(start.1)));
+            writer.sample(&sample_values(sample, &gpus, network));
         }
     }
 
@@ -242,7 +248,7 @@ impl Engine {
             snapshot: files.snapshot,
             outputs: files.outputs,
             changed_inputs: files.changed_inputs,
-            params: metrics.params().clone(),
+            params: redact_params(metrics.params(), self.seal_key()?),
             series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
             usage: ending.usage.clone(),
@@ -353,6 +359,21 @@ fn lock(live: &LiveRun) -> Option<impl Sized + use<>> {
         }
         None => Some(None),
     }
+}
+
+/// Parameters without what looks like a credential.
+fn redact_params(params: &BTreeMap<String, Value>, key: &SealKey) -> BTreeMap<String, Value> {
+    let scanner = Scanner::new();
+    let redact = |(name, value): (&String, &Value)| {
+        let value = match value {
+            Value::String(text) => {
+                Value::from(scanner.redact_named(name, text, &mut |secret, rule| redacted(key, secret, rule)))
+            }
+            value => value.clone(),
+        };
+        (name.clone(), value)
+    };
+    params.iter().map(redact).collect()
 }
 
 fn keep_series(metrics: LiveReader, writer: &mut Writer, encoder: &mut Encoder) -> Result<Vec<SeriesRef>> {

@@ -197,6 +197,3 @@ fn dvc_key(path: &str) -> String {
 fn clip(name: &str) -> &str {
     &name[..name.floor_char_boundary(MAX_KEY_BYTES)]
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use lab_ingest::metrics::JsonScanner;
+use lab_ingest::params::flatten_config;
 use lab_model::{Point, Series, Summary, Time};
 use serde_json::Value;
 
@@ -37,6 +38,9 @@ const MACHINE: usize = 2;
 
 /// A source, and one of its series.
 type Place = (usize, usize);
+
+/// How a line begins with which the Python module notes parameters.
+const PARAMS_LINE: &str = "{\"lab\": \"params\"";
 
 /// The series of one source.
 #[derive(Default)]
@@ -136,7 +140,7 @@ impl LiveReader {
     }
 
     fn read_own(&mut self) {
-        let Self { marks, written, own, scanner, sources, .. } = self;
+        let Self { marks, written, own, scanner, sources, params, .. } = self;
         marks.lines(&mut |line, _| {
             let mark = std::str::from_utf8(line).ok().and_then(|line| line.split_once(' '));
             if let Some((Ok(bytes), Ok(time))) = mark.map(|(bytes, time)| (bytes.parse(), time.parse())) {
@@ -147,6 +151,12 @@ impl LiveReader {
         own.lines(&mut |line, end| {
             let Ok(line) = std::str::from_utf8(line) else { return };
             // A line carries no time of ours: that of the look that first saw it is the nearest.
+            if line.starts_with(PARAMS_LINE) {
+                let found = flatten_config("params.json", line.as_bytes()).unwrap_or_default().into_iter();
+                params
+                    .extend(found.filter_map(|(name, value)| Some((name.strip_prefix("params.")?.to_owned(), value))));
+                return;
+            }
             let seen = written.get(written.partition_point(|(bytes, _)| *bytes < end)).map_or(latest, |mark| mark.1);
             scanner.read(line, &mut |key, at, value| {
                 sources[LOGGED].add(key, at.step, at.time_millis.map_or(seen, Time), value);
