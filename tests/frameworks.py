@@ -30,8 +30,8 @@ def writer(tool):
         return lambda s, a, b: (log.add_scalar("train/loss", a, s), log.add_scalar("acc", b, s)), log.close
     if tool == "tensorboard":
         from tensorboard.summary import Writer
-        log = Writer("logs/one", flush_secs=1)
-        return lambda s, a, b: (log.add_scalar("train/loss", a, s), log.add_scalar("acc", b, s)), log.close
+        log = Writer("logs/one")
+        return lambda s, a, b: (log.add_scalar("train/loss", a, s), log.add_scalar("acc", b, s), log.flush()), log.close
     if tool == "wandb":
         import wandb
         run = wandb.init(project="p", mode="offline", settings=wandb.Settings(silent=True, console="off"))

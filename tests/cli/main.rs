@@ -1,6 +1,7 @@
 //! The real `lab`, as a person or a script meets it: cleared environment, fixed clock, temporary home.
 
 mod errors;
+mod frameworks;
 mod help;
 mod hostile;
 mod list;

@@ -454,14 +454,11 @@ impl FollowSink for LiveWriter {
     fn param(&mut self, source: &Source, name: &str, value: &Value) {
         let f = self.source(source);
         let key = &self.key;
-        let value = match value {
-            Value::String(text) => {
-                let text = self.scanner.redact_named(name, text, &mut |secret, rule| redacted(key, secret, rule));
-                Value::from(text)
-            }
-            value => value.clone(),
-        };
-        write_line(&mut self.followed, &FileNote::Param { f, name: name.to_owned(), value });
+        let one = BTreeMap::from([(name.to_owned(), value.clone())]);
+        let one = self.scanner.redact_params(&one, &mut |secret, rule| redacted(key, secret, rule));
+        for (name, value) in one {
+            write_line(&mut self.followed, &FileNote::Param { f, name, value });
+        }
     }
 
     fn trouble(&mut self, source: &Source, words: &str) {

@@ -2,7 +2,7 @@
 //! took over, or by the next command that finds it lost.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -13,9 +13,8 @@ use lab_model::{
     Content, Failure, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, RelPath, Role, RunEnd, RunId, RunStart,
     SeriesRef, Status, Usage,
 };
-use lab_store::{Encoder, RecordKind, SealKey, Writer};
+use lab_store::{Encoder, RecordKind, Writer};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::complete;
 use crate::engine::{COMPRESSION_LEVEL, load_config};
@@ -234,7 +233,7 @@ impl Engine {
         writer: &mut Writer,
     ) -> Result<()> {
         let mut encoder = Encoder::new(COMPRESSION_LEVEL);
-        let metrics = live.reader(payload.start.time);
+        let (metrics, key) = (live.reader(payload.start.time), self.seal_key()?);
         let mut missing = ending.missing.clone();
         missing.extend_from_slice(metrics.troubles());
         let end = RunEnd {
@@ -248,7 +247,7 @@ impl Engine {
             snapshot: files.snapshot,
             outputs: files.outputs,
             changed_inputs: files.changed_inputs,
-            params: redact_params(metrics.params(), self.seal_key()?),
+            params: Scanner::new().redact_params(metrics.params(), &mut |secret, rule| redacted(key, secret, rule)),
             series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
             usage: ending.usage.clone(),
@@ -359,21 +358,6 @@ fn lock(live: &LiveRun) -> Option<impl Sized + use<>> {
         }
         None => Some(None),
     }
-}
-
-/// Parameters without what looks like a credential.
-fn redact_params(params: &BTreeMap<String, Value>, key: &SealKey) -> BTreeMap<String, Value> {
-    let scanner = Scanner::new();
-    let redact = |(name, value): (&String, &Value)| {
-        let value = match value {
-            Value::String(text) => {
-                Value::from(scanner.redact_named(name, text, &mut |secret, rule| redacted(key, secret, rule)))
-            }
-            value => value.clone(),
-        };
-        (name.clone(), value)
-    };
-    params.iter().map(redact).collect()
 }
 
 fn keep_series(metrics: LiveReader, writer: &mut Writer, encoder: &mut Encoder) -> Result<Vec<SeriesRef>> {

@@ -45,11 +45,12 @@ const FIXTURES: [&str; 5] =
     ["tensorboardx.tfevents", "hparams.tfevents", "tensorboard.tfevents", "run-offline.wandb", "loss.tsv"];
 
 fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    std::fs::read(format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR")))
+        .expect("because it lies beside this test")
 }
 
 fn read(path: &str, bytes: &[u8], part: usize) -> All {
-    let kind = Kind::of(path, &bytes[..bytes.len().min(4096)], false).unwrap();
+    let kind = Kind::of(path, &bytes[..bytes.len().min(4096)], false).expect("because it is one of ours");
     let mut all = All::default();
     let mut reader = kind.reader(path);
     bytes.chunks(part.max(1)).for_each(|part| reader.feed(part, &mut all));
