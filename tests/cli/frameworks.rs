@@ -28,7 +28,7 @@ fn files_of_frameworks_are_found_also_where_git_ignores_them() {
          echo '{\"lab\": \"params\", \"params\": {\"depth\": 2}}' >> $LAB_METRICS
          echo loss: 0.5",
     );
-    home.lab(["run", "--", "sh", "go.sh"]).run().ok();
+    home.ok(["run", "--", "sh", "go.sh"]);
     let page = home.ok(["show", "--json"]);
     assert_eq!(metrics(&page), [("loss".to_owned(), 2), ("epoch".to_owned(), 2)], "{page}");
     for expected in ["\"lr\"", "\"depth\"", "model.layers"] {
@@ -57,7 +57,7 @@ fn two_runs_at_once_keep_to_their_own_files() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    home.lab(["run", "-n", "second", "--", "sh", "-c", &second]).run().ok();
+    home.ok(["run", "-n", "second", "--", "sh", "-c", &second]);
     running.wait().unwrap();
     for (name, value) in [("first", 1.0), ("second", 2.0)] {
         let page = home.ok(["show", name, "--json"]);
