@@ -10,7 +10,7 @@ use lab_model::{
 use lab_store::{RunQuery, RunRow, SealKey, Statistics};
 
 use crate::engine::load_key;
-use crate::live::{LiveRun, LogLine, parse_log};
+use crate::live::{LiveReader, LiveRun, LogLine, parse_log};
 use crate::{Error, ErrorKind, Result};
 
 /// Everything that can be looked at, as it stands. Holds no lock: writers go on beside it.
@@ -242,6 +242,11 @@ impl Reader {
 
     fn live(&self, row: &RunRow) -> LiveRun {
         LiveRun::new(&self.live, &row.start.run)
+    }
+
+    /// A reader of the metrics of a run that goes on, to be asked again and again: it reads only what is new.
+    pub fn live_metrics(&self, row: &RunRow) -> LiveReader {
+        LiveReader::new(&self.live(row), row.start.time)
     }
 
     /// All metrics and machine samples of a run, also of one that goes on.
