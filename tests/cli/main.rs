@@ -2,6 +2,7 @@
 
 mod compare;
 mod errors;
+mod frameworks;
 mod help;
 mod hostile;
 mod lineage;

@@ -10,6 +10,7 @@ mod config;
 mod describe;
 mod engine;
 mod error;
+mod follow;
 mod grep;
 mod lineage;
 mod live;
@@ -36,7 +37,7 @@ pub use lab_store::{GcReport, PurgeReport, RebuildReport, RunQuery, RunRow, Stat
 pub use lab_workdir::config::{Config, Keep, TraceMode};
 pub use lab_workdir::restore::Step as RestoreStep;
 pub use lineage::{Lineage, LinkedFile, Stale};
-pub use live::{LiveRun, LogLine};
+pub use live::{LiveReader, LiveRun, LogLine};
 pub use reader::Reader;
 pub use restore::{RestoreOptions, RestoreOutcome, RestorePlan, RestoreTarget, Written};
 pub use run::{RunOutcome, RunRequest};

@@ -4,18 +4,24 @@
 //! front, or the next `lab` command) can pick it up as it stands. When the run is over the files
 //! become records and the directory goes.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use lab_ingest::metrics::{Found, LineParser, json_line};
+use lab_ingest::metrics::{At, Found, LineParser};
 use lab_ingest::secret::{LineRedactor, Scanner};
-use lab_model::{Point, ProcessKey, RunId, Series, Time};
+use lab_model::{ProcessKey, RunId, Series, Time};
 use lab_store::SealKey;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+pub use read::LiveReader;
+
+use crate::follow::{FollowSink, Source};
 use crate::{Error, Result};
 
 /// A line of a run's log.
@@ -41,6 +47,21 @@ struct LivePoint {
     t: Time,
     /// The bits of the value, since JSON has no NaN.
     v: u64,
+    /// The number of the followed file, where it came from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    f: Option<usize>,
+}
+
+/// What else the live files say of a followed file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FileNote {
+    /// From here on the number means this file.
+    Source { f: usize, kind: String, place: String, path: String },
+    /// A parameter that it holds.
+    Param { f: usize, name: String, value: Value },
+    /// What could not be read.
+    Trouble { f: usize, words: String },
 }
 
 /// The directory of a run that goes on.
@@ -102,13 +123,33 @@ impl LiveRun {
         self.directory.join("metrics.logged.jsonl")
     }
 
+    /// Values out of followed files.
+    fn followed_file(&self) -> PathBuf {
+        self.directory.join("metrics.files.jsonl")
+    }
+
+    /// Up to where [`LiveRun::metrics_file`] was written when.
+    fn marks_file(&self) -> PathBuf {
+        self.directory.join("metrics.user.marks")
+    }
+
+    /// The directory that is followed.
+    pub(crate) fn root_file(&self) -> PathBuf {
+        self.directory.join("root")
+    }
+
     fn samples_file(&self) -> PathBuf {
         self.directory.join("samples.jsonl")
     }
 
+    /// Says whose run it is; made before its files are kept.
+    pub(crate) fn front_file(&self) -> PathBuf {
+        self.directory.join("front.json")
+    }
+
     /// The front's process.
     pub(crate) fn front(&self) -> Option<ProcessKey> {
-        serde_json::from_slice(&std::fs::read(self.directory.join("front.json")).ok()?).ok()
+        serde_json::from_slice(&std::fs::read(self.front_file()).ok()?).ok()
     }
 
     /// Removes the directory; the run is in the packs now.
@@ -159,7 +200,7 @@ impl LiveRun {
     pub(crate) fn append_logged(&self, step: Option<i64>, time: Time, values: &[(String, f64)]) -> Result<()> {
         let mut lines = Vec::new();
         for (key, value) in values {
-            write_line(&mut lines, &LivePoint { k: key.clone(), s: step, t: time, v: value.to_bits() });
+            write_line(&mut lines, &LivePoint { k: key.clone(), s: step, t: time, v: value.to_bits(), f: None });
         }
         let path = self.logged_file();
         append_file(&path)
@@ -169,52 +210,20 @@ impl LiveRun {
 
     /// All metrics and machine samples as they stand, sorted by key.
     pub fn series(&self, start: Time) -> Vec<Series> {
-        let mut series = BTreeMap::<String, Vec<Point>>::new();
-        let mut add = |key: String, step: Option<i64>, time: Time, value: f64| {
-            let points = series.entry(key).or_default();
-            let step = step.unwrap_or_else(|| points.last().map_or(0, |last| last.step + 1));
-            points.push(Point { step, time, value });
-        };
-        for path in [self.printed_file(), self.logged_file()] {
-            for line in lines_of(&path) {
-                if let Ok(point) = serde_json::from_str::<LivePoint>(&line) {
-                    add(point.k, point.s, point.t, f64::from_bits(point.v));
-                }
-            }
-        }
-        // A line of the program's own file carries no time of ours; the file's is the nearest.
-        let written = std::fs::metadata(self.metrics_file()).and_then(|metadata| metadata.modified()).ok();
-        let written = written.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        let written = written.map_or(start, |since| Time(i64::try_from(since.as_millis()).unwrap_or(start.0)));
-        for line in lines_of(&self.metrics_file()) {
-            for Found { key, step, time_millis, value } in json_line(&line).unwrap_or_default() {
-                add(key, step, time_millis.map_or(written, Time), value);
-            }
-        }
-        for line in lines_of(&self.samples_file()) {
-            if let Ok(sample) = serde_json::from_str::<BTreeMap<String, f64>>(&line) {
-                let millis = sample.get("t").copied().unwrap_or_default();
-                for (key, value) in sample.iter().filter(|(key, _)| *key != "t") {
-                    add(format!("sys/{key}"), Some(millis as i64), Time(start.0 + millis as i64), *value);
-                }
-            }
-        }
-        series.into_iter().map(|(key, points)| Series { key, points }).collect()
+        self.reader(start).into_series()
+    }
+
+    /// A reader that has read all that is there.
+    pub fn reader(&self, start: Time) -> LiveReader {
+        let mut reader = LiveReader::new(self, start);
+        reader.poll();
+        reader
     }
 }
 
 /// Reads lines of a log record or live segment.
 pub(crate) fn parse_log(bytes: &[u8]) -> Vec<LogLine> {
     bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
-}
-
-fn lines_of(path: &Path) -> impl Iterator<Item = String> {
-    let lines = File::open(path).ok().map(|file| BufReader::new(file).split(b'\n'));
-    lines
-        .into_iter()
-        .flatten()
-        .map_while(std::result::Result::ok)
-        .map(|line| String::from_utf8_lossy(&line).into_owned())
 }
 
 fn append_file(path: &Path) -> std::io::Result<File> {
@@ -238,6 +247,11 @@ pub(crate) struct LiveWriter {
     partial: BTreeMap<&'static str, Vec<u8>>,
     log: Vec<u8>,
     points: Vec<u8>,
+    followed: Vec<u8>,
+    sources: BTreeMap<Source, usize>,
+    /// Bytes of the program's own file as of the last tick.
+    marked_bytes: u64,
+    millis: u64,
     segment: u64,
     segment_bytes: u64,
     limit_bytes: u64,
@@ -259,6 +273,8 @@ pub(crate) struct LogCounts {
 impl LiveWriter {
     pub fn new(live: LiveRun, start: Time, key: SealKey, limit_bytes: u64) -> Self {
         let segment = live.segments().len() as u64;
+        // Whoever takes over follows the files from their beginning.
+        let _ = std::fs::remove_file(live.followed_file());
         Self {
             live,
             start,
@@ -269,6 +285,10 @@ impl LiveWriter {
             partial: BTreeMap::new(),
             log: Vec::new(),
             points: Vec::new(),
+            followed: Vec::new(),
+            sources: BTreeMap::new(),
+            marked_bytes: 0,
+            millis: 0,
             segment,
             segment_bytes: 0,
             limit_bytes,
@@ -325,7 +345,7 @@ impl LiveWriter {
         let text = redactor.redact(&self.scanner, &text, &mut |secret, rule| redacted(key, secret, rule));
         for Found { key, step, time_millis, value } in self.metrics.feed_line(&text) {
             let time = Time(time_millis.unwrap_or(self.start.0 + millis.cast_signed()));
-            write_line(&mut self.points, &LivePoint { k: key, s: step, t: time, v: value.to_bits() });
+            write_line(&mut self.points, &LivePoint { k: key, s: step, t: time, v: value.to_bits(), f: None });
         }
         self.counts.lines += 1;
         if self.tail.len() >= 400 {
@@ -346,11 +366,25 @@ impl LiveWriter {
         self.note(result);
     }
 
+    /// Notes how far the program's own file goes now, and writes what is buffered.
+    pub fn tick(&mut self, millis: u64) {
+        self.millis = millis;
+        let bytes = std::fs::metadata(self.live.metrics_file()).map_or(0, |metadata| metadata.len());
+        if bytes > self.marked_bytes {
+            self.marked_bytes = bytes;
+            let mark = format!("{bytes} {}\n", self.start.0 + millis.cast_signed());
+            let result = append_file(&self.live.marks_file()).and_then(|mut file| file.write_all(mark.as_bytes()));
+            self.note(result);
+        }
+        self.flush();
+    }
+
     /// Writes what is buffered.
     pub fn flush(&mut self) {
         if self.error.is_some() {
             self.log.clear();
             self.points.clear();
+            self.followed.clear();
             return;
         }
         if !self.log.is_empty() {
@@ -366,6 +400,11 @@ impl LiveWriter {
         if !self.points.is_empty() {
             let result = append_file(&self.live.printed_file()).and_then(|mut file| file.write_all(&self.points));
             self.points.clear();
+            self.note(result);
+        }
+        if !self.followed.is_empty() {
+            let result = append_file(&self.live.followed_file()).and_then(|mut file| file.write_all(&self.followed));
+            self.followed.clear();
             self.note(result);
         }
     }
@@ -397,7 +436,45 @@ impl LiveWriter {
         for (stream, bytes) in std::mem::take(&mut self.partial) {
             self.line(stream, millis, &bytes);
         }
-        self.flush();
+        self.tick(millis);
+    }
+
+    /// The number of a followed file, which is told the first time.
+    fn source(&mut self, source: &Source) -> usize {
+        if let Some(number) = self.sources.get(source) {
+            return *number;
+        }
+        let f = self.sources.len();
+        self.sources.insert(source.clone(), f);
+        let Source { kind, place, path } = source.clone();
+        write_line(&mut self.followed, &FileNote::Source { f, kind: kind.to_owned(), place, path });
+        f
+    }
+}
+
+impl FollowSink for LiveWriter {
+    fn point(&mut self, source: &Source, key: &str, at: At, value: f64) {
+        let f = Some(self.source(source));
+        let time = Time(at.time_millis.unwrap_or(self.start.0 + self.millis.cast_signed()));
+        write_line(&mut self.followed, &LivePoint { k: key.to_owned(), s: at.step, t: time, v: value.to_bits(), f });
+        if self.followed.len() as u64 >= SEGMENT_BYTES / 4 {
+            self.flush();
+        }
+    }
+
+    fn param(&mut self, source: &Source, name: &str, value: &Value) {
+        let f = self.source(source);
+        let key = &self.key;
+        let one = BTreeMap::from([(name.to_owned(), value.clone())]);
+        let one = self.scanner.redact_params(&one, &mut |secret, rule| redacted(key, secret, rule));
+        for (name, value) in one {
+            write_line(&mut self.followed, &FileNote::Param { f, name, value });
+        }
+    }
+
+    fn trouble(&mut self, source: &Source, words: &str) {
+        let f = self.source(source);
+        write_line(&mut self.followed, &FileNote::Trouble { f, words: words.to_owned() });
     }
 }
 
@@ -409,6 +486,8 @@ pub(crate) fn redacted(key: &SealKey, secret: &str, rule: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lab_model::Point;
+
     use super::*;
 
     fn writer(directory: &Path, limit_bytes: u64) -> LiveWriter {

@@ -10,7 +10,7 @@ use lab_model::{
 use lab_store::{RunQuery, RunRow, SealKey, Statistics};
 
 use crate::engine::load_key;
-use crate::live::{LiveRun, LogLine, parse_log};
+use crate::live::{LiveReader, LiveRun, LogLine, parse_log};
 use crate::{Error, ErrorKind, Result};
 
 /// Everything that can be looked at, as it stands. Holds no lock: writers go on beside it.
@@ -56,7 +56,7 @@ impl Reader {
     /// # Errors
     /// See [`Reader::projects`].
     pub fn runs(&self, query: &RunQuery) -> Result<Vec<RunRow>> {
-        Ok(self.store.runs(query)?)
+        Ok(self.store.runs(query)?.into_iter().map(with_found_params).collect())
     }
 
     /// One run.
@@ -64,7 +64,7 @@ impl Reader {
     /// # Errors
     /// See [`Reader::projects`].
     pub fn run(&self, id: &RunId) -> Result<Option<RunRow>> {
-        Ok(self.store.run(id)?)
+        Ok(self.store.run(id)?.map(with_found_params))
     }
 
     /// What was gathered beside a run.
@@ -244,6 +244,11 @@ impl Reader {
         LiveRun::new(&self.live, &row.start.run)
     }
 
+    /// A reader of the metrics of a run that goes on, to be asked again and again: it reads only what is new.
+    pub fn live_metrics(&self, row: &RunRow) -> LiveReader {
+        LiveReader::new(&self.live(row), row.start.time)
+    }
+
     /// All metrics and machine samples of a run, also of one that goes on.
     ///
     /// # Errors
@@ -314,6 +319,16 @@ impl Reader {
 
 /// A run is not compared with one that lies more runs behind.
 const LOOK_BACK: usize = 200;
+
+/// What frameworks told of the parameters stands beside what the command line and config files say; those
+/// were there first.
+fn with_found_params(mut row: RunRow) -> RunRow {
+    let found = row.end.as_ref().map(|end| end.params.clone()).unwrap_or_default();
+    for (name, value) in found {
+        row.start.params.entry(name).or_insert(value);
+    }
+    row
+}
 
 /// Which of `earlier` (newest first) is the base of `row`, and whether reading more could not change that.
 fn base_among(row: &RunRow, earlier: &[RunRow], scripts: &[String]) -> (Option<usize>, bool) {

@@ -156,7 +156,7 @@ impl Engine {
         }
         let outcome = front.wait(|_| {
             let payload = prepared.as_ref().map(|prepared| &prepared.payload);
-            RunSink::open(self, payload)
+            RunSink::open(self, payload, None)
         });
         drop(completion);
         let exit = match outcome.map_err(launch_error)? {
@@ -350,7 +350,11 @@ fn outcome_of(run: Option<RunId>, exit: &Exit, warnings: Vec<String>) -> RunOutc
 }
 
 /// Values of a sample under the names that series have.
-pub(crate) fn sample_values(sample: &lab_exec::Sample, gpus: &[lab_exec::gpu::GpuSample]) -> BTreeMap<String, f64> {
+pub(crate) fn sample_values(
+    sample: &lab_exec::Sample,
+    gpus: &[lab_exec::gpu::GpuSample],
+    network_bytes: Option<(u64, u64)>,
+) -> BTreeMap<String, f64> {
     let mut values = BTreeMap::from([
         ("t".to_owned(), sample.millis as f64),
         ("cpu_percent".to_owned(), sample.cpu_percent),
@@ -359,6 +363,11 @@ pub(crate) fn sample_values(sample: &lab_exec::Sample, gpus: &[lab_exec::gpu::Gp
         ("read_bytes".to_owned(), sample.read_bytes as f64),
         ("written_bytes".to_owned(), sample.written_bytes as f64),
     ]);
+    // Of the machine or container: which process they belong to is not known without root.
+    if let Some((received, sent)) = network_bytes {
+        values.insert("machine_net_received_bytes".to_owned(), received as f64);
+        values.insert("machine_net_sent_bytes".to_owned(), sent as f64);
+    }
     for gpu in gpus {
         let mut put = |name: &str, value: f64| values.insert(format!("gpu{}_{name}", gpu.index), value);
         put("percent", gpu.utilization_percent);

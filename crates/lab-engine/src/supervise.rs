@@ -8,6 +8,7 @@ use std::path::Path;
 
 use lab_exec::gpu::Sampler;
 use lab_exec::{Ended, Exit, Sample, Sink, Stream};
+use lab_ingest::secret::Scanner;
 use lab_model::{
     Content, Failure, FilePath, FilesUsed, Hash, Kind, LogSummary, Output, OutputChange, PathDiff, RelPath, Role,
     RunEnd, RunId, RunStart, SeriesRef, Status, Usage,
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::complete;
 use crate::engine::{COMPRESSION_LEVEL, load_config};
-use crate::live::{LiveRun, LiveWriter, LogCounts, parse_log};
+use crate::follow::{Follow, RunWitness};
+use crate::live::{LiveReader, LiveRun, LiveWriter, LogCounts, parse_log, redacted};
 use crate::run::{Payload, apply_keep, sample_values};
 use crate::snapshot::{Request, Taken};
 use crate::{Engine, EngineConfig, Error, Reader, Result, trace};
@@ -34,13 +36,13 @@ pub fn supervise(config: EngineConfig) -> Result<()> {
             // Without the thread the keeper takes the tracer's place, and the record says what is missing.
             let _ = std::thread::Builder::new().name("lab-trace".to_owned()).spawn(|| tracer.serve());
         },
-        |bytes, _| {
+        |bytes, pid| {
             let Some(payload) = payload_of(bytes) else { return RunSink::none() };
             let mut engine = engine.borrow_mut();
             engine
                 .insert(Engine::open_existing(config))
                 .as_ref()
-                .map_or_else(|_| RunSink::none(), |engine| RunSink::open(engine, Some(&payload)))
+                .map_or_else(|_| RunSink::none(), |engine| RunSink::open(engine, Some(&payload), pid))
         },
         |bytes, sink, exit, _| {
             // Taken out, so that the notebook is closed before what the command left behind is waited for.
@@ -59,20 +61,24 @@ pub fn supervise(config: EngineConfig) -> Result<()> {
 pub(crate) struct RunSink {
     writer: Option<LiveWriter>,
     gpu: Option<Sampler>,
+    follow: Option<(Follow, RunWitness)>,
+    /// What the machine had received and sent when the run began.
+    network_start: Option<(u64, u64)>,
 }
 
 impl RunSink {
     /// A sink that keeps nothing.
     pub const fn none() -> Self {
-        Self { writer: None, gpu: None }
+        Self { writer: None, gpu: None, follow: None, network_start: None }
     }
 
-    /// The sink of a run.
-    pub fn open(engine: &Engine, payload: Option<&Payload>) -> Self {
+    /// The sink of a run, whose first process is `pid`.
+    pub fn open(engine: &Engine, payload: Option<&Payload>, pid: Option<i32>) -> Self {
         let Some((payload, key)) = payload.zip(engine.seal_key().ok()) else { return Self::none() };
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
         let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
-        Self { writer: Some(writer), gpu: Sampler::open() }
+        let follow = RunWitness::begin(engine, payload, pid);
+        Self { writer: Some(writer), gpu: Sampler::open(), follow, network_start: lab_exec::machine::network_bytes() }
     }
 }
 
@@ -91,13 +97,18 @@ impl Sink for RunSink {
     fn sample(&mut self, sample: &Sample) {
         if let Some(writer) = &mut self.writer {
             let gpus = self.gpu.as_ref().map(Sampler::sample).unwrap_or_default();
-            writer.sample(&sample_values(sample, &gpus));
+            let network = lab_exec::machine::network_bytes().zip(self.network_start);
+            let network = network.map(|(now, start)| (now.0.saturating_sub(start.0), now.1.saturating_sub(start.1)));
+            writer.sample(&sample_values(sample, &gpus, network));
         }
     }
 
-    fn tick(&mut self, _: u64) {
+    fn tick(&mut self, millis_since_start: u64) {
         if let Some(writer) = &mut self.writer {
-            writer.flush();
+            writer.tick(millis_since_start);
+            if let Some((follow, witness)) = &mut self.follow {
+                follow.tick(witness, writer);
+            }
         }
     }
 }
@@ -146,6 +157,9 @@ impl FilesAtEnd {
 /// Closes a run whose command has ended; what the person should know comes back.
 pub(crate) fn finish(engine: &Engine, payload: &Payload, sink: RunSink, exit: &Exit) -> Vec<String> {
     let Some(mut writer) = sink.writer else { return Vec::new() };
+    if let Some((mut follow, mut witness)) = sink.follow {
+        follow.finish(&mut witness, &mut writer);
+    }
     writer.close(exit.duration_millis);
     let ending = ending_of(engine, &writer, exit);
     let mut warnings = Vec::new();
@@ -243,6 +257,9 @@ impl Engine {
         writer: &mut Writer,
     ) -> Result<()> {
         let mut encoder = Encoder::new(COMPRESSION_LEVEL);
+        let (metrics, key) = (live.reader(payload.start.time), self.seal_key()?);
+        let mut missing = ending.missing.clone();
+        missing.extend_from_slice(metrics.troubles());
         let end = RunEnd {
             run: payload.start.run.clone(),
             time: ending.time,
@@ -255,10 +272,11 @@ impl Engine {
             outputs: files.outputs,
             changed_inputs: files.changed_inputs.into_iter().map(|changed| changed.path).collect(),
             files: files.used,
-            series: keep_series(live, &payload.start, writer, &mut encoder)?,
+            params: Scanner::new().redact_params(metrics.params(), &mut |secret, rule| redacted(key, secret, rule)),
+            series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
             usage: ending.usage.clone(),
-            missing: ending.missing.clone(),
+            missing,
         };
         writer.append(encoder.json(RecordKind::RunEnd, &end))?;
         writer.commit(self.now())?;
@@ -385,9 +403,9 @@ fn lock(live: &LiveRun) -> Option<impl Sized + use<>> {
     }
 }
 
-fn keep_series(live: &LiveRun, start: &RunStart, writer: &mut Writer, encoder: &mut Encoder) -> Result<Vec<SeriesRef>> {
+fn keep_series(metrics: LiveReader, writer: &mut Writer, encoder: &mut Encoder) -> Result<Vec<SeriesRef>> {
     let mut kept = Vec::new();
-    for series in live.series(start.time) {
+    for series in metrics.into_series() {
         let Some(summary) = series.summary() else { continue };
         let bytes = series.encode();
         let record = encoder.body(RecordKind::Series, &bytes);

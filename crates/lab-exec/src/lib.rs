@@ -18,6 +18,7 @@ mod error;
 mod front;
 pub mod git;
 pub mod gpu;
+mod holders;
 mod launch;
 pub mod machine;
 mod outlet;
@@ -30,6 +31,7 @@ pub mod trace;
 
 pub use error::Error;
 pub use front::{Front, Outcome, end_by_signal, end_like, is_interactive};
+pub use holders::{belongs, writers};
 pub use launch::{Ended, Exit, Launch, LaunchFailure, Sample, Sink, Stream};
 pub use process::{is_alive, process_key, stop_for_shell, terminate};
 pub use supervise::supervise;

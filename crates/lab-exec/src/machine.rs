@@ -179,9 +179,31 @@ fn libc_version() -> String {
     String::new()
 }
 
+/// Bytes received and sent by all interfaces but the loopback since they came up: those of the whole machine
+/// or container, not of one command. `None` where the kernel does not tell.
+pub fn network_bytes() -> Option<(u64, u64)> {
+    Some(parse_network(&std::fs::read_to_string("/proc/net/dev").ok()?))
+}
+
+/// Of proc_net_dev(5): the first number behind the name is bytes received, the ninth bytes sent.
+fn parse_network(text: &str) -> (u64, u64) {
+    let interfaces = text.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| name.trim() != "lo");
+    interfaces.fold((0, 0), |(received, sent), (_, numbers)| {
+        let number = |at| numbers.split_ascii_whitespace().nth(at).and_then(|number| number.parse::<u64>().ok());
+        (received + number(0).unwrap_or(0), sent + number(8).unwrap_or(0))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn interfaces_are_summed() {
+        let text = "Inter-|   Receive | Transmit\n face |bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n\
+                    eth0: 100 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n eth1:5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0\n";
+        assert_eq!(parse_network(text), (105, 26));
+    }
 
     #[test]
     fn this_machine_has_facts() {

@@ -8,6 +8,7 @@
 
 mod error;
 pub mod failure;
+pub mod frameworks;
 pub mod metrics;
 pub mod params;
 pub mod secret;

@@ -9,7 +9,8 @@ mod json;
 mod pairs;
 mod steps;
 
-pub use json::json_line;
+pub use json::{JsonScanner, json_line};
+pub(crate) use json::{STEP_NAMES, TIME_NAMES, non_finite, plausible_millis, whole};
 
 use crate::text;
 
@@ -27,6 +28,15 @@ pub struct Found {
     pub time_millis: Option<i64>,
     /// The value; may be NaN or infinite.
     pub value: f64,
+}
+
+/// Where a value stands in its run, as far as the program says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct At {
+    /// The step.
+    pub step: Option<i64>,
+    /// Milliseconds since 1970.
+    pub time_millis: Option<i64>,
 }
 
 /// Reads lines of standard output or standard error, in order.

@@ -230,6 +230,9 @@ pub struct RunEnd {
     pub files: FilesUsed,
     /// Metrics and machine use.
     pub series: Vec<SeriesRef>,
+    /// Parameters that only the files of a framework told, while the run went on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Value>,
     /// The log.
     pub log: LogSummary,
     /// What it cost.

@@ -1,5 +1,7 @@
 //! Each kind of block, painted once: as lines of text of a given width.
 
+use lab_plot::Chart;
+use lab_plot::text::{Glyphs, draw};
 use lab_view::{Block, Blocks, Cell, Diff, Fields, Section, Sign, Table, Tone};
 use ratatui::style::{Modifier, Style};
 
@@ -37,8 +39,20 @@ pub fn block_lines(lines: &mut Vec<Styled>, block: Block<'_>, theme: &Theme, col
                 lines.push(vec![(safe(&line), Style::new())]);
             }
         }
+        Block::Chart(block) => lines.extend(chart(block, theme, columns, CHART_ROWS)),
         Block::Log(log) => lines.extend(log.0.iter().map(|line| vec![(shorten(&safe(line), columns), Style::new())])),
     }
+}
+
+/// Rows of a chart that stands among other blocks.
+const CHART_ROWS: usize = 14;
+
+/// A chart in dots.
+pub fn chart(chart: &Chart, theme: &Theme, columns: usize, rows: usize) -> Vec<Styled> {
+    let glyphs = if theme.ascii { Glyphs::Ascii } else { Glyphs::Braille };
+    let look = |slot: Option<usize>| slot.map_or_else(|| theme.tone(Tone::Muted), |slot| theme.series(slot));
+    let lines = draw(chart, columns, rows, glyphs).into_iter();
+    lines.map(|line| line.into_iter().map(|span| (span.text, look(span.slot))).collect()).collect()
 }
 
 /// A sentence over as many lines as it takes.

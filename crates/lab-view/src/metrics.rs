@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn summary(key: &str, last: f64) -> Summary {
-        Summary { key: key.into(), count: 3, last_step: 2, first: 0.0, last, min: 0.0, max: last, nan_count: 0 }
+        Summary { key: key.into(), count: 3, last_step: 2, first: 0.0, last, min: 0.0, max: last, ..Summary::default() }
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub fn page(config: &Config, path: &str, exists: bool, notebook: &str) -> Settin
     settings.push("trace", "run.trace", trace);
     settings.push("seal", "secrets.seal", list(&config.seal));
     settings.push("unseal", "secrets.unseal", list(&config.unseal));
+    settings.push("metrics files", "metrics.files", list(&config.metrics));
     let mut roles = Table::new(vec![
         Column::left("role", "Role", 0),
         Column::left("keep", "keep", 0),

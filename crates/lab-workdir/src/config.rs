@@ -68,6 +68,8 @@ pub struct Config {
     pub log_limit_bytes: u64,
     /// How it is found out which files a run reads and writes.
     pub trace: TraceMode,
+    /// Files that hold metrics whatever they are called, in the same syntax.
+    pub metrics: Vec<String>,
 }
 
 const MIB: u64 = 1 << 20;
@@ -94,6 +96,7 @@ impl Default for Config {
             unseal: Vec::new(),
             log_limit_bytes: 256 * MIB,
             trace: TraceMode::Full,
+            metrics: Vec::new(),
         }
     }
 }
@@ -180,6 +183,7 @@ struct File {
     output: RoleTable,
     run: RunTable,
     secrets: SecretsTable,
+    metrics: MetricsTable,
 }
 
 #[derive(Deserialize, Default)]
@@ -202,6 +206,12 @@ struct RunTable {
 struct SecretsTable {
     seal: Vec<String>,
     unseal: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct MetricsTable {
+    files: Vec<String>,
 }
 
 impl RoleTable {
@@ -235,6 +245,7 @@ impl File {
             unseal: self.secrets.unseal,
             log_limit_bytes: self.log_limit.map_or(default.log_limit_bytes, |size| size.0),
             trace: self.run.trace,
+            metrics: self.metrics.files,
         }
     }
 }
@@ -351,6 +362,11 @@ const TEMPLATE: &str = r#"# Settings of this project for `lab`. Every key is opt
 # Files that are always kept encrypted, and files that never are, in the syntax of .gitignore.
 # seal = []
 # unseal = []
+
+# [metrics]
+# Tables and lines of JSON that hold metrics, in the syntax of .gitignore, beside those that are
+# found by themselves.
+# files = []
 "#;
 
 #[cfg(test)]
