@@ -8,6 +8,7 @@
 //! of randomness, never starts a thread, and never acknowledges what is not on the disk.
 
 mod chain;
+mod columns;
 mod contents;
 mod decode;
 mod encoder;
@@ -35,6 +36,7 @@ mod verify;
 mod verify_index;
 mod writer;
 
+pub use columns::{ColumnSink, ColumnValue, Flag, KeyKind, MetricPart, RunField, RunLine, WORD_END};
 pub use chain::{Commit, CommitRef, Retire, RetireReason, RetiredPack};
 pub use contents::{LiveContent, Statistics};
 pub use encoder::{CHUNK_LIMIT, DEFAULT_LEVEL, Encoder, Large, hash_reader, sample_hash};

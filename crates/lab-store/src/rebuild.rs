@@ -10,7 +10,7 @@ use crate::pack::{self, Contents, Depth, FlawAt, PACK_HEADER, PackName};
 use crate::report::{Finding, Trouble};
 use crate::schema::with_suffix;
 use crate::writer::{index_error, seal_file};
-use crate::{Flaw, Notebook, Progress, RecordKind, Result, Retire, StoreError, fault, files, index, schema};
+use crate::{Flaw, Notebook, Progress, RecordKind, Result, Retire, StoreError, columns, fault, files, index, schema};
 
 /// What a rebuild found.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -47,7 +47,7 @@ impl Notebook {
         File::open(&new).and_then(|file| file.sync_all()).map_err(|error| StoreError::write(&new, error))?;
         fault::point("rebuild-built")?;
         self.forget_caches()?;
-        let damaged = path.exists() && !is_sound(self);
+        let damaged = path.exists() && !schema::is_older(&path) && !is_sound(self);
         report.quarantined = self.set_aside(&path, damaged)?;
         fault::point("rebuild-moved")?;
         fs::rename(&new, &path).map_err(|error| StoreError::write(&path, error))?;
@@ -119,7 +119,7 @@ pub(crate) fn in_transaction<T>(
 pub(crate) fn reindex(notebook: &Notebook, connection: &Connection) -> Result<()> {
     in_transaction(notebook, connection, |transaction| {
         let known = committed(notebook, transaction)?;
-        for (table, _) in schema::DERIVED {
+        for (table, _) in schema::DERIVED.into_iter().chain(columns::DERIVED) {
             transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|source| index_error(notebook, source))?;
         }
         transaction

@@ -8,12 +8,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::notebook::remove_if_there;
-use crate::{Notebook, Result, StoreError, files};
+use crate::{Notebook, Result, StoreError, columns, files};
 
 /// `labn` in the file's header.
 const APPLICATION_ID: i64 = 0x6c61_626e;
 /// Of the tables below. An index of another version is made anew from the packs.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// The number of a pack is never given to another one: readers keep packs open by it.
 const TABLES: &str = "
@@ -68,6 +68,15 @@ pub(crate) const DERIVED: [(&str, &str); 15] = [
     ("purged", "id"),
 ];
 
+/// Whether the index is one that an older program made: its tables are others. The two numbers stand
+/// in the header of the file (SQLite file format, 1.3), and nothing changes them after it is made.
+pub(crate) fn is_older(path: &Path) -> bool {
+    let mut header = [0; 72];
+    let read = fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut header));
+    let word = |at: usize| header[at..at + 4].iter().fold(0, |word, byte| word << 8 | i64::from(*byte));
+    read.is_ok() && word(68) == APPLICATION_ID && (1..SCHEMA_VERSION).contains(&word(60))
+}
+
 /// Makes an empty index at `path`, whole or not at all; fine when there is one.
 pub(crate) fn create(notebook: &Notebook, path: &Path) -> Result<()> {
     if path.exists() {
@@ -117,7 +126,8 @@ pub(crate) fn in_memory(notebook: &Notebook) -> Result<Connection> {
 
 fn fill(connection: &Connection, notebook: &Notebook) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+        "BEGIN; {TABLES} {} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;",
+        columns::TABLES
     ))?;
     write_meta(connection, notebook)
 }
