@@ -69,6 +69,8 @@ pub enum Command {
     /// List runs, newest first
     #[command(visible_alias = "list", alias = "runs", alias = "status", alias = "history")]
     Ls(runs::Ls),
+    /// Keep a query of `lab ls` under a name
+    View(view::View),
     /// Show one run: what changed, and did it help?
     Show(show::Show),
     /// Compare two runs, or a run with the working tree
@@ -144,6 +146,7 @@ impl Cli {
         match command {
             Command::Run(command) => command.run(context),
             Command::Ls(command) => command.run(context),
+            Command::View(command) => command.run(context),
             Command::Show(command) => command.run(context),
             Command::Diff(command) => command.run(context),
             Command::Restore(command) => command.run(context),

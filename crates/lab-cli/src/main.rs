@@ -37,6 +37,7 @@ mod runs;
 mod show;
 mod snapshot;
 mod verify;
+mod view;
 
 use std::process::ExitCode;
 

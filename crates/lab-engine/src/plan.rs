@@ -14,7 +14,7 @@ pub struct Plan {
     pub sort: Vec<Order>,
     /// Runs that agree in all of these are one group.
     pub group: Vec<Field>,
-    /// Of these every group tells mean and spread.
+    /// Of these every row tells the value, and every group mean and spread.
     pub measured: Vec<Field>,
     /// So many are passed over.
     pub offset: usize,
@@ -81,6 +81,8 @@ pub enum Filter {
     Contains(Field, String),
     /// Whether it is exactly this, whatever the case; false where there is nothing.
     Is(Field, String),
+    /// Whether the text begins it, whatever the case; false where there is nothing.
+    Begins(Field, String),
     /// Whether there is a value.
     Has(Field),
     /// Whether it has this tag.
@@ -126,6 +128,8 @@ pub struct RunsTable {
     pub total: u64,
     /// The runs of the window, when there are no groups.
     pub rows: Vec<RunRow>,
+    /// Of each of these rows the measured fields.
+    pub values: Vec<Vec<Value>>,
     /// The groups of the window.
     pub groups: Vec<Group>,
     /// Groups in all.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::block::{Block, Blocks, Section, Sections};
 use crate::changes::{self, Side};
 use crate::format::{self, Moment};
-use crate::runs::{duration_cell, status_cell, status_of};
+use crate::runs::{duration_cell, status_cell};
 use crate::{Cell, Column, Diff, Fields, Line, Table, Tone, metrics};
 
 /// One side, as asked for.
@@ -399,7 +399,7 @@ fn packages(left: &Side, right: &Side, equal: &mut Equal) -> Table {
 fn effects(reader: &Reader, left: &Side, right: &Side, moment: &Moment, equal: &mut Equal) -> Table {
     let mut table = pair_table("name", "", left, right);
     let (Some(left), Some(right)) = (&left.row, &right.row) else { return table };
-    let statuses = [left, right].map(|row| status_cell(status_of(reader, row)));
+    let statuses = [left, right].map(|row| status_cell(reader.standing(row)));
     let [before, after] = statuses;
     if before == after {
         equal.words.push(format!("status ({})", before.text));

@@ -18,6 +18,7 @@ pub mod grep;
 pub mod health;
 pub mod metrics;
 pub mod projects;
+pub mod query;
 pub mod reports;
 pub mod restore;
 pub mod runs;

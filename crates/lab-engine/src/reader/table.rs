@@ -37,16 +37,22 @@ impl Reader {
             let group_total = groups.len() as u64;
             groups.drain(..plan.offset.min(groups.len()));
             groups.truncate(plan.limit.unwrap_or(usize::MAX));
-            return Ok(RunsTable { total, groups, group_total, rows: Vec::new() });
+            return Ok(RunsTable { total, groups, group_total, ..RunsTable::default() });
         }
         self.order(&runs, plan, &mut places)?;
-        let window = places.into_iter().skip(plan.offset).take(plan.limit.unwrap_or(usize::MAX));
-        let numbers: Vec<u32> = window.map(|place| runs.lines[place as usize].number).collect();
-        let mut rows = Vec::with_capacity(numbers.len());
-        for run in self.store.runs_of_numbers(&numbers)? {
-            rows.extend(self.run(&run)?);
+        let measured =
+            plan.measured.iter().map(|field| self.column(&runs, field, plan)).collect::<Result<Vec<_>>>()?;
+        let (mut rows, mut values) = (Vec::new(), Vec::new());
+        for place in places.into_iter().skip(plan.offset).take(plan.limit.unwrap_or(usize::MAX)) {
+            let place = place as usize;
+            for run in self.store.runs_of_numbers(&[runs.lines[place].number])? {
+                // Another process may have purged it meanwhile.
+                let Some(row) = self.run(&run)? else { continue };
+                rows.push(row);
+                values.push(measured.iter().map(|column| column.value(place)).collect());
+            }
         }
-        Ok(RunsTable { total, rows, ..RunsTable::default() })
+        Ok(RunsTable { total, rows, values, ..RunsTable::default() })
     }
 
     /// Where the runs that fit stand, newest first.
@@ -105,6 +111,10 @@ impl Reader {
             Filter::Is(field, text) => {
                 let text = text.to_lowercase();
                 matching(&*self.column(runs, field, plan)?, &|found| found.to_lowercase() == text)
+            }
+            Filter::Begins(field, text) => {
+                let text = text.to_lowercase();
+                matching(&*self.column(runs, field, plan)?, &|found| found.to_lowercase().starts_with(&text))
             }
             Filter::Has(field) => {
                 let column = self.column(runs, field, plan)?;
