@@ -68,9 +68,8 @@ impl View {
                     context.say("No views yet: `lab view save NAME QUERY` keeps one");
                 } else {
                     let width = views.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-                    let line = |(name, query): &(String, String)| {
-                        format!("{name:width$}  {}\n", crate::sanitize::line(query))
-                    };
+                    let line =
+                        |(name, query): &(String, String)| format!("{name:width$}  {}\n", crate::sanitize::line(query));
                     context.print_text(&views.iter().map(line).collect::<String>())?;
                 }
             }

@@ -39,10 +39,7 @@ pub(crate) const DERIVED: [(&str, &str); 5] = [
         "SELECT k.name, c.run, last, first, min, max, mean, count, last_step FROM run_metric v
          JOIN column_key k ON k.number=v.key JOIN run_column c ON c.number=v.run ORDER BY 1,2",
     ),
-    (
-        "run_text",
-        "SELECT c.run, command, reason, failure FROM run_text JOIN run_column c USING(number) ORDER BY 1",
-    ),
+    ("run_text", "SELECT c.run, command, reason, failure FROM run_text JOIN run_column c USING(number) ORDER BY 1"),
     (
         "run_column",
         "SELECT run, k.name, time, status, duration, exit, code, config, data, given, environment, c.name, host,

@@ -11,8 +11,8 @@ use lab_model::{
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 
-use crate::pack::{Entry, PackName};
 use crate::columns::fill;
+use crate::pack::{Entry, PackName};
 use crate::{Commit, RecordKind, Retire, RetireReason};
 
 /// A pack as the index knows it.

@@ -36,8 +36,8 @@ mod verify;
 mod verify_index;
 mod writer;
 
-pub use columns::{ColumnSink, ColumnValue, Flag, KeyKind, MetricPart, RunField, RunLine, WORD_END};
 pub use chain::{Commit, CommitRef, Retire, RetireReason, RetiredPack};
+pub use columns::{ColumnSink, ColumnValue, Flag, KeyKind, MetricPart, RunField, RunLine, WORD_END};
 pub use contents::{LiveContent, Statistics};
 pub use encoder::{CHUNK_LIMIT, DEFAULT_LEVEL, Encoder, Large, hash_reader, sample_hash};
 pub use error::{CopyError, Flaw, LargeError, Result, StoreError};

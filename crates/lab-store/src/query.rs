@@ -115,7 +115,8 @@ impl Reader {
     /// A failed look into the index.
     pub fn count_runs(&self, query: &RunQuery) -> Result<u64> {
         const ALL: &str = "SELECT count(*) FROM run_start WHERE (?1 IS NULL OR project=?1)";
-        const UNLISTED: &str = "SELECT count(DISTINCT m.target) FROM mark m JOIN run_start s ON s.run=substr(m.target,5)
+        const UNLISTED: &str =
+            "SELECT count(DISTINCT m.target) FROM mark m JOIN run_start s ON s.run=substr(m.target,5)
             WHERE ((?2=0 AND m.aspect='hide') OR (?3=0 AND m.aspect='remove')) AND m.value='1'
             AND m.aspect IN ('hide','remove') AND m.target LIKE 'run:%' AND (?1 IS NULL OR s.project=?1)";
         let project = query.project.as_ref().map(ProjectId::as_str);

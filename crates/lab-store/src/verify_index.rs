@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row};
 use crate::pack::PackName;
 use crate::record::{Encoding, Header};
 use crate::verify::KnownPacks;
-use crate::{Finding, columns, Notebook, RecordKind, Trouble, VerifyReport, schema};
+use crate::{Finding, Notebook, RecordKind, Trouble, VerifyReport, columns, schema};
 
 /// Where a record lies, as its pack says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -223,7 +223,12 @@ fn table(reader: &Reader, key: &Key, found: RunsTable, wished: &Wished) -> Resul
     Ok(table)
 }
 
-fn columns(metric_keys: &[String], param_keys: &[(String, String)], with_project: bool, wished: &[String]) -> Vec<Column> {
+fn columns(
+    metric_keys: &[String],
+    param_keys: &[(String, String)],
+    with_project: bool,
+    wished: &[String],
+) -> Vec<Column> {
     let mut columns = vec![Column::left("id", "Id", 0), Column::left("name", "Name", 0)];
     if with_project {
         columns.push(Column::left("project", "Project", 2).shrinking());

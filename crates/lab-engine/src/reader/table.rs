@@ -40,8 +40,7 @@ impl Reader {
             return Ok(RunsTable { total, groups, group_total, ..RunsTable::default() });
         }
         self.order(&runs, plan, &mut places)?;
-        let measured =
-            plan.measured.iter().map(|field| self.column(&runs, field, plan)).collect::<Result<Vec<_>>>()?;
+        let measured = plan.measured.iter().map(|field| self.column(&runs, field, plan)).collect::<Result<Vec<_>>>()?;
         let (mut rows, mut values) = (Vec::new(), Vec::new());
         for place in places.into_iter().skip(plan.offset).take(plan.limit.unwrap_or(usize::MAX)) {
             let place = place as usize;
@@ -189,7 +188,8 @@ impl Reader {
                 true => firsts.iter().map(|first| sort_keys(&column, order)[*first as usize]).collect(),
                 false => {
                     let means = measure(&column, places, &group_of, firsts.len());
-                    let cells = means.iter().map(|one| if one.count == 0 { Cell::Missing } else { Cell::Number(one.mean) });
+                    let cells =
+                        means.iter().map(|one| if one.count == 0 { Cell::Missing } else { Cell::Number(one.mean) });
                     sort_keys_of(&cells.collect::<Vec<_>>(), &[], order.descending)
                 }
             });
@@ -337,3 +337,6 @@ fn sort_keys_of(cells: &[Cell], texts: &[String], descending: bool) -> Vec<u128>
     };
     cells.iter().map(key).collect()
 }
+
+#[cfg(test)]
+mod tests;

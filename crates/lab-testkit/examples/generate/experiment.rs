@@ -40,9 +40,8 @@ const PARAMS: [&str; 12] = [
     "epochs",
     "augment",
 ];
-const METRICS: [&str; 10] = [
-    "val/acc", "val/loss", "acc", "loss", "epoch", "val/f1", "grad_norm", "lr_now", "throughput", "sys/memory_bytes",
-];
+const METRICS: [&str; 10] =
+    ["val/acc", "val/loss", "acc", "loss", "epoch", "val/f1", "grad_norm", "lr_now", "throughput", "sys/memory_bytes"];
 
 /// What to make.
 #[derive(Clone)]
@@ -104,7 +103,13 @@ impl Experiment {
     }
 
     /// Keeps a version of a project's files; gives the snapshot and its fingerprint.
-    pub fn snapshot(&self, project: u64, version: u64, writer: &mut Writer, encoder: &mut Encoder) -> (Hash, Fingerprint) {
+    pub fn snapshot(
+        &self,
+        project: u64,
+        version: u64,
+        writer: &mut Writer,
+        encoder: &mut Encoder,
+    ) -> (Hash, Fingerprint) {
         let code = format!(
             "import json, sys\n\nVERSION = {version}\n\n\ndef schedule(step):\n    return 0.5 ** (step / {})\n\n\n\
              def train(settings):\n    model = build(settings, project={project})\n    for step in range(settings[\"epochs\"]):\n\
@@ -329,8 +334,9 @@ impl Experiment {
             duration_millis: duration,
             failure: (status == Status::Failed).then(|| Failure {
                 title: "ValueError: shapes do not match".into(),
-                text: "Traceback (most recent call last):\n  File \"train.py\", line 10\nValueError: shapes do not match"
-                    .into(),
+                text:
+                    "Traceback (most recent call last):\n  File \"train.py\", line 10\nValueError: shapes do not match"
+                        .into(),
             }),
             snapshot: None,
             outputs: Vec::new(),

@@ -136,9 +136,10 @@ impl Compiler<'_> {
             "tag" => Filter::Tag(text),
             "is" | "status" => {
                 let known = if name == "is" { &STATES[..] } else { &STATES[3..] };
-                let word = known.iter().find(|word| word.eq_ignore_ascii_case(&text)).ok_or_else(|| {
-                    bad(format!("No run is ever {text}"), &format!("there are {}", known.join(", ")))
-                })?;
+                let word = known
+                    .iter()
+                    .find(|word| word.eq_ignore_ascii_case(&text))
+                    .ok_or_else(|| bad(format!("No run is ever {text}"), &format!("there are {}", known.join(", "))))?;
                 match *word {
                     "starred" => Filter::Flag(Flag::Starred),
                     "hidden" => Filter::Flag(Flag::Hidden),
@@ -179,8 +180,7 @@ impl Compiler<'_> {
             Field::Started | Field::Ended => {
                 let (from, to) = literal::moments(&value.text, self.moment).ok_or_else(|| bad_moment(value))?;
                 let (from, to, is_span) = (from.0 as f64, to.0 as f64, from != to);
-                let within =
-                    Filter::All(vec![number(Comparison::AtLeast, from), number(Comparison::Less, to)]);
+                let within = Filter::All(vec![number(Comparison::AtLeast, from), number(Comparison::Less, to)]);
                 match comparison {
                     Comparison::Equal if is_span => within,
                     Comparison::Unequal if is_span => Filter::Not(Box::new(within)),
@@ -246,7 +246,8 @@ impl Compiler<'_> {
         }
         // `lr` is `optim.lr` as long as nothing else could be meant.
         let last = |name: &&String| name.rsplit(['.', '/']).next() == Some(key);
-        let mut found: Vec<(String, Field)> = params.iter().filter(last).map(|name| (name.clone(), param(name))).collect();
+        let mut found: Vec<(String, Field)> =
+            params.iter().filter(last).map(|name| (name.clone(), param(name))).collect();
         found.extend(metrics.iter().filter(last).map(|name| (name.clone(), metric(name))));
         match found.len() {
             1 => Ok(found.remove(0).1),

@@ -34,11 +34,7 @@ impl Vocabulary {
     /// # Errors
     /// Those of the reader.
     pub fn read(reader: &Reader) -> Result<Self> {
-        Ok(Self {
-            params: reader.keys(KeyKind::Param)?,
-            metrics: reader.keys(KeyKind::Metric)?,
-            values: Vec::new(),
-        })
+        Ok(Self { params: reader.keys(KeyKind::Param)?, metrics: reader.keys(KeyKind::Metric)?, values: Vec::new() })
     }
 
     /// The same with the values that could stand at the cursor.
@@ -121,13 +117,13 @@ pub fn complete(text: &str, cursor: usize, vocabulary: &Vocabulary) -> Vec<Compl
         Before::Operator(key) => keys(&vocabulary.values, &format!("value of {key}"), &mut add),
         Before::Quote => {}
     }
-    let typed = text.get(scene.start..cursor).unwrap_or_default().to_lowercase();
-    let typed = typed.trim_start_matches('-');
+    let typed = text.get(scene.start..cursor).unwrap_or_default().trim_start_matches('-');
     let replaces = cursor - typed.len()..cursor;
+    let typed = typed.to_lowercase();
     let bare = |offer: &str| offer.trim_start_matches('"').to_lowercase();
-    let begins = |(offer, _): &(String, String)| bare(offer).starts_with(typed);
+    let begins = |(offer, _): &(String, String)| bare(offer).starts_with(&typed);
     let any = offers.iter().any(begins);
-    offers.retain(|offer| if any { begins(offer) } else { bare(&offer.0).contains(typed) });
+    offers.retain(|offer| if any { begins(offer) } else { bare(&offer.0).contains(&typed) });
     offers.into_iter().map(|(text, help)| Completion { text, replaces: replaces.clone(), help }).collect()
 }
 
@@ -162,10 +158,7 @@ impl Scene {
         for (place, c) in head.char_indices() {
             let end = place + c.len_utf8();
             match c {
-                '"' => {
-                    quoted = !quoted;
-                    word.push_str("");
-                }
+                '"' => quoted = !quoted,
                 _ if quoted => word.push(c),
                 '(' if !word.is_empty() => {
                     before = Before::Call(std::mem::take(&mut word));

@@ -355,8 +355,8 @@ impl Parser<'_> {
             let descending = directive == "sort" && self.take("-");
             let _ = directive == "sort" && !descending && self.take("+");
             let word = self.word(Ends::AtBlanks)?;
-            let word = word
-                .ok_or_else(|| self.missing(&format!("A key is missing after {directive}:"), &example(directive)))?;
+            let word =
+                word.ok_or_else(|| self.missing(&format!("A key is missing after {directive}:"), &example(directive)))?;
             let called = self.peek() == Some('(') && !word.quoted;
             let by = if called { self.call(&word)? } else { operand(None, &word) };
             match directive {
