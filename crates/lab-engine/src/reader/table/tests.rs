@@ -337,8 +337,10 @@ fn groups_count_and_average_their_runs() {
         let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
         let squares = numbers.iter().map(|number| (number - mean).powi(2)).sum::<f64>();
         let deviation = (squares / (numbers.len() as f64 - 1.0)).sqrt();
-        assert!((group.measured[0].mean - mean).abs() < 1e-9);
-        assert!((group.measured[0].deviation - deviation).abs() < 1e-9);
+        let found = group.measured[0].mean;
+        assert!((found - mean).abs() < 1e-9 || (numbers.is_empty() && found.is_nan()));
+        let found = group.measured[0].deviation;
+        assert!((found - deviation).abs() < 1e-9 || (numbers.len() < 2 && found.is_nan()));
     }
     let largest = Plan { sort: vec![Order { field: acc, descending: true }], ..plan };
     let means: Vec<f64> =
