@@ -1,8 +1,7 @@
 //! The columns of all runs in memory, kept as long as the index does not change.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use lab_model::{Status, Summary};
 use lab_store::{ColumnValue, Flag, KeyKind, MetricPart, RunField, RunLine, RunRow, WORD_END};
@@ -71,8 +70,8 @@ pub(crate) struct Runs {
     /// Runs without an end.
     open: Vec<(usize, RunRow)>,
     keys: Vec<(u32, KeyKind, String)>,
-    columns: RefCell<HashMap<Field, Arc<Column>>>,
-    flags: RefCell<HashMap<Flag, Arc<Vec<bool>>>>,
+    columns: Mutex<HashMap<Field, Arc<Column>>>,
+    flags: Mutex<HashMap<Flag, Arc<Vec<bool>>>>,
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -87,6 +86,11 @@ impl Runs {
     pub fn project(&self, id: &str) -> Option<u32> {
         self.keys.iter().find(|(_, kind, name)| *kind == KeyKind::Project && name == id).map(|found| found.0)
     }
+}
+
+/// Nothing is left half done by whoever panics while holding it: the lock stays good.
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Reader {
@@ -109,7 +113,7 @@ impl Reader {
             }
         }
         let keys = self.store.column_keys()?;
-        let (columns, flags) = (RefCell::default(), RefCell::default());
+        let (columns, flags) = (Mutex::default(), Mutex::default());
         let runs = Arc::new(Runs { version, lines, positions, open, keys, columns, flags });
         *self.columns.borrow_mut() = Some(Arc::clone(&runs));
         Ok(runs)
@@ -117,12 +121,12 @@ impl Reader {
 
     /// One column, with what runs that go on say just now.
     pub(crate) fn column(&self, runs: &Runs, field: &Field, plan: &Plan) -> Result<Arc<Column>> {
-        let kept = runs.columns.borrow().get(field).map(Arc::clone);
+        let kept = held(&runs.columns).get(field).map(Arc::clone);
         let column = match kept {
             Some(column) => column,
             None => {
                 let column = Arc::new(self.load_column(runs, field)?);
-                runs.columns.borrow_mut().insert(field.clone(), Arc::clone(&column));
+                held(&runs.columns).insert(field.clone(), Arc::clone(&column));
                 column
             }
         };
@@ -147,7 +151,7 @@ impl Reader {
 
     /// Which runs are marked so.
     pub(crate) fn flags(&self, runs: &Runs, flag: Flag) -> Result<Arc<Vec<bool>>> {
-        if let Some(kept) = runs.flags.borrow().get(&flag) {
+        if let Some(kept) = held(&runs.flags).get(&flag) {
             return Ok(Arc::clone(kept));
         }
         let mut marked = vec![false; runs.lines.len()];
@@ -157,7 +161,7 @@ impl Reader {
             }
         })?;
         let marked = Arc::new(marked);
-        runs.flags.borrow_mut().insert(flag, Arc::clone(&marked));
+        held(&runs.flags).insert(flag, Arc::clone(&marked));
         Ok(marked)
     }
 

@@ -255,12 +255,12 @@ fn a_read_only_notebook_can_be_read_and_refuses_to_be_written() {
     fixture.run(1, &[("a", b"x")]);
     let told = fixture.told();
     let read_only = Notebook::open_with(&fixture.path(), Options { read_only: true, ..options() }).unwrap();
-    assert_eq!(crate::told(&read_only.reader().unwrap()), told);
+    assert_eq!(crate::common::told(&read_only.reader().unwrap()), told);
     let refused = read_only.writer([1; 16]).map(|_| ()).unwrap_err();
     assert!(refused.is_read_only(), "{refused}");
     // As on media: no memory file beside the log can be made or is there.
     std::fs::remove_file(fixture.path().join("notebook.db-shm")).unwrap();
-    assert_eq!(crate::told(&read_only.reader().unwrap()), told);
+    assert_eq!(crate::common::told(&read_only.reader().unwrap()), told);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn the_index_of_an_older_program_is_made_anew() {
     // The version of the tables, in the header of an SQLite file.
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().write_all_at(&1_u32.to_be_bytes(), 60).unwrap();
     let again = Notebook::open(fixture.notebook.dir()).unwrap();
-    assert_eq!(told(&again.reader().unwrap()), told);
+    assert_eq!(crate::common::told(&again.reader().unwrap()), told);
     let report = again.verify(true, Some(&key()), &mut |_, _| {}).unwrap();
     assert!(report.findings.is_empty(), "{report:?}");
     assert_eq!(std::fs::read_dir(fixture.path().join("quarantine")).unwrap().count(), 0);

@@ -224,7 +224,7 @@ impl Experiment {
         let params = self.params(number);
         let config = format!("{:?}{params:?}", files.config);
         let step = 299 * 86_400_000 / self.settings.runs.max(1) as i64;
-        let script = if mixed(number / 100) % 5 == 0 { "eval.py" } else { "train.py" };
+        let script = if mixed(number / 100).is_multiple_of(5) { "eval.py" } else { "train.py" };
         let mut argv = vec!["python".to_owned(), script.to_owned()];
         for name in ["lr", "seed", "batch_size", "model.depth", "optim.name"] {
             argv.extend(params.get(name).map(|value| match value {
@@ -233,10 +233,10 @@ impl Experiment {
             }));
         }
         let mut tags = Vec::new();
-        if number / SEEDS % 50 == 0 {
+        if (number / SEEDS).is_multiple_of(50) {
             tags.push("baseline".to_owned());
         }
-        if number / SEEDS % 7 == 0 {
+        if (number / SEEDS).is_multiple_of(7) {
             tags.push("sweep".to_owned());
         }
         RunStart {
@@ -252,7 +252,7 @@ impl Experiment {
             params,
             inputs: Vec::new(),
             fingerprint: Fingerprint { config: Some(Hash::of(Domain::Fingerprint, config.as_bytes())), ..files },
-            reason: (number % 40 == 0).then(|| "Does a deeper model help?".to_owned()),
+            reason: number.is_multiple_of(40).then(|| "Does a deeper model help?".to_owned()),
             tags,
             supervisor: ProcessKey { pid: 1, start_ticks: 1, boot_id: "another".into() },
             missing: Vec::new(),

@@ -100,10 +100,13 @@ fn mentions(filter: &Filter, flag: Flag) -> bool {
     }
 }
 
+/// The hash of an aspect of the run that a literal names; `None` when that run has none.
+type Resolve<'a> = dyn Fn(&Literal, &str) -> Result<Option<String>, QueryError> + 'a;
+
 struct Compiler<'a> {
     vocabulary: &'a Vocabulary,
     moment: &'a Moment,
-    resolve: &'a dyn Fn(&Literal, &str) -> Result<Option<String>, QueryError>,
+    resolve: &'a Resolve<'a>,
 }
 
 impl Compiler<'_> {
