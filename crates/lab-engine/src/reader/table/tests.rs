@@ -193,11 +193,10 @@ fn truth(row: &RunRow, filter: &Filter) -> Option<bool> {
         Value::Text(text) => Some(text),
     };
     match filter {
-        Filter::All(parts) => parts.iter().fold(Some(true), |all, part| match (all, truth(row, part)) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            _ => None,
-        }),
+        Filter::All(parts) => {
+            let truths: Vec<_> = parts.iter().map(|part| truth(row, part)).collect();
+            if truths.contains(&Some(false)) { Some(false) } else { (!truths.contains(&None)).then_some(true) }
+        }
         Filter::Any(parts) => {
             let opposite = parts.iter().map(|part| Filter::Not(Box::new(part.clone()))).collect();
             truth(row, &Filter::All(opposite)).map(|truth| !truth)
