@@ -72,6 +72,8 @@ pub enum Command {
     /// List runs, newest first
     #[command(visible_alias = "list", alias = "runs", alias = "status", alias = "history")]
     Ls(runs::Ls),
+    /// Keep a query of `lab ls` under a name
+    View(view::View),
     /// Show one run: what changed, and did it help?
     Show(show::Show),
     /// Compare two to fifty runs, or a run with the working tree
@@ -154,6 +156,7 @@ impl Cli {
             Command::Tui(command) => command.run(context),
             Command::Run(command) => command.run(context),
             Command::Ls(command) => command.run(context),
+            Command::View(command) => command.run(context),
             Command::Show(command) => command.run(context),
             Command::Diff(command) => command.run(context),
             Command::Export(command) => command.run(context),

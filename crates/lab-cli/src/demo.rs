@@ -172,13 +172,10 @@ impl Stage<'_> {
         self.heading("lab ls");
         let key = runs::Key {
             project: Some(self.project.id.clone()),
+            query: String::new(),
+            offset: 0,
             limit: None,
-            tag: None,
-            status: None,
-            starred: false,
-            hidden: false,
-            removed: false,
-            words: Vec::new(),
+            all: false,
             moment: self.moment(),
         };
         self.page(&runs::load(reader, &key)?);

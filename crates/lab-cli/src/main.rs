@@ -41,6 +41,7 @@ mod show;
 mod snapshot;
 mod tui;
 mod verify;
+mod view;
 
 use std::process::ExitCode;
 

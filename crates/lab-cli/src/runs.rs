@@ -2,6 +2,7 @@
 
 use lab_engine::Result;
 use lab_model::Status;
+use lab_view::query::{self, Query};
 use lab_view::runs;
 
 use crate::context::Context;
@@ -10,11 +11,11 @@ use crate::error::usage;
 /// The arguments of `lab ls`.
 #[derive(clap::Args, Debug)]
 pub struct Ls {
-    /// Words that must match: in name, id, command, tag, status or note; or lr=0.1, acc>0.9, loss<1
+    /// What is wanted, such as: acc > 0.9 and lr <= 1e-3 or tag:baseline sort:-best(acc); @NAME is a saved view
     query: Vec<String>,
-    /// At most so many; 0 for all
-    #[arg(short = 'n', long = "limit", default_value_t = 20, value_name = "NUMBER")]
-    limit: usize,
+    /// At most so many; 0 for all [default: 20]
+    #[arg(short = 'n', long = "limit", value_name = "NUMBER")]
+    limit: Option<usize>,
     /// Hidden and removed runs too
     #[arg(short, long)]
     all: bool,
@@ -33,10 +34,22 @@ pub struct Ls {
     /// The runs of all projects
     #[arg(long)]
     all_projects: bool,
-    /// Only these columns, in this order
-    #[arg(long, value_delimiter = ',', value_name = "COLUMN,…")]
-    columns: Vec<String>,
+    /// Order by these, - before one for largest first; short for sort:
+    #[arg(long, value_name = "KEY,…", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// Put runs together that agree in these; short for group:
+    #[arg(long, value_name = "KEY,…")]
+    group: Option<String>,
+    /// Only these columns, in this order; short for columns:
+    #[arg(long, value_name = "COLUMN,…")]
+    columns: Option<String>,
+    /// A saved view, narrowed by the rest
+    #[arg(long, value_name = "NAME")]
+    view: Option<String>,
 }
+
+/// Rows of a list where nobody says how many.
+const ROWS: usize = 20;
 
 fn status(text: &str) -> std::result::Result<Status, String> {
     [Status::Running, Status::Done, Status::Failed, Status::Killed, Status::Lost]
@@ -63,28 +76,54 @@ impl Ls {
             None if self.all_projects => None,
             None => context.project()?.map(|project| project.id),
         };
+        let (view, words) = match (&self.view, self.query.split_first()) {
+            (Some(view), _) => (Some(view.as_str()), &self.query[..]),
+            (None, Some((first, rest))) if first.len() > 1 && first.starts_with('@') => (Some(&first[1..]), rest),
+            _ => (None, &self.query[..]),
+        };
+        let saved = view.map(|view| crate::view::find(context, &reader, view)).transpose()?;
         let key = runs::Key {
             project,
-            limit: (self.limit > 0).then_some(self.limit),
-            tag: self.tag.clone(),
-            status: self.status,
-            starred: self.starred,
-            hidden: self.all,
-            removed: self.all,
-            words: self.query.clone(),
+            query: self.text(words, saved)?,
+            offset: 0,
+            limit: Some(ROWS),
+            all: self.all,
             moment: context.moment()?,
         };
-        let mut page = runs::load(&reader, &key)?;
-        if !self.columns.is_empty() {
-            let known: Vec<String> = page.runs.columns.iter().map(|column| column.title.clone()).collect();
-            let unknown = page.runs.select(&self.columns);
-            if let Some(unknown) = unknown.first().filter(|_| page.total > 0) {
-                return Err(
-                    usage(format!("There is no column {unknown}")).hint(format!("there are {}", known.join(", ")))
-                );
-            }
-        }
+        let page = runs::load(&reader, &key)?;
         context.print(&page)?;
         Ok(0)
     }
+
+    /// The query that the words, a saved view and the options make together.
+    fn text(&self, words: &[String], saved: Option<String>) -> Result<String> {
+        let text = words.join(" ");
+        let parse = |text: &str| Query::parse(text).map_err(|error| error.into_usage(text));
+        let mut query = parse(&text)?;
+        let mut options = Vec::new();
+        options.extend(self.tag.as_ref().map(|tag| format!("tag:{}", query::quote(tag))));
+        options.extend(self.status.map(|status| format!("status:{}", status.name())));
+        options.extend(self.starred.then(|| "is:starred".to_owned()));
+        options.extend(self.sort.as_ref().map(|sort| format!("sort:{sort}")));
+        options.extend(self.group.as_ref().map(|group| format!("group:{group}")));
+        options.extend(self.columns.as_ref().map(|columns| format!("columns:{}", blanks_quoted(columns))));
+        options.extend(self.limit.map(|limit| format!("limit:{limit}")));
+        if options.is_empty() && saved.is_none() {
+            // As typed, so that an error points at what was typed.
+            return Ok(text);
+        }
+        if let Some(saved) = saved {
+            query = parse(&saved)?.narrowed(query);
+        }
+        Ok(query.narrowed(parse(&options.join(" "))?).to_string())
+    }
+}
+
+/// Heads of columns may have blanks: `Exit code`.
+fn blanks_quoted(columns: &str) -> String {
+    let one = |column: &str| {
+        let column = column.trim();
+        if column.contains(' ') && !column.contains(['(', '"']) { query::quote(column) } else { column.to_owned() }
+    };
+    columns.split(',').map(one).collect::<Vec<_>>().join(",")
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use lab_model::{Change, Project, RelPath, RunId, Target};
+use lab_model::{Change, Project, ProjectId, RelPath, RunId, Target};
 
 use crate::background::Progress;
 use crate::{
@@ -21,11 +21,11 @@ pub enum Command {
     /// Makes a directory a project.
     Init(PathBuf),
     /// Keeps the present and says what a restore in place would do.
-    PlanRestore(Box<Project>, RestoreTarget, RestoreOptions),
+    PlanRestore(ProjectId, RestoreTarget, RestoreOptions),
     /// Says what taking the last restore back would do.
-    PlanUndo(Box<Project>),
+    PlanUndo(ProjectId),
     /// Says what doing it again would do.
-    PlanRedo(Box<Project>),
+    PlanRedo(ProjectId),
     /// Carries a plan out.
     Apply(Box<RestorePlan>),
     /// Writes a state into a new directory.
@@ -42,7 +42,7 @@ pub enum Command {
     /// Starts a command in a project, as `lab run` in the background.
     Rerun {
         /// Where.
-        project: Box<Project>,
+        project: ProjectId,
         /// The directory in the project.
         directory: RelPath,
         /// The command.
@@ -117,14 +117,17 @@ impl Command {
                 engine.init(&directory, None).map(|(project, new)| Done::Project(Box::new(project), new))
             }
             Self::PlanRestore(project, target, options) => {
+                let project = engine.known(&project)?;
                 engine.resume_restore(&project)?;
                 planned(engine.plan_restore(&project, &target, &options, report))
             }
             Self::PlanUndo(project) => {
+                let project = engine.known(&project)?;
                 engine.resume_restore(&project)?;
                 planned(engine.plan_undo(&project, report))
             }
             Self::PlanRedo(project) => {
+                let project = engine.known(&project)?;
                 engine.resume_restore(&project)?;
                 planned(engine.plan_redo(&project, report))
             }
@@ -139,7 +142,7 @@ impl Command {
                 Ok(Done::Written(destination, written))
             }
             Self::Rerun { project, directory, argv, reason } => {
-                engine.rerun(&project, &directory, &argv, reason.as_deref()).map(|()| Done::Nothing)
+                engine.rerun(&engine.known(&project)?, &directory, &argv, reason.as_deref()).map(|()| Done::Nothing)
             }
             Self::Stop(run) => engine.stop(&run).map(|()| Done::Nothing),
             Self::Verify { deep } => engine.verify(deep, report).map(Done::Verified),
@@ -154,6 +157,11 @@ fn planned(plan: Result<RestorePlan>) -> Result<Done> {
 }
 
 impl Engine {
+    fn known(&self, project: &ProjectId) -> Result<Project> {
+        let gone = || Error::new(ErrorKind::Missing, "The project is not in this notebook");
+        self.plain_reader()?.project(project)?.ok_or_else(gone)
+    }
+
     /// Starts `lab run` on its own, without a terminal: it goes on when the interface ends.
     fn rerun(&self, project: &Project, directory: &RelPath, argv: &[OsString], reason: Option<&str>) -> Result<()> {
         use std::os::unix::ffi::OsStrExt;

@@ -50,7 +50,6 @@ impl Engine {
             return Err(Error::new(ErrorKind::Missing, message).hint("start with `lab run -- COMMAND` or `lab init`"));
         }
         let notebook = Notebook::open(&config.notebook)?;
-        notebook.renew_index()?;
         Ok(Self { config, notebook, key: OnceLock::new(), index: OnceCell::new() })
     }
 

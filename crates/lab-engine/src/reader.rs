@@ -1,6 +1,10 @@
+mod columns;
+mod table;
+
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use lab_ingest::params::{Script, script_of};
 use lab_model::{
@@ -19,11 +23,12 @@ pub struct Reader {
     live: PathBuf,
     key_file: PathBuf,
     key: OnceLock<Option<SealKey>>,
+    columns: RefCell<Option<Arc<columns::Runs>>>,
 }
 
 impl Reader {
-    pub(crate) const fn new(store: lab_store::Reader, live: PathBuf, key_file: PathBuf) -> Self {
-        Self { store, live, key_file, key: OnceLock::new() }
+    pub(crate) fn new(store: lab_store::Reader, live: PathBuf, key_file: PathBuf) -> Self {
+        Self { store, live, key_file, key: OnceLock::new(), columns: RefCell::default() }
     }
 
     pub(crate) const fn store(&self) -> &lab_store::Reader {
@@ -116,23 +121,42 @@ impl Reader {
         places: &[usize],
         bases: &mut [Option<RunRow>],
     ) -> Result<()> {
-        // Nearly always one of the runs right before is the base: only then are more read.
-        for more in [4, 40, LOOK_BACK] {
-            let limit = places.len() + more;
-            let query = RunQuery {
-                project: Some(project.clone()),
-                before: places.iter().map(|place| rows[*place].start.time).max(),
-                limit: Some(limit),
-                ..RunQuery::default()
-            };
-            let earlier = self.store.runs(&query)?;
-            let scripts: Vec<String> = earlier.iter().map(|row| script_key(&row.start.argv)).collect();
-            let found: Vec<_> = places.iter().map(|place| base_among(&rows[*place], &earlier, &scripts)).collect();
-            if more == LOOK_BACK || earlier.len() < limit || found.iter().all(|(_, certain)| *certain) {
-                for (place, (base, _)) in places.iter().zip(found) {
-                    bases[*place] = base.map(|base| earlier[base].clone());
+        // Places may lie far apart: each window begins at the newest one that has no answer yet.
+        let mut left: Vec<usize> = places.to_vec();
+        left.sort_by_key(|place| std::cmp::Reverse(rows[*place].start.time));
+        let mut expected = left.len();
+        while let Some(first) = left.first() {
+            // Nearly always one of the runs right before is the base: only then are more read.
+            for more in [4, 40, LOOK_BACK] {
+                let limit = expected + more;
+                let query = RunQuery {
+                    project: Some(project.clone()),
+                    before: Some(rows[*first].start.time),
+                    limit: Some(limit),
+                    ..RunQuery::default()
+                };
+                let earlier = self.store.runs(&query)?;
+                let scripts: Vec<String> = earlier.iter().map(|row| script_of_words(&row.start.argv)).collect();
+                let whole = earlier.len() < limit;
+                let found = |place: usize| {
+                    let row = &rows[place];
+                    let (base, certain) = base_among(row, &earlier, &scripts);
+                    // As many runs as are looked back upon at all.
+                    let enough = earlier.partition_point(|other| other.start.time >= row.start.time) + LOOK_BACK;
+                    (certain || whole || earlier.len() >= enough).then_some(base)
+                };
+                let answered: Vec<_> = left.iter().map(|place| found(*place)).collect();
+                if answered[0].is_none() && more < LOOK_BACK {
+                    continue;
                 }
-                return Ok(());
+                for (place, answer) in left.iter().zip(&answered) {
+                    bases[*place] = answer.flatten().map(|base| earlier[base].clone());
+                }
+                // How many lie near enough is guessed from how many just did.
+                expected = answered.iter().flatten().count();
+                let mut answered = answered.iter().enumerate();
+                left.retain(|_| answered.next().is_some_and(|(at, answer)| at > 0 && answer.is_none()));
+                break;
             }
         }
         Ok(())
@@ -308,6 +332,23 @@ impl Reader {
         row.end.is_none() && (alive(&row.start.supervisor) || front.as_ref().is_some_and(alive))
     }
 
+    /// How a run stands; one without an end whose process is gone is lost.
+    pub fn standing(&self, row: &RunRow) -> Status {
+        match &row.end {
+            Some(end) => end.status,
+            None if self.is_alive(row) => Status::Running,
+            None => Status::Lost,
+        }
+    }
+
+    /// The views that a project keeps: name and query text.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn views(&self, project: &ProjectId) -> Result<Vec<(String, String)>> {
+        Ok(self.store.views(project)?)
+    }
+
     /// Changes whenever another process has committed to the notebook.
     ///
     /// # Errors
@@ -332,7 +373,7 @@ fn with_found_params(mut row: RunRow) -> RunRow {
 
 /// Which of `earlier` (newest first) is the base of `row`, and whether reading more could not change that.
 fn base_among(row: &RunRow, earlier: &[RunRow], scripts: &[String]) -> (Option<usize>, bool) {
-    let script = script_key(&row.start.argv);
+    let script = script_of_words(&row.start.argv);
     let from = earlier.partition_point(|other| other.start.time >= row.start.time);
     let to = earlier.len().min(from + LOOK_BACK);
     let mut comparable =
@@ -348,7 +389,7 @@ fn alive(key: &ProcessKey) -> bool {
 }
 
 /// What two command lines must share to be comparable: the script, else the program.
-fn script_key(argv: &[String]) -> String {
+fn script_of_words(argv: &[String]) -> String {
     match script_of(argv) {
         Some(Script::File(path)) => {
             let path = Path::new(&path);

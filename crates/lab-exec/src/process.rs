@@ -6,8 +6,8 @@ use lab_model::ProcessKey;
 use rustix::fs::{Mode, OFlags};
 
 use crate::error::Trying;
-use crate::{Error, Result};
 use crate::trace::keeper;
+use crate::{Error, Result};
 
 /// The fields of `/proc/PID/stat` that matter here; times in clock ticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

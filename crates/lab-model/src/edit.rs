@@ -86,6 +86,13 @@ pub enum Change {
         /// The words, Markdown.
         text: String,
     },
+    /// A view of the list of runs under a name.
+    View {
+        /// The name.
+        name: String,
+        /// The query; empty when the view was removed.
+        query: String,
+    },
     /// Removed by `lab rm`: no longer listed, and no longer kept alive.
     Remove,
     /// Brought back by undoing a removal.

@@ -11,6 +11,7 @@ use lab_model::{
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 
+use crate::columns::fill;
 use crate::pack::{Entry, PackName};
 use crate::{Commit, RecordKind, Retire, RetireReason};
 
@@ -169,13 +170,17 @@ fn add_snapshot(connection: &Connection, id: &Hash, snapshot: &Snapshot) -> rusq
 
 fn add_run_start(connection: &Connection, id: &Hash, start: &RunStart, text: &str) -> rusqlite::Result<()> {
     let (run, project) = (start.run.as_str(), start.project.as_str());
-    connection
+    let known = connection.prepare_cached("SELECT 1 FROM run_start WHERE run=?")?.exists([run])?;
+    let counts = connection
         .prepare_cached(
             "INSERT INTO run_start VALUES(?,?,?,?,?,?) ON CONFLICT(run) DO UPDATE SET record=excluded.record,
              project=excluded.project, name=excluded.name, time=excluded.time, body=excluded.body
              WHERE (excluded.time, excluded.record) > (time, record)",
         )?
         .execute(params![run, id.0, project, start.name, start.time.0, text])?;
+    if counts > 0 {
+        fill::start(connection, start, known)?;
+    }
     let ended = connection.prepare_cached("SELECT 1 FROM run_end WHERE run=?")?.exists([run])?;
     if !ended {
         connection.prepare_cached("INSERT OR IGNORE INTO run_open VALUES(?)")?.execute([run])?;
@@ -190,28 +195,30 @@ fn add_run_start(connection: &Connection, id: &Hash, start: &RunStart, text: &st
 
 fn add_run_facts(connection: &Connection, id: &Hash, facts: &RunFacts, text: &str) -> rusqlite::Result<()> {
     let environment = facts.environment.fingerprint().map(|hash| hash.0);
-    connection
+    let counts = connection
         .prepare_cached(
             "INSERT INTO run_facts VALUES(?,?,?,?) ON CONFLICT(run) DO UPDATE SET record=excluded.record,
              environment=excluded.environment, body=excluded.body WHERE excluded.record > record",
         )?
         .execute(params![facts.run.as_str(), id.0, environment, text])?;
-    Ok(())
+    if counts > 0 { fill::facts(connection, facts) } else { Ok(()) }
 }
 
 /// Of two ends the one that somebody saw counts: a run may be taken for lost while its supervisor
 /// is still about to say how it ended.
 fn add_run_end(connection: &Connection, id: &Hash, end: &RunEnd, text: &str) -> rusqlite::Result<()> {
     let run = end.run.as_str();
-    let changed = connection
+    let known = connection.prepare_cached("SELECT 1 FROM run_end WHERE run=?")?.exists([run])?;
+    let counts = connection
         .prepare_cached(
             "INSERT INTO run_end VALUES(?,?,?,?,?,?) ON CONFLICT(run) DO UPDATE SET record=excluded.record,
              seen=excluded.seen, time=excluded.time, status=excluded.status, body=excluded.body
              WHERE (excluded.seen, excluded.time, excluded.record) > (seen, time, record)",
         )?
         .execute(params![run, id.0, end.status != Status::Lost, end.time.0, end.status.name(), text])?;
-    if changed > 0 {
+    if counts > 0 {
         add_used(connection, end)?;
+        fill::end(connection, end, text, known)?;
     }
     connection.prepare_cached("DELETE FROM run_open WHERE run=?")?.execute([run])?;
     // The project is known from the start, which may come later.
@@ -289,6 +296,7 @@ fn add_edit(connection: &Connection, id: &Hash, edit: &Edit) -> rusqlite::Result
         Change::Remove => ("remove".to_owned(), "1"),
         Change::Unremove => ("remove".to_owned(), "0"),
         Change::Note { kind, text } => return add_note(connection, id, &target, edit, *kind, text),
+        Change::View { name, query } => (format!("view:{name}"), query.as_str()),
         Change::Purge { ids } => return add_purged(connection, ids),
     };
     connection

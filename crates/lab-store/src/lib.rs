@@ -8,6 +8,7 @@
 //! of randomness, never starts a thread, and never acknowledges what is not on the disk.
 
 mod chain;
+mod columns;
 mod contents;
 mod decode;
 mod encoder;
@@ -36,6 +37,7 @@ mod verify_index;
 mod writer;
 
 pub use chain::{Commit, CommitRef, Retire, RetireReason, RetiredPack};
+pub use columns::{ColumnSink, ColumnValue, Flag, KeyKind, MetricPart, RunField, RunLine, WORD_END};
 pub use contents::{LiveContent, Statistics};
 pub use encoder::{CHUNK_LIMIT, DEFAULT_LEVEL, Encoder, Large, hash_reader, sample_hash};
 pub use error::{CopyError, Flaw, LargeError, Result, StoreError};

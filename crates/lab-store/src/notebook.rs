@@ -162,11 +162,18 @@ impl Notebook {
         Ok(notebook)
     }
 
-    /// Makes the index of a notebook that nobody has written to yet: whoever was making it may have been
-    /// killed, or may not have come so far. Once there are packs, a missing index is damage.
+    /// Makes an index anew that an older program made, and the index of a notebook that nobody has written
+    /// to yet: whoever was making it may have been killed, or may not have come so far. Once there are packs, a missing index is damage.
     fn complete(&self) {
         let index = self.index_path();
-        if index.exists() || self.shared.options.read_only {
+        if self.shared.options.read_only {
+            return;
+        }
+        if schema::is_older(&index) {
+            // While others write it stays as it is; the first use of the index says so.
+            let _ = self.rebuild(&mut |_, _| {});
+        }
+        if index.exists() {
             return;
         }
         let packs = fs::read_dir(self.dir().join("packs")).map(|entries| {

@@ -131,12 +131,20 @@ impl Reader {
     /// # Errors
     /// A failed look into the index.
     pub fn count_runs(&self, query: &RunQuery) -> Result<u64> {
-        const SQL: &str = "SELECT count(*) FROM run_start s WHERE (?1 IS NULL OR s.project=?1)
-            AND (?2 OR NOT EXISTS(SELECT 1 FROM mark WHERE target='run:'||s.run AND aspect='hide' AND value='1'))
-            AND (?3 OR NOT EXISTS(SELECT 1 FROM mark WHERE target='run:'||s.run AND aspect='remove' AND value='1'))";
+        const ALL: &str = "SELECT count(*) FROM run_start WHERE (?1 IS NULL OR project=?1)";
+        const UNLISTED: &str =
+            "SELECT count(DISTINCT m.target) FROM mark m JOIN run_start s ON s.run=substr(m.target,5)
+            WHERE ((?2=0 AND m.aspect='hide') OR (?3=0 AND m.aspect='remove')) AND m.value='1'
+            AND m.aspect IN ('hide','remove') AND m.target LIKE 'run:%' AND (?1 IS NULL OR s.project=?1)";
         let project = query.project.as_ref().map(ProjectId::as_str);
-        let mut select = self.sql(self.connection.prepare_cached(SQL))?;
-        self.sql(select.query_row(params![project, query.include_hidden, query.include_removed], |row| row.get(0)))
+        let all: u64 = {
+            let mut select = self.sql(self.connection.prepare_cached(ALL))?;
+            self.sql(select.query_row(params![project], |row| row.get(0)))?
+        };
+        let mut select = self.sql(self.connection.prepare_cached(UNLISTED))?;
+        let values = params![project, query.include_hidden, query.include_removed];
+        let unlisted: u64 = self.sql(select.query_row(values, |row| row.get(0)))?;
+        Ok(all - unlisted)
     }
 
     /// One run.

@@ -47,7 +47,11 @@ impl Notebook {
     /// # Errors
     /// [`StoreError::IndexMissing`], a damaged index, or a failed read.
     pub fn reader(&self) -> Result<Reader> {
-        let connection = match schema::open_readable(self)? {
+        let opened = match schema::open_readable(self) {
+            Err(StoreError::IndexForeign { path }) if schema::is_older(&path) => None,
+            opened => opened?,
+        };
+        let connection = match opened {
             Some(connection) => connection,
             None => {
                 let connection = schema::in_memory(self)?;

@@ -10,7 +10,7 @@ use crate::pack::{self, Contents, Depth, FlawAt, PACK_HEADER, PackName};
 use crate::report::{Finding, Trouble};
 use crate::schema::with_suffix;
 use crate::writer::{index_error, seal_file};
-use crate::{Flaw, Notebook, Progress, RecordKind, Result, Retire, StoreError, fault, files, index, schema};
+use crate::{Flaw, Notebook, Progress, RecordKind, Result, Retire, StoreError, columns, fault, files, index, schema};
 
 /// What a rebuild found.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -26,22 +26,6 @@ pub struct RebuildReport {
 }
 
 impl Notebook {
-    /// Makes the index anew when an older program made the one that is there. Fine when it cannot be done
-    /// now: it is read from the packs then.
-    ///
-    /// # Errors
-    /// A failed read or write.
-    pub fn renew_index(&self) -> Result<()> {
-        if !schema::is_older(self) {
-            return Ok(());
-        }
-        match self.rebuild(&mut |_, _| {}) {
-            Err(StoreError::Busy { .. }) => Ok(()),
-            Err(error) if error.is_read_only() => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
     /// Makes the index anew from the packs, in a new file that then takes the old one's place.
     ///
     /// # Errors
@@ -63,7 +47,7 @@ impl Notebook {
         File::open(&new).and_then(|file| file.sync_all()).map_err(|error| StoreError::write(&new, error))?;
         fault::point("rebuild-built")?;
         self.forget_caches()?;
-        let damaged = path.exists() && !schema::is_older(self) && !is_sound(self);
+        let damaged = path.exists() && !schema::is_older(&path) && !is_sound(self);
         report.quarantined = self.set_aside(&path, damaged)?;
         fault::point("rebuild-moved")?;
         fs::rename(&new, &path).map_err(|error| StoreError::write(&path, error))?;
@@ -135,7 +119,7 @@ pub(crate) fn in_transaction<T>(
 pub(crate) fn reindex(notebook: &Notebook, connection: &Connection) -> Result<()> {
     in_transaction(notebook, connection, |transaction| {
         let known = committed(notebook, transaction)?;
-        for (table, _) in schema::DERIVED {
+        for (table, _) in schema::DERIVED.into_iter().chain(columns::DERIVED) {
             transaction.execute(&format!("DELETE FROM {table}"), []).map_err(|source| index_error(notebook, source))?;
         }
         transaction

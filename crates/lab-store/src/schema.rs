@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::notebook::remove_if_there;
-use crate::{Notebook, Result, StoreError, files};
+use crate::{Notebook, Result, StoreError, columns, files};
 
 /// `labn` in the file's header.
 const APPLICATION_ID: i64 = 0x6c61_626e;
@@ -73,6 +73,15 @@ pub(crate) const DERIVED: [(&str, &str); 16] = [
     ("purged", "id"),
 ];
 
+/// Whether the index is one that an older program made: its tables are others. The two numbers stand
+/// in the header of the file (SQLite file format, 1.3), and nothing changes them after it is made.
+pub(crate) fn is_older(path: &Path) -> bool {
+    let mut header = [0; 72];
+    let read = fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut header));
+    let word = |at: usize| header[at..at + 4].iter().fold(0, |word, byte| word << 8 | i64::from(*byte));
+    read.is_ok() && word(68) == APPLICATION_ID && (1..SCHEMA_VERSION).contains(&word(60))
+}
+
 /// Makes an empty index at `path`, whole or not at all; fine when there is one.
 pub(crate) fn create(notebook: &Notebook, path: &Path) -> Result<()> {
     if path.exists() {
@@ -122,7 +131,8 @@ pub(crate) fn in_memory(notebook: &Notebook) -> Result<Connection> {
 
 fn fill(connection: &Connection, notebook: &Notebook) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+        "BEGIN; {TABLES} {} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;",
+        columns::TABLES
     ))?;
     write_meta(connection, notebook)
 }
@@ -151,7 +161,6 @@ pub(crate) fn open_readable(notebook: &Notebook) -> Result<Option<Connection>> {
     };
     let first = match attempt {
         Ok(connection) => return Ok(Some(connection)),
-        Err(StoreError::IndexForeign { .. }) if is_older(notebook) => return Ok(None),
         Err(error @ (StoreError::IndexMissing { .. } | StoreError::IndexForeign { .. })) => return Err(error),
         Err(error) => error,
     };
@@ -182,19 +191,6 @@ fn immutable_uri(path: &Path) -> PathBuf {
     }
     uri.extend_from_slice(b"?immutable=1");
     std::ffi::OsString::from_vec(uri).into()
-}
-
-/// Whether the index was made by an older program, with other tables. Looks at the header of the
-/// database file alone: application id and user version, as SQLite's file format has them.
-pub(crate) fn is_older(notebook: &Notebook) -> bool {
-    use std::io::Read;
-    let mut header = [0; 72];
-    if fs::File::open(notebook.index_path()).and_then(|mut file| file.read_exact(&mut header)).is_err() {
-        return false;
-    }
-    let number =
-        |at: usize| i64::from(u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]));
-    number(68) == APPLICATION_ID && number(60) < SCHEMA_VERSION
 }
 
 fn flags(read_only: bool) -> OpenFlags {

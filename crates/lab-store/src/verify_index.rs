@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row};
 use crate::pack::PackName;
 use crate::record::{Encoding, Header};
 use crate::verify::KnownPacks;
-use crate::{Finding, Notebook, RecordKind, Trouble, VerifyReport, schema};
+use crate::{Finding, Notebook, RecordKind, Trouble, VerifyReport, columns, schema};
 
 /// Where a record lies, as its pack says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -65,8 +65,10 @@ pub(crate) fn compare(
         Ok(false) => wrong(Trouble::IndexWrong { table: "pack" }),
         Err(error) => return wrong(Trouble::IndexDamaged { said: error.to_string() }),
     }
-    for (table, order) in schema::DERIVED {
-        match rows_agree(connection, expected, table, order) {
+    let whole = schema::DERIVED.map(|(table, order)| (table, format!("SELECT * FROM {table} ORDER BY {order}")));
+    let columns = columns::DERIVED.map(|(table, sql)| (table, sql.to_owned()));
+    for (table, sql) in whole.into_iter().chain(columns) {
+        match same_rows(connection, expected, &sql) {
             Ok(true) => {}
             Ok(false) => wrong(Trouble::IndexWrong { table }),
             Err(error) => return wrong(Trouble::IndexDamaged { said: error.to_string() }),
@@ -104,10 +106,6 @@ fn places_agree(connection: &Connection, locations: &[Location], known: &KnownPa
 fn packs_agree(connection: &Connection, expected: &Connection) -> rusqlite::Result<bool> {
     const SQL: &str = "SELECT name, end, sequence, last_commit FROM pack WHERE end>0 ORDER BY name";
     same_rows(connection, expected, SQL)
-}
-
-fn rows_agree(connection: &Connection, expected: &Connection, table: &str, order: &str) -> rusqlite::Result<bool> {
-    same_rows(connection, expected, &format!("SELECT * FROM {table} ORDER BY {order}"))
 }
 
 fn same_rows(connection: &Connection, expected: &Connection, sql: &str) -> rusqlite::Result<bool> {

@@ -13,7 +13,7 @@ use lab_model::{Fingerprint, RunId, Summary};
 use serde_json::{Map, Value, json};
 
 use crate::format::{self, Moment};
-use crate::runs::{fingerprint, status_of};
+use crate::runs::fingerprint;
 use crate::{metrics, seeds};
 
 /// A format to export to.
@@ -113,7 +113,7 @@ fn runs(reader: &Reader, rows: &[RunRow]) -> Result<Flat> {
             json!(start.run.as_str()),
             json!(row.name),
             json!(format::stamp(start.time)),
-            json!(status_of(reader, row).name()),
+            json!(reader.standing(row).name()),
             json!(end.and_then(|end| end.exit_code)),
             json!(end.map(|end| end.duration_millis)),
             json!(format::command(&start.argv)),

@@ -62,6 +62,24 @@ impl Moment {
         Some(Time(date.to_zoned(self.zone.clone()).ok()?.timestamp().as_millisecond()))
     }
 
+    /// The day so many days after this one, from its first moment to that of the next.
+    pub fn day(&self, days: i64) -> Option<(Time, Time)> {
+        self.span_of_day(self.zoned(self.now).date().checked_add(jiff::Span::new().try_days(days).ok()?).ok()?)
+    }
+
+    /// The day that holds `time`.
+    pub fn day_of(&self, time: Time) -> Option<(Time, Time)> {
+        self.span_of_day(self.zoned(time).date())
+    }
+
+    fn span_of_day(&self, date: jiff::civil::Date) -> Option<(Time, Time)> {
+        let begin = |date: jiff::civil::Date| {
+            let begin = date.to_zoned(self.zone.clone()).ok()?;
+            Some(Time(begin.timestamp().as_millisecond()))
+        };
+        Some((begin(date)?, begin(date.tomorrow().ok()?)?))
+    }
+
     fn zoned(&self, time: Time) -> Zoned {
         Timestamp::from_millisecond(time.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(self.zone.clone())
     }

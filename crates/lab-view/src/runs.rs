@@ -1,7 +1,10 @@
 //! The list of runs.
 
+mod groups;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use lab_engine::plan::{Field, Plan, RunsTable};
 use lab_engine::{Reader, Result, RunQuery, RunRow};
 use lab_model::{Fingerprint, NoteKind, ProjectId, Status, Summary};
 use serde::Serialize;
@@ -9,6 +12,8 @@ use serde_json::Value;
 
 use crate::block::{Block, Blocks, Section, Sections};
 use crate::format::{self, Moment};
+use crate::query::{self, Query, QueryError, Vocabulary};
+use crate::screens::Subject;
 use crate::{Cell, Chips, Column, Line, Table, Tone, metrics};
 
 /// Which runs, and how they are told.
@@ -16,20 +21,14 @@ use crate::{Cell, Chips, Column, Line, Table, Tone, metrics};
 pub struct Key {
     /// Only this project's.
     pub project: Option<ProjectId>,
-    /// At most so many.
+    /// What is asked for, in the language of [`crate::query`].
+    pub query: String,
+    /// So many are passed over: where a window into a long list begins.
+    pub offset: usize,
+    /// At most so many where the query does not say.
     pub limit: Option<usize>,
-    /// Only those with this tag.
-    pub tag: Option<String>,
-    /// Only those that stand so.
-    pub status: Option<Status>,
-    /// Only starred ones.
-    pub starred: bool,
-    /// Hidden ones too.
-    pub hidden: bool,
-    /// Removed ones too.
-    pub removed: bool,
-    /// All of these must match, see [`Word`].
-    pub words: Vec<String>,
+    /// Hidden and removed ones too.
+    pub all: bool,
     /// When it is read.
     pub moment: Moment,
 }
@@ -37,8 +36,14 @@ pub struct Key {
 /// The list of runs.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct RunsPage {
-    /// The runs, newest first.
+    /// The runs, newest first where the query does not say.
     pub runs: Table,
+    /// Runs that agree in what the query groups by, each group a row.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub groups: Table,
+    /// What actions need to know of the runs, row by row.
+    #[serde(skip)]
+    pub subjects: Vec<Subject>,
     /// Runs that match in all.
     pub total: u64,
     /// What to do when there is nothing, or how many are not shown.
@@ -47,58 +52,106 @@ pub struct RunsPage {
 
 impl Blocks for RunsPage {
     fn blocks(&self) -> Vec<Section<'_>> {
-        Sections::default().add("", Block::Table(&self.runs)).add("", Block::Line(&self.note)).finish()
+        Sections::default()
+            .add("", Block::Table(&self.groups))
+            .add("", Block::Table(&self.runs))
+            .add("", Block::Line(&self.note))
+            .finish()
     }
 }
 
 /// Reads the page.
 ///
 /// # Errors
-/// Those of the reader.
+/// Those of the reader; [`lab_engine::ErrorKind::Usage`] with carets below what is wrong with the query.
 pub fn load(reader: &Reader, key: &Key) -> Result<RunsPage> {
-    let words: Vec<Word> = key.words.iter().map(|word| Word::parse(word)).collect();
-    let query = RunQuery {
-        project: key.project.clone(),
-        tag: key.tag.clone(),
-        include_hidden: key.hidden,
-        include_removed: key.removed,
-        ..RunQuery::default()
-    };
-    let every_run = words.is_empty() && key.tag.is_none() && key.status.is_none() && !key.starred;
-    let (rows, total) = if every_run {
+    let wrong = |error: QueryError| error.into_usage(&key.query);
+    let query = Query::parse(&key.query).map_err(wrong)?;
+    let every_run = query.filter.is_none();
+    let limit = query.limit.map_or(key.limit, |limit| (limit > 0).then_some(limit));
+    let plain =
+        key.offset == 0 && every_run && query.sort.is_empty() && query.group.is_empty() && query.columns.is_empty();
+    if plain {
         // No more is read than is shown.
-        let rows = reader.runs(&RunQuery { limit: key.limit, ..query.clone() })?;
-        let all = key.limit.is_none_or(|limit| rows.len() < limit);
-        let total = if all { rows.len() as u64 } else { reader.count_runs(&query)? };
-        (rows, usize::try_from(total).unwrap_or(usize::MAX))
-    } else {
-        let mut rows = reader.runs(&query)?;
-        rows.retain(|row| {
-            key.status.is_none_or(|status| status_of(reader, row) == status)
-                && (!key.starred || row.starred)
-                && words.iter().all(|word| word.matches(row))
-        });
-        let total = rows.len();
-        rows.truncate(key.limit.unwrap_or(usize::MAX));
-        (rows, total)
-    };
-    let mut note = Line::default();
-    if total == 0 && every_run {
-        note.push("No runs yet: `lab run -- COMMAND` keeps one", Tone::Muted);
-    } else if total == 0 {
-        note.push("No run matches", Tone::Muted);
-    } else if rows.len() < total {
-        note.push(format!("{} of {total} runs, `-n 0` lists all", rows.len()), Tone::Muted);
+        let all = RunQuery {
+            project: key.project.clone(),
+            include_hidden: key.all,
+            include_removed: key.all,
+            ..RunQuery::default()
+        };
+        let rows = reader.runs(&RunQuery { limit, ..all.clone() })?;
+        let whole = limit.is_none_or(|limit| rows.len() < limit);
+        let total = if whole { rows.len() as u64 } else { reader.count_runs(&all)? };
+        let table = RunsTable { total, values: vec![Vec::new(); rows.len()], rows, ..RunsTable::default() };
+        return page(reader, key, table, &Wished::default(), every_run);
     }
-    Ok(RunsPage { runs: table(reader, key, &rows)?, total: total as u64, note })
+    let vocabulary = Vocabulary::read(reader)?;
+    let compiled = query::compile(&query, &vocabulary, &key.moment, reader, key.project.as_ref()).map_err(wrong)?;
+    let mut plan = Plan { offset: key.offset, limit, ..compiled.plan };
+    plan.hidden |= key.all;
+    plan.removed |= key.all;
+    if !plan.group.is_empty() {
+        return groups::page(reader, key, &query, plan, &vocabulary);
+    }
+    let wished = Wished::new(&query, compiled.columns, &mut plan);
+    page(reader, key, reader.runs_table(&plan)?, &wished, every_run)
 }
 
-/// How a run stands; one without an end whose process is gone is lost.
-pub fn status_of(reader: &Reader, row: &RunRow) -> Status {
-    match &row.end {
-        Some(end) => end.status,
-        None if reader.is_alive(row) => Status::Running,
-        None => Status::Lost,
+fn page(reader: &Reader, key: &Key, found: RunsTable, wished: &Wished, every_run: bool) -> Result<RunsPage> {
+    let note = note(found.rows.len() as u64, found.total, "runs", every_run);
+    let total = found.total;
+    let bases = reader.bases(&found.rows)?;
+    let subjects = found.rows.iter().zip(&bases).map(|(row, base)| Subject::of(reader, row, base.as_ref())).collect();
+    let runs = table(reader, key, found, &bases, wished)?;
+    Ok(RunsPage { runs, groups: Table::default(), subjects, total, note })
+}
+
+/// What to do when there is nothing, or how many are not shown.
+fn note(shown: u64, total: u64, what: &str, every_run: bool) -> Line {
+    match (total, every_run) {
+        (0, true) => Line::of("No runs yet: `lab run -- COMMAND` keeps one", Tone::Muted),
+        (0, false) => Line::of("No run matches", Tone::Muted),
+        _ if shown < total => Line::of(format!("{shown} of {total} {what}, `-n 0` lists all"), Tone::Muted),
+        _ => Line::default(),
+    }
+}
+
+/// The columns that a query asks for beyond those that every list has.
+#[derive(Default)]
+struct Wished {
+    /// Heads of the measured fields, in their order.
+    titles: Vec<String>,
+    /// Only these, by key or head; all when empty.
+    only: Vec<String>,
+    with_project: bool,
+}
+
+impl Wished {
+    /// The wished columns; without a wish, what the list is sorted by is shown beside the usual ones.
+    fn new(asked: &Query, columns: Vec<(String, query::Column)>, plan: &mut Plan) -> Self {
+        let mut wished = Self::default();
+        if columns.is_empty() {
+            let values = asked.sort.iter().zip(&plan.sort);
+            let shown = values.filter(|(_, order)| matches!(order.field, Field::Param(_) | Field::Metric(..)));
+            (wished.titles, plan.measured) =
+                shown.map(|(by, order)| (query::title(&by.by), order.field.clone())).unzip();
+            return wished;
+        }
+        plan.measured.clear();
+        for (title, column) in columns {
+            match column {
+                query::Column::Own(own) => {
+                    wished.with_project |= own == "project";
+                    wished.only.push(own.to_owned());
+                }
+                query::Column::Field(field) => {
+                    plan.measured.push(field);
+                    wished.only.push(title.clone());
+                    wished.titles.push(title);
+                }
+            }
+        }
+        wished
     }
 }
 
@@ -119,33 +172,38 @@ pub fn fingerprint(row: &RunRow) -> Fingerprint {
     Fingerprint { environment: row.environment.or(row.start.fingerprint.environment), ..row.start.fingerprint }
 }
 
-fn table(reader: &Reader, key: &Key, rows: &[RunRow]) -> Result<Table> {
+fn table(reader: &Reader, key: &Key, found: RunsTable, bases: &[Option<RunRow>], wished: &Wished) -> Result<Table> {
+    let RunsTable { rows, values, .. } = found;
+    let rows = &rows[..];
+    let with_project = key.project.is_none() || wished.with_project;
     let ids: Vec<_> = rows.iter().map(|row| &row.start.run).collect();
     let length = format::unique_length(&ids);
     let summaries: Vec<Vec<Summary>> = rows.iter().map(|row| reader.summaries(row)).collect::<Result<_>>()?;
-    let metric_keys = metrics::main_keys(&summaries, 3);
-    let param_keys = varying_params(rows, 4);
-    let projects: HashMap<ProjectId, String> = if key.project.is_none() {
+    let mut metric_keys = metrics::main_keys(&summaries, 3);
+    metric_keys.retain(|key| !wished.titles.contains(key));
+    let mut param_keys = varying_params(rows, 4);
+    param_keys.retain(|(key, title)| !wished.titles.contains(key) && !wished.titles.contains(title));
+    let projects: HashMap<ProjectId, String> = if with_project {
         reader.projects()?.into_iter().map(|project| (project.id, project.name)).collect()
     } else {
         HashMap::new()
     };
-    let mut table = Table::new(columns(&metric_keys, &param_keys, key.project.is_none()));
-    let bases = reader.bases(rows)?;
-    for ((row, summaries), base) in rows.iter().zip(&summaries).zip(&bases) {
+    let mut table = Table::new(columns(&metric_keys, &param_keys, with_project, &wished.titles));
+    for (((row, summaries), base), values) in rows.iter().zip(&summaries).zip(bases).zip(&values) {
         let chips = Chips::of(&fingerprint(row), base.as_ref().map(fingerprint).as_ref());
         let mut cells = vec![id_cell(row, length), name_cell(row)];
-        if key.project.is_none() {
+        if with_project {
             let name = projects.get(&row.start.project);
             cells.push(name.map_or_else(Cell::none, |name| Cell::plain(lab_model::display_bytes(name.as_bytes()))));
         }
         let failure = crate::show::failure_title(row);
         cells.extend([
             Cell::new(key.moment.age(row.start.time), Tone::Muted).with(format::stamp(row.start.time)),
-            status_cell(status_of(reader, row)),
+            status_cell(reader.standing(row)),
             duration_cell(row, &key.moment),
             chips.cell(),
         ]);
+        cells.extend(values.iter().map(groups::value_cell));
         for wanted in &metric_keys {
             let found = summaries.iter().find(|summary| &summary.key == wanted);
             cells.push(found.map_or_else(Cell::none, |summary| metrics::cell(summary.last)));
@@ -167,10 +225,18 @@ fn table(reader: &Reader, key: &Key, rows: &[RunRow]) -> Result<Table> {
         table.push(row.start.run.as_str(), cells);
     }
     drop_empty(&mut table, &["tags", "note"]);
+    if !wished.only.is_empty() {
+        table.select(&wished.only);
+    }
     Ok(table)
 }
 
-fn columns(metric_keys: &[String], param_keys: &[(String, String)], with_project: bool) -> Vec<Column> {
+fn columns(
+    metric_keys: &[String],
+    param_keys: &[(String, String)],
+    with_project: bool,
+    wished: &[String],
+) -> Vec<Column> {
     let mut columns = vec![Column::left("id", "Id", 0), Column::left("name", "Name", 0)];
     if with_project {
         columns.push(Column::left("project", "Project", 2).shrinking());
@@ -181,6 +247,10 @@ fn columns(metric_keys: &[String], param_keys: &[(String, String)], with_project
         Column::right("duration_millis", "Took", 4),
         Column::left("changed", "Changed", 1),
     ]);
+    columns.extend(wished.iter().map(|title| {
+        let shown = lab_model::display_bytes(title.as_bytes());
+        Column { key: title.clone(), ..Column::right("", &shown, 0) }
+    }));
     for (place, key) in metric_keys.iter().enumerate() {
         let title = lab_model::display_bytes(key.as_bytes());
         columns.push(Column::right("", &title, if place == 0 { 1 } else { 5 + place as u8 }));
@@ -276,77 +346,9 @@ fn last_part(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
 }
 
-/// One condition on runs: `key=value`, `key<value`, `key>value` on parameters and metrics, or a
-/// word that stands in the name, id, command, tags, status or notes.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Word {
-    /// Text to be found.
-    Text(String),
-    /// A comparison.
-    Compare(String, char, String),
-}
-
-impl Word {
-    /// Reads one condition.
-    pub fn parse(text: &str) -> Self {
-        match text.split_once(['=', '<', '>']) {
-            Some((key, value)) if !key.is_empty() && !value.is_empty() => {
-                let operator = text.as_bytes()[key.len()] as char;
-                Self::Compare(key.trim().to_owned(), operator, value.trim().to_owned())
-            }
-            _ => Self::Text(text.to_lowercase()),
-        }
-    }
-
-    /// Whether a run fulfils it.
-    pub fn matches(&self, row: &RunRow) -> bool {
-        match self {
-            Self::Text(text) => {
-                let notes = row.notes.iter().map(|(_, _, text)| text.as_str());
-                let status = row.end.as_ref().map_or("running", |end| end.status.name());
-                let mut places =
-                    [row.name.as_str(), status].into_iter().chain(notes).chain(row.start.reason.as_deref());
-                row.start.run.as_str().starts_with(text.as_str())
-                    || places.any(|place| place.to_lowercase().contains(text))
-                    || row.tags.iter().any(|tag| tag.to_lowercase() == *text)
-                    || row.start.argv.join(" ").to_lowercase().contains(text)
-            }
-            Self::Compare(key, operator, wanted) => {
-                let fits = |found: &str| found == key || found.rsplit(['.', '/']).next() == Some(key);
-                let params = row.start.params.iter().filter(|(found, _)| fits(found)).map(|(_, value)| value.clone());
-                let series = row.end.iter().flat_map(|end| &end.series);
-                let metrics =
-                    series.filter(|series| fits(&series.summary.key)).map(|series| series.summary.last.into());
-                params.chain(metrics).any(|value| compare(&value, *operator, wanted))
-            }
-        }
-    }
-}
-
-fn compare(value: &Value, operator: char, wanted: &str) -> bool {
-    match (value.as_f64(), wanted.parse::<f64>(), operator) {
-        (Some(value), Ok(wanted), '=') => value == wanted,
-        (Some(value), Ok(wanted), '<') => value < wanted,
-        (Some(value), Ok(wanted), _) => value > wanted,
-        (_, _, '=') => format::value(value) == wanted,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_and_comparisons() {
-        assert_eq!(Word::parse("Otter"), Word::Text("otter".into()));
-        assert_eq!(Word::parse("acc>0.9"), Word::Compare("acc".into(), '>', "0.9".into()));
-        assert_eq!(Word::parse("=x"), Word::Text("=x".into()));
-        assert!(compare(&0.1.into(), '=', "0.10"));
-        assert!(compare(&"adam".into(), '=', "adam"));
-        assert!(!compare(&"adam".into(), '<', "b"));
-        assert!(!compare(&f64::NAN.into(), '>', "0"));
-    }
 
     #[test]
     fn every_status_has_a_word_and_a_mark() {

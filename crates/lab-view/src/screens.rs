@@ -5,11 +5,9 @@ pub mod restore;
 pub mod run;
 pub mod runs;
 
-use lab_engine::{Reader, Result, RunRow};
-use lab_model::{Project, ProjectId, RelPath, RunId, Status};
+use lab_engine::{Reader, RunRow};
+use lab_model::{ProjectId, RelPath, RunId, Status};
 use serde::Serialize;
-
-use crate::runs::status_of;
 
 /// What actions need to know of a run.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -18,9 +16,6 @@ pub struct Subject {
     pub run: RunId,
     /// Its project.
     pub project: ProjectId,
-    /// The project as it is known, where it was read.
-    #[serde(skip)]
-    pub home: Option<Project>,
     /// Its name.
     pub name: String,
     /// Its command.
@@ -39,21 +34,17 @@ pub struct Subject {
 
 impl Subject {
     /// What actions need to know of this run.
-    ///
-    /// # Errors
-    /// Those of the reader.
-    pub fn of(reader: &Reader, row: &RunRow, base: Option<&RunRow>) -> Result<Self> {
-        Ok(Self {
+    pub fn of(reader: &Reader, row: &RunRow, base: Option<&RunRow>) -> Self {
+        Self {
             run: row.start.run.clone(),
             project: row.start.project.clone(),
-            home: reader.project(&row.start.project)?,
             name: row.name.clone(),
             argv: row.start.argv.clone(),
             directory: row.start.cwd.clone(),
             base: base.map(|base| base.start.run.clone()),
             starred: row.starred,
             hidden: row.hidden,
-            is_running: status_of(reader, row) == Status::Running,
-        })
+            is_running: reader.standing(row) == Status::Running,
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::block::{Block, Blocks, Section, Sections};
 use crate::format::{self, Moment};
-use crate::runs::{duration_cell, fingerprint, status_cell, status_of};
+use crate::runs::{duration_cell, fingerprint, status_cell};
 use crate::{Cell, Chips, Column, Fields, Line, Prose, Table, Tone, changes, coverage, lineage, metrics, suspects};
 
 /// Which run, and when it is read.
@@ -135,7 +135,7 @@ pub fn load(reader: &Reader, key: &Key) -> Result<RunPage> {
 /// Those of the reader.
 pub fn headline(reader: &Reader, row: &RunRow, base: Option<&RunRow>) -> Result<Line> {
     let mut line = Line::default();
-    let status = status_of(reader, row);
+    let status = reader.standing(row);
     match failure_title(row) {
         Some(title) => {
             line.push(format!("{} · ", lab_model::display_bytes(title.as_bytes())), Tone::Bad);
@@ -263,7 +263,7 @@ fn about(reader: &Reader, row: &RunRow, base: Option<&RunRow>, moment: &Moment) 
     let mut fields = Fields::default();
     fields.push("name", "Name", text(&row.name).tone(Tone::Accent).with(row.name.clone()));
     fields.push("id", "Id", Cell::plain(start.run.as_str()));
-    let status = status_cell(status_of(reader, row));
+    let status = status_cell(reader.standing(row));
     let how = row.end.as_ref().and_then(|end| match (end.signal, end.exit_code) {
         (Some(signal), _) => Some(format!(" by {}", signal_name(signal))),
         (_, Some(code)) if code != 0 => Some(format!(", exit code {code}")),

@@ -21,7 +21,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lab-desktop", &["lab-model", "lab-engine", "lab-view", "lab-plot"]),
     // Never lab-desktop: the command line must not link a window system.
     ("lab-cli", &["lab-model", "lab-engine", "lab-view", "lab-plot", "lab-tui"]),
-    ("lab-testkit", &["lab-model", "lab-engine", "lab-view"]),
+    // The store only to make large notebooks fast.
+    ("lab-testkit", &["lab-model", "lab-store", "lab-engine", "lab-view"]),
     ("xtask", &[]),
 ];
 

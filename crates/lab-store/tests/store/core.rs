@@ -286,3 +286,19 @@ fn other_processes_changes_are_noticed() {
     assert_ne!(reader.data_version().unwrap(), before);
     assert_eq!(reader.runs(&RunQuery::default()).unwrap().len(), 1);
 }
+
+#[test]
+fn the_index_of_an_older_program_is_made_anew() {
+    use std::os::unix::fs::FileExt;
+    let mut fixture = Fixture::new();
+    fixture.run(1, &[("train.py", b"x = 1")]);
+    let told = fixture.told();
+    let path = fixture.notebook.dir().join("notebook.db");
+    // The version of the tables, in the header of an SQLite file.
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().write_all_at(&1_u32.to_be_bytes(), 60).unwrap();
+    let again = Notebook::open(fixture.notebook.dir()).unwrap();
+    assert_eq!(crate::common::told(&again.reader().unwrap()), told);
+    let report = again.verify(true, Some(&key()), &mut |_, _| {}).unwrap();
+    assert!(report.findings.is_empty(), "{report:?}");
+    assert_eq!(std::fs::read_dir(fixture.path().join("quarantine")).unwrap().count(), 0);
+}

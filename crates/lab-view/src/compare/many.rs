@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::groups::mean;
 use crate::block::{Block, Blocks, Section, Sections};
 use crate::format::{self, Moment};
-use crate::runs::{duration_cell, fingerprint, status_cell, status_of};
+use crate::runs::{duration_cell, fingerprint, status_cell};
 use crate::seeds::{self, Answer, Verdict};
 use crate::{Cell, Chips, Column, Diff, Line, Table, Tone, changes, metrics};
 
@@ -242,7 +242,7 @@ fn runs(reader: &Reader, members: &[Member], keys: &[String], params: &Table, mo
             Cell::new(member.label.clone(), Tone::Accent).with(row.start.run.as_str()),
             Cell::plain(member.rows.len().to_string()).with(member.rows.len()),
             chips,
-            status_cell(status_of(reader, row)),
+            status_cell(reader.standing(row)),
             duration_cell(row, moment),
         ];
         for key in keys {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Axis;
 use crate::changes::{self, Side};
 use crate::format::{self, Moment};
-use crate::runs::{duration_cell, status_cell, status_of};
+use crate::runs::{duration_cell, status_cell};
 use crate::{Cell, Column, Fields, Line, Table, Tone};
 
 /// What is equal: words and counts.
@@ -202,7 +202,7 @@ pub(super) fn packages(left: &Side, right: &Side, equal: &mut Equal) -> Table {
 pub(super) fn effects(reader: &Reader, left: &Side, right: &Side, moment: &Moment, equal: &mut Equal) -> Table {
     let mut table = pair_table("name", "", left, right);
     let (Some(left), Some(right)) = (&left.row, &right.row) else { return table };
-    let statuses = [left, right].map(|row| status_cell(status_of(reader, row)));
+    let statuses = [left, right].map(|row| status_cell(reader.standing(row)));
     let [before, after] = statuses;
     if before == after {
         equal.words.push(format!("status ({})", before.text));

@@ -7,7 +7,7 @@ use lab_model::Series;
 
 use super::{Paper, text};
 use crate::format::{self, Moment};
-use crate::runs::{status_cell, status_of};
+use crate::runs::status_cell;
 use crate::show;
 
 /// Runs with a line of their own in a chart.
@@ -36,7 +36,7 @@ pub(super) fn report(reader: &Reader, rows: &[RunRow], paper: &Paper, moment: &M
         let cells = [
             format!("{} ({})", row.name, row.start.run.as_str()),
             moment.exact(row.start.time),
-            status_cell(status_of(reader, row)).text,
+            status_cell(reader.standing(row)).text,
             show::headline(reader, row, base.as_ref())?.text(),
             format::command(&row.start.argv),
         ];

@@ -121,7 +121,7 @@ impl Screen for RunScreen {
         Ok(RunView {
             part: key.part,
             page: show::load(reader, &show::Key { run: key.run.clone(), moment: moment.clone() })?,
-            subject: Subject::of(reader, &row, base.as_ref())?,
+            subject: Subject::of(reader, &row, base.as_ref()),
             log: if key.part == Part::Log { reader.log(&row)? } else { Vec::new() },
             files: files.transpose()?,
         })

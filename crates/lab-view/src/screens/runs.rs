@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use lab_engine::{Lane, Reader, Result, RunQuery};
+use lab_engine::{Lane, Reader, Result};
 use lab_model::{ProjectId, RunId};
 use serde::Serialize;
 
@@ -58,20 +58,17 @@ pub struct RunsView {
     pub page: RunsPage,
     /// The place of its first row in the whole list.
     pub first: usize,
-    /// What actions need to know of the rows.
-    #[serde(skip)]
-    pub subjects: Vec<Subject>,
 }
 
 impl RunsView {
     /// What actions need to know of a run.
     pub fn subject(&self, run: &RunId) -> Option<&Subject> {
-        self.subjects.iter().find(|subject| subject.run == *run)
+        self.page.subjects.iter().find(|subject| subject.run == *run)
     }
 
     /// The run in this row of the whole list.
     pub fn at(&self, row: usize) -> Option<&Subject> {
-        self.subjects.get(row.checked_sub(self.first)?)
+        self.page.subjects.get(row.checked_sub(self.first)?)
     }
 }
 
@@ -120,23 +117,14 @@ impl Screen for RunsScreen {
             reader,
             &runs::Key {
                 project: key.project.clone(),
-                limit: Some(key.window.end),
-                tag: None,
-                status: None,
-                starred: false,
-                hidden: false,
-                removed: false,
-                words: key.query.split_whitespace().map(str::to_owned).collect(),
+                query: key.query.clone(),
+                offset: key.window.start,
+                limit: Some(key.window.len()),
+                all: false,
                 moment: moment.clone(),
             },
         )?;
-        let _ = RunQuery::default();
-        let mut subjects = Vec::new();
-        for row in &page.runs.rows {
-            let Some(row) = row.key.parse().ok().map(|run| reader.run(&run)).transpose()?.flatten() else { continue };
-            subjects.push(Subject::of(reader, &row, None)?);
-        }
-        Ok(RunsView { page, first: 0, subjects })
+        Ok(RunsView { page, first: key.window.start })
     }
 
     fn arrived(&mut self, page: &RunsView) {
@@ -161,7 +149,7 @@ impl Screen for RunsScreen {
                 }
             }
             RunsAction::MarkAll => {
-                self.marked.extend(page.iter().flat_map(|page| &page.subjects).map(|subject| subject.run.clone()));
+                self.marked.extend(page.iter().flat_map(|page| &page.page.subjects).map(|subject| subject.run.clone()));
             }
             RunsAction::ClearMarks => self.marked.clear(),
             RunsAction::Follow => {

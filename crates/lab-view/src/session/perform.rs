@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lab_engine::{Command, RestoreOptions, RestorePlan, RestoreTarget};
-use lab_model::{Change, NoteKind, Project, RunId, Target};
+use lab_model::{Change, NoteKind, ProjectId, RunId, Target};
 
 use super::{Dialog, Effect, Purpose, Request, Route, Session, Then};
 use crate::actions::ActionId;
@@ -242,10 +242,10 @@ impl Session {
 
     /// Asks for a plan; until it is applied nothing changes.
     pub(super) fn plan_restore(&mut self, run: RunId) {
-        let Some(project) = self.subject().and_then(|subject| self.project_of(subject)) else { return };
+        let Some(project) = self.subject().map(|subject| subject.project.clone()) else { return };
         self.restore.screen.enter(run.clone());
         let target = RestoreTarget::Run(run);
-        let command = Command::PlanRestore(Box::new(project), target, RestoreOptions::default());
+        let command = Command::PlanRestore(project, target, RestoreOptions::default());
         self.command(command, Then::Show);
     }
 
@@ -279,24 +279,19 @@ impl Session {
         }
     }
 
-    fn take_back(&mut self, plan: fn(Box<Project>) -> Command) {
-        if let Some(project) = self.project.clone() {
-            self.command(plan(Box::new(project)), Then::Apply);
+    fn take_back(&mut self, plan: fn(ProjectId) -> Command) {
+        if let Some(project) = self.project.as_ref().map(|project| project.id.clone()) {
+            self.command(plan(project), Then::Apply);
         }
     }
 
     fn rerun(&mut self, argv: Option<Vec<String>>) {
         let Some(subject) = self.subject() else { return };
-        let Some(project) = self.project_of(subject) else { return };
+        let project = subject.project.clone();
         let argv = argv.unwrap_or_else(|| subject.argv.clone()).into_iter().map(OsString::from).collect();
         let (directory, name) = (subject.directory.clone(), subject.name.clone());
-        let command = Command::Rerun { project: Box::new(project), directory, argv, reason: None };
+        let command = Command::Rerun { project, directory, argv, reason: None };
         self.command(command, Then::Say(format!("Started again: {}", lab_model::display_bytes(name.as_bytes()))));
-    }
-
-    fn project_of(&self, subject: &Subject) -> Option<Project> {
-        let known = self.project.clone().filter(|project| project.id == subject.project);
-        known.or_else(|| Some(subject.home.clone()?))
     }
 
     fn stop(&mut self) {
