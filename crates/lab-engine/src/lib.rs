@@ -17,6 +17,7 @@ mod run;
 mod select;
 mod snapshot;
 mod supervise;
+pub mod watch;
 
 pub use config::{Clock, EngineConfig, Random};
 pub use engine::Engine;

@@ -20,6 +20,7 @@ pub mod git;
 pub mod gpu;
 mod launch;
 pub mod machine;
+pub mod observe;
 mod outlet;
 mod process;
 mod relay;
