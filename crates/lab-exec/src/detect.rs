@@ -4,16 +4,33 @@
 //! [`Followed`] tells how one of them ended; [`rules`] decides which of them are runs.
 
 use std::ffi::OsString;
-use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lab_model::ProcessKey;
 
-use crate::{Ended, Result};
+use crate::Ended;
 
+#[cfg(target_os = "linux")]
+mod connector;
+#[cfg_attr(not(target_os = "linux"), path = "detect/elsewhere.rs")]
+mod detector;
+#[cfg(target_os = "linux")]
 mod followed;
+#[cfg(target_os = "linux")]
+mod loader;
+#[cfg(target_os = "linux")]
+mod look;
 pub mod rules;
+#[cfg(target_os = "linux")]
+mod table;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;
 
+pub use detector::Detector;
+#[cfg(not(target_os = "linux"))]
+pub use detector::Followed;
+#[cfg(target_os = "linux")]
 pub use followed::Followed;
 
 /// How starts are noticed.
@@ -110,55 +127,4 @@ pub struct Ancestor {
     pub start_ticks: u64,
     /// The name the kernel has for it, at most 15 bytes.
     pub name: String,
-}
-
-/// Tells of programs that start. Starts no thread: wait until [`Detector::as_fd`] is readable or
-/// [`Detector::deadline_nanos`] has come, then call [`Detector::drain`].
-#[derive(Debug)]
-pub struct Detector {
-    probed: Vec<Probe>,
-}
-
-impl Detector {
-    /// Tries the methods, best first, and keeps the first that answers. What runs already is not told of.
-    pub fn open(own_uid_only: bool) -> Result<Self> {
-        let _ = own_uid_only;
-        Ok(Self { probed: Vec::new() })
-    }
-
-    /// Every method, best first, and what became of it.
-    pub fn probed(&self) -> &[Probe] {
-        &self.probed
-    }
-
-    /// The method in use.
-    pub fn method(&self) -> Method {
-        Method::Polling
-    }
-
-    /// Also notices programs and scripts that lie in this directory, where the method needs to be told.
-    pub fn watch_directory(&mut self, root: &Path) -> Result<()> {
-        let _ = root;
-        Ok(())
-    }
-
-    /// The opposite of [`Detector::watch_directory`].
-    pub fn forget_directory(&mut self, root: &Path) {
-        let _ = root;
-    }
-
-    /// Readable when [`Detector::drain`] has something to do.
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        rustix::stdio::stdin()
-    }
-
-    /// When [`Detector::drain`] is to be called at the latest, in nanoseconds of the monotonic clock.
-    pub fn deadline_nanos(&self) -> Option<u64> {
-        None
-    }
-
-    /// Adds what happened since the last call. Never waits.
-    pub fn drain(&mut self, events: &mut Vec<Event>) {
-        let _ = events;
-    }
 }

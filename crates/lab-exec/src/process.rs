@@ -10,13 +10,25 @@ use rustix::fs::{Mode, OFlags};
 pub(crate) struct Stat {
     pub(crate) state: u8,
     pub(crate) parent: i32,
+    pub(crate) group: i32,
+    pub(crate) session: i32,
+    /// Whether it has a controlling terminal.
+    pub(crate) terminal: bool,
     /// User and kernel time of the process.
     pub(crate) own_ticks: u64,
     /// The same of the children that it has waited for.
     pub(crate) children_ticks: u64,
     pub(crate) start_ticks: u64,
     pub(crate) resident_pages: u64,
+    /// Tells the program that it has started from the one it may start next: where code and arguments lie.
+    /// 0 for a process that was only forked, as threads are, and for one that must not be looked into.
+    pub(crate) image: u64,
+    /// How it ended, as `wait` tells it: for a process that was not yet waited for.
+    pub(crate) wait_status: Option<i32>,
 }
+
+/// The kernel's flag of a process that was forked and has not started a program (`include/linux/sched.h`).
+const PF_FORKNOEXEC: u64 = 0x40;
 
 /// The key of a living process; `None` when there is none with this number.
 pub fn process_key(pid: i32) -> Option<ProcessKey> {
@@ -38,7 +50,7 @@ pub(crate) const fn is_living(stat: &Stat) -> bool {
     !matches!(stat.state, b'Z' | b'X' | b'x')
 }
 
-fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     let mut buffer = [0; 64];
     let text = read("/proc/sys/kernel/random/boot_id", &mut buffer).unwrap_or_default();
     String::from_utf8_lossy(text).trim().to_owned()
@@ -57,21 +69,38 @@ pub(crate) fn stat(pid: i32) -> Option<Stat> {
 }
 
 /// The name of a program may hold spaces and parentheses: what counts comes after the last one.
-fn parse_stat(bytes: &[u8]) -> Option<Stat> {
+pub(crate) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let end = bytes.iter().rposition(|byte| *byte == b')')?;
     let text = std::str::from_utf8(bytes.get(end + 2..)?).ok()?;
     // The first of these is field 3 of proc(5).
-    let fields: Vec<&str> = text.split_ascii_whitespace().take(22).collect();
+    let fields: Vec<&str> = text.split_ascii_whitespace().take(50).collect();
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    let signed = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
+    let has_program = number(9).is_some_and(|flags| flags & PF_FORKNOEXEC == 0);
+    // Code and arguments begin at 1 and 0 for whoever may not look, and at 0 while a program is loaded.
+    let (code, arguments) = (number(26).unwrap_or(0), number(48).unwrap_or(0));
+    let is_known = has_program && code > 1 && arguments > 0;
     Some(Stat {
         state: *fields.first()?.as_bytes().first()?,
         parent: fields.get(1)?.parse().ok()?,
+        group: signed(5),
+        session: signed(6),
+        terminal: signed(7) != 0,
         own_ticks: number(14)? + number(15)?,
         // Signed in the manual, and zero for most.
         children_ticks: number(16).unwrap_or(0) + number(17).unwrap_or(0),
         start_ticks: number(22)?,
         resident_pages: number(24).unwrap_or(0),
+        image: if is_known { code ^ arguments.rotate_left(32) } else { 0 },
+        wait_status: fields.get(52 - 3).and_then(|text| text.parse().ok()),
     })
+}
+
+/// The name of the program, from the same file.
+pub(crate) fn parse_name(bytes: &[u8]) -> Option<String> {
+    let start = bytes.iter().position(|byte| *byte == b'(')?;
+    let end = bytes.iter().rposition(|byte| *byte == b')')?;
+    Some(String::from_utf8_lossy(bytes.get(start + 1..end)?).into_owned())
 }
 
 /// Storage bytes read and written by a process and the children that it has waited for.
@@ -174,6 +203,9 @@ mod tests {
         assert_eq!((stat.state, stat.parent), (b'S', 7));
         assert_eq!((stat.own_ticks, stat.children_ticks), (30, 70));
         assert_eq!((stat.start_ticks, stat.resident_pages), (999, 55));
+        assert_eq!((stat.group, stat.session, stat.terminal), (42, 42, false));
+        assert_eq!((stat.image, stat.wait_status), (0, None), "a line that is cut");
+        assert_eq!(parse_name(line).as_deref(), Some("a) b (c)"));
         for bad in [&b""[..], b"1", b"1 (x", b"1 (x)", b"1 (x) ", b"1 (x) S", b"1 (x) S 1 2 3"] {
             assert_eq!(parse_stat(bad), None);
         }

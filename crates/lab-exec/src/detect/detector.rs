@@ -1,0 +1,263 @@
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::event::epoll;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::connector::{Connector, Message};
+use super::followed::ended;
+use super::loader::Loader;
+use super::table::Table;
+use super::{Event, Method, Probe};
+use crate::Result;
+use crate::error::Trying;
+
+/// Tells of programs that start. Starts no thread: wait until [`Detector::as_fd`] is readable or
+/// [`Detector::deadline_nanos`] has come, then call [`Detector::drain`].
+///
+/// The connector needs nothing beside it: it says when it has lost something. Beside the loader watch
+/// `/proc` is looked at every two seconds, for what it cannot see: static programs outside the watched
+/// directories, loaders not known yet.
+#[derive(Debug)]
+pub struct Detector {
+    epoll: OwnedFd,
+    source: Source,
+    table: Table,
+    probed: Vec<Probe>,
+    directories: Vec<PathBuf>,
+    /// When `/proc` is to be looked at as a whole; never, with the connector.
+    next_look_nanos: Option<u64>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Connector(Connector),
+    Loader { loader: Loader, looks: Looks },
+    Polling,
+}
+
+/// When the newest processes are to be looked at.
+#[derive(Default, Debug)]
+struct Looks {
+    /// Sorted, the next one first.
+    due_nanos: Vec<u64>,
+    last_nanos: u64,
+}
+
+/// How often `/proc` is looked at where nobody tells of everything.
+const LOOK_EVERY_NANOS: u64 = 2_000_000_000;
+
+/// Many programs that start at once are found by one look.
+const BETWEEN_LOOKS_NANOS: u64 = 2_000_000;
+
+/// Looks after an event: between the open file and the finished start lies the loading of a program, which
+/// takes longer when it has to be read from disk.
+const LOOKS_AFTER_NANOS: [u64; 3] = [1_000_000, 4_000_000, 14_000_000];
+
+impl Detector {
+    /// Tries the methods, best first, and keeps the first that answers. What runs already is not told of.
+    /// Fails when the system has no descriptors left.
+    pub fn open(own_uid_only: bool) -> Result<Self> {
+        Self::open_with(&[Method::Connector, Method::Loader, Method::Polling], own_uid_only)
+    }
+
+    /// Like [`Detector::open`], with these methods alone. Without any that answers there is still
+    /// [`Method::Polling`].
+    pub fn open_with(methods: &[Method], own_uid_only: bool) -> Result<Self> {
+        let now_nanos = now_nanos();
+        let mut probed = Vec::new();
+        let mut found = None;
+        if methods.contains(&Method::Connector) {
+            // First the listening, then the look at what is there: nothing falls between them.
+            match Connector::open() {
+                Ok(connector) => {
+                    probed.push(works(Method::Connector, "the kernel tells every start and end".to_owned()));
+                    found = Some(Source::Connector(connector));
+                }
+                Err(why) => probed.push(Probe { method: Method::Connector, works: false, words: why }),
+            }
+        }
+        let own_uid = own_uid_only.then(|| rustix::process::geteuid().as_raw());
+        let mut table = Table::new(own_uid, now_nanos);
+        if methods.contains(&Method::Loader) {
+            match Loader::open(table.take_libraries()) {
+                Ok(loader) => {
+                    let words = format!("inotify watches {} loaders and C libraries", loader.files());
+                    probed.push(works(Method::Loader, words));
+                    found = found.or_else(|| Some(Source::Loader { loader, looks: Looks::default() }));
+                }
+                Err(error) => {
+                    let why = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+                    probed.push(Probe { method: Method::Loader, works: false, words: why });
+                }
+            }
+        }
+        probed.push(works(Method::Polling, "a look at /proc every two seconds".to_owned()));
+        let source = found.unwrap_or(Source::Polling);
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).trying("watch for programs that start")?;
+        if let Some(fd) = source.as_fd() {
+            epoll::add(&epoll, fd, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
+                .trying("watch for programs that start")?;
+        }
+        let next_look_nanos = (!matches!(source, Source::Connector(_))).then_some(now_nanos + LOOK_EVERY_NANOS);
+        Ok(Self { epoll, source, table, probed, directories: Vec::new(), next_look_nanos })
+    }
+
+    /// Every method, best first, and what became of it.
+    pub fn probed(&self) -> &[Probe] {
+        &self.probed
+    }
+
+    /// The method in use.
+    pub const fn method(&self) -> Method {
+        match self.source {
+            Source::Connector(_) => Method::Connector,
+            Source::Loader { .. } => Method::Loader,
+            Source::Polling => Method::Polling,
+        }
+    }
+
+    /// Also notices programs that lie in this directory where they would be missed: static ones, by the loader
+    /// watch. Does nothing for a directory that is watched already, or where the method does not need to be told.
+    /// Fails when the system allows no more watches.
+    pub fn watch_directory(&mut self, root: &Path) -> Result<()> {
+        if self.directories.iter().any(|watched| watched == root) {
+            return Ok(());
+        }
+        if let Source::Loader { loader, .. } = &mut self.source {
+            loader.add_directory(root)?;
+        }
+        self.directories.push(root.to_path_buf());
+        Ok(())
+    }
+
+    /// The opposite of [`Detector::watch_directory`].
+    pub fn forget_directory(&mut self, root: &Path) {
+        self.directories.retain(|watched| watched != root);
+        if let Source::Loader { loader, .. } = &mut self.source {
+            loader.remove_directory(root);
+        }
+    }
+
+    /// Readable when [`Detector::drain`] has something to do.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+
+    /// When [`Detector::drain`] is to be called at the latest, in nanoseconds of the monotonic clock.
+    pub fn deadline_nanos(&self) -> Option<u64> {
+        let look = match &self.source {
+            Source::Loader { looks, .. } => looks.due_nanos.first().copied(),
+            _ => None,
+        };
+        look.into_iter().chain(self.next_look_nanos).min()
+    }
+
+    /// Adds what happened since the last call. Never waits.
+    pub fn drain(&mut self, events: &mut Vec<Event>) {
+        let mut lost = false;
+        match &mut self.source {
+            Source::Connector(connector) => {
+                while let Some(message) = connector.next() {
+                    match message {
+                        Message::Exec { pid, at_nanos } => self.table.exec(pid, at_nanos, events),
+                        Message::Exit { pid, at_nanos, wait_status } => {
+                            self.table.exit(pid, at_nanos, ended(wait_status), events);
+                        }
+                        Message::Lost => lost = true,
+                    }
+                }
+            }
+            Source::Loader { loader, looks } => {
+                let opened = loader.read();
+                lost = opened.lost;
+                let now_nanos = now_nanos();
+                looks.plan(opened.soon, opened.now, now_nanos);
+                if looks.take(now_nanos) {
+                    self.table.look_at_newest(now_nanos, events);
+                }
+            }
+            Source::Polling => {}
+        }
+        let now_nanos = now_nanos();
+        if lost || self.next_look_nanos.is_some_and(|due| due <= now_nanos) {
+            self.table.look_at_all(lost, now_nanos, events);
+            self.next_look_nanos = self.next_look_nanos.map(|_| now_nanos + LOOK_EVERY_NANOS);
+        }
+        if lost {
+            events.push(Event::Gap { at_nanos: now_nanos });
+        }
+        let libraries = self.table.take_libraries();
+        if let Source::Loader { loader, .. } = &mut self.source {
+            loader.add_files(libraries);
+        }
+    }
+}
+
+impl Source {
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Connector(connector) => Some(connector.as_fd()),
+            Self::Loader { loader, .. } => Some(loader.as_fd()),
+            Self::Polling => None,
+        }
+    }
+}
+
+impl Looks {
+    /// A program will start soon, or has started now.
+    fn plan(&mut self, soon: bool, now: bool, now_nanos: u64) {
+        if !soon && !now {
+            return;
+        }
+        // What was due before stays: programs that start one after the other must not put it off for ever.
+        self.due_nanos.truncate(1);
+        self.due_nanos.extend(LOOKS_AFTER_NANOS.map(|after| now_nanos + after));
+        if now {
+            self.due_nanos.push(now_nanos.max(self.last_nanos + BETWEEN_LOOKS_NANOS));
+        }
+        self.due_nanos.sort_unstable();
+    }
+
+    /// Whether it is time for a look.
+    fn take(&mut self, now_nanos: u64) -> bool {
+        let planned = self.due_nanos.len();
+        self.due_nanos.retain(|due| *due > now_nanos);
+        let is_time = self.due_nanos.len() < planned;
+        if is_time {
+            self.last_nanos = now_nanos;
+        }
+        is_time
+    }
+}
+
+const fn works(method: Method, words: String) -> Probe {
+    Probe { method, works: true, words }
+}
+
+fn now_nanos() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_planned_and_never_put_off() {
+        const MILLI: u64 = 1_000_000;
+        let mut looks = Looks::default();
+        looks.plan(false, false, 100 * MILLI);
+        assert!(looks.due_nanos.is_empty() && !looks.take(100 * MILLI));
+        looks.plan(false, true, 100 * MILLI);
+        assert!(looks.take(100 * MILLI), "at once");
+        looks.plan(false, true, 100 * MILLI + 1);
+        assert!(!looks.take(100 * MILLI + 1), "a look was just taken");
+        for step in 0..3 {
+            looks.plan(true, false, 100 * MILLI + step * MILLI / 2);
+        }
+        assert!(looks.take(101 * MILLI), "the first one stays due");
+        assert!(looks.take(200 * MILLI) && looks.due_nanos.is_empty());
+    }
+}

@@ -1,0 +1,174 @@
+//! What one process runs, read from `/proc` through one handle: if the process ends meanwhile and
+//! its number is given to another one, reading fails instead of telling of the wrong process.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags, fstat, openat, readlinkat};
+
+use super::{Ancestor, Program};
+use crate::process::{self, Stat};
+
+/// A command line is cut here. Far above what people type and far below the two megabytes that a kernel takes.
+const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
+
+/// More levels than this have only been made to be followed.
+const ANCESTORS_MAX: usize = 64;
+
+/// A process that is looked at.
+pub(super) struct Look {
+    directory: OwnedFd,
+    pub(super) uid: u32,
+}
+
+impl Look {
+    pub(super) fn at(pid: i32) -> Option<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(format!("/proc/{pid}"), flags, Mode::empty()).ok()?;
+        let uid = fstat(&directory).ok()?.st_uid;
+        Some(Self { directory, uid })
+    }
+
+    pub(super) fn stat(&self) -> Option<Stat> {
+        let mut buffer = [0; 1024];
+        let file = self.open("stat")?;
+        let length = rustix::io::read(&file, &mut buffer).ok()?;
+        process::parse_stat(&buffer[..length])
+    }
+
+    /// `None` when it has ended, or keeps what it runs to itself.
+    pub(super) fn program(&self, stat: &Stat) -> Option<Program> {
+        let exe = self.exe()?;
+        let argv = arguments(&self.read("cmdline", ARGUMENT_BYTES_MAX)?);
+        Some(Program {
+            exe,
+            argv,
+            cwd: without_deleted(self.link("cwd")?),
+            uid: self.uid,
+            group: stat.group,
+            session: stat.session,
+            terminal: stat.terminal,
+            ancestors: ancestors(stat.parent),
+        })
+    }
+
+    pub(super) fn exe(&self) -> Option<PathBuf> {
+        self.link("exe").map(without_deleted)
+    }
+
+    /// The loader and C library that it has mapped.
+    pub(super) fn libraries(&self) -> Vec<PathBuf> {
+        /// Libraries come late in the list, which is long for programs with many of them.
+        const MAPS_BYTES_MAX: usize = 1024 * 1024;
+        let Some(maps) = self.read("maps", MAPS_BYTES_MAX) else { return Vec::new() };
+        let mut found: Vec<PathBuf> = Vec::new();
+        for line in maps.split(|byte| *byte == b'\n') {
+            let Some(start) = line.iter().position(|byte| *byte == b'/') else { continue };
+            let path = PathBuf::from(OsStr::from_bytes(&line[start..]));
+            if super::loader::kind(&path).is_some() && !found.contains(&path) {
+                found.push(path);
+            }
+        }
+        found
+    }
+
+    fn open(&self, name: &str) -> Option<OwnedFd> {
+        openat(&self.directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()
+    }
+
+    fn link(&self, name: &str) -> Option<PathBuf> {
+        let target = readlinkat(&self.directory, name, Vec::with_capacity(256)).ok()?;
+        Some(OsString::from_vec(target.into_bytes()).into())
+    }
+
+    fn read(&self, name: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        let file = self.open(name)?;
+        let mut bytes = vec![0; 4096.min(bytes_max)];
+        let mut length = 0;
+        loop {
+            match rustix::io::read(&file, &mut bytes[length..]).ok()? {
+                0 => break,
+                read => length += read,
+            }
+            if length == bytes.len() {
+                if length == bytes_max {
+                    break;
+                }
+                bytes.resize((length * 2).min(bytes_max), 0);
+            }
+        }
+        bytes.truncate(length);
+        Some(bytes)
+    }
+}
+
+/// Arguments end with a zero each; a program that has changed its own may have left out the last.
+fn arguments(bytes: &[u8]) -> Vec<OsString> {
+    let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    bytes.split(|byte| *byte == 0).map(|argument| OsString::from_vec(argument.to_vec())).collect()
+}
+
+/// The kernel adds this to the name of a file that was removed or replaced.
+fn without_deleted(path: PathBuf) -> PathBuf {
+    match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
+        Some(name) => PathBuf::from(OsStr::from_bytes(name)),
+        None => path,
+    }
+}
+
+fn ancestors(parent: i32) -> Vec<Ancestor> {
+    let mut found = Vec::new();
+    let mut pid = parent;
+    while pid > 0 && found.len() < ANCESTORS_MAX {
+        let mut buffer = [0; 1024];
+        let Some(bytes) = process::read(&format!("/proc/{pid}/stat"), &mut buffer) else { break };
+        let (Some(stat), Some(name)) = (process::parse_stat(bytes), process::parse_name(bytes)) else { break };
+        found.push(Ancestor { pid, start_ticks: stat.start_ticks, name });
+        pid = stat.parent;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_split_at_zeros() {
+        for (bytes, expected) in [
+            (&b""[..], &[][..]),
+            (b"\0", &[]),
+            (b"sh\0", &["sh"]),
+            (b"sh\0-c\0\0x y\0", &["sh", "-c", "", "x y"]),
+            (b"sh\0\0", &["sh", ""]),
+            (b"nginx: master", &["nginx: master"]),
+        ] {
+            assert_eq!(arguments(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn this_process() {
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        let look = Look::at(pid).unwrap();
+        let stat = look.stat().unwrap();
+        let program = look.program(&stat).unwrap();
+        assert!(stat.image != 0);
+        assert_eq!(program.exe, std::env::current_exe().unwrap());
+        assert_eq!(program.argv, std::env::args_os().collect::<Vec<_>>());
+        assert_eq!(program.uid, rustix::process::geteuid().as_raw());
+        assert_eq!(program.ancestors[0].pid, stat.parent);
+        assert!(Look::at(-1).is_none());
+    }
+
+    #[test]
+    fn a_replaced_executable_keeps_its_name() {
+        assert_eq!(without_deleted("/a/b (deleted)".into()), PathBuf::from("/a/b"));
+        assert_eq!(without_deleted("/a/b".into()), PathBuf::from("/a/b"));
+    }
+}
