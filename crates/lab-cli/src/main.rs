@@ -12,6 +12,7 @@ mod paint;
 mod progress;
 mod sanitize;
 mod select;
+mod service;
 
 mod cat;
 mod compare;
@@ -23,6 +24,7 @@ mod edit;
 mod files;
 mod gc;
 mod grep;
+mod hook;
 mod init;
 mod log;
 mod man;
@@ -37,6 +39,7 @@ mod runs;
 mod show;
 mod snapshot;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -47,6 +50,9 @@ use crate::cli::Cli;
 use crate::context::Context;
 
 fn main() -> ExitCode {
+    if hook::quick(&std::env::args_os().collect::<Vec<_>>()) {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

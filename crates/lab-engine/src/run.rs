@@ -264,12 +264,8 @@ impl Engine {
     /// Gathers interpreter, packages, variables, machine and Git state, and keeps them.
     pub(crate) fn keep_facts(&self, of: FactsOf<'_>, payload: &Payload) -> Result<()> {
         let root = Path::new(&payload.project.root);
-        let environment_request = lab_exec::environment::Request {
-            argv: of.argv,
-            cwd: of.cwd,
-            project_root: root,
-            variables: of.variables,
-        };
+        let environment_request =
+            lab_exec::environment::Request { argv: of.argv, cwd: of.cwd, project_root: root, variables: of.variables };
         let key = self.seal_key()?;
         let scanner = Scanner::new();
         let mut redact = |name: &str, value: &str| {

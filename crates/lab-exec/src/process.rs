@@ -118,10 +118,12 @@ pub(crate) fn usage(pid: i32) -> Option<Usage> {
     let end = bytes.iter().rposition(|byte| *byte == b')')?;
     let text = std::str::from_utf8(bytes.get(end + 2..)?).ok()?;
     let fields: Vec<u64> = text.split_ascii_whitespace().take(15).map(|word| word.parse().unwrap_or(0)).collect();
-    let seconds = |of: u64, children: u64| (of + children) as f64 / rustix::param::clock_ticks_per_second().max(1) as f64;
+    let seconds =
+        |of: u64, children: u64| (of + children) as f64 / rustix::param::clock_ticks_per_second().max(1) as f64;
     let [user, system, child_user, child_system] = *fields.get(11..15)? else { return None };
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok())?;
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok())?;
     Some(Usage {
         user_seconds: seconds(user, child_user),
         system_seconds: seconds(system, child_system),

@@ -65,8 +65,7 @@ impl Sampler {
     fn sum(&mut self, root: i32, millis: u64, processes: &[(i32, process::Stat)]) -> Sample {
         // A child's time moves to its parent when it is waited for, so that the sum over the tree,
         // children's time included, misses nothing. Of the root only that part counts.
-        let mut ticks =
-            if self.with_root { 0 } else { process::stat(root).map_or(0, |stat| stat.children_ticks) };
+        let mut ticks = if self.with_root { 0 } else { process::stat(root).map_or(0, |stat| stat.children_ticks) };
         let (mut pages, mut read, mut written) = (0, 0, 0);
         for (pid, stat) in processes {
             ticks += stat.own_ticks + stat.children_ticks;

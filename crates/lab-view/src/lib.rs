@@ -23,6 +23,7 @@ pub mod restore;
 pub mod runs;
 pub mod settings;
 pub mod show;
+pub mod watch;
 
 pub use block::{Align, Block, Blocks, Cell, Column, Field, Fields, Line, Log, Prose, Row, Section, Table, Tone};
 pub use chips::{ASPECTS, Aspect, Chips};

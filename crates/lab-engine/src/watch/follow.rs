@@ -292,7 +292,13 @@ impl<'a> Watcher<'a> {
         let minimum_millis = match verdict {
             Verdict::Run { minimum_millis } => minimum_millis,
             Verdict::Part { of } => {
-                return self.decide_on(process.pid, program, &project, "part", &format!("part of the run of process {of}"));
+                return self.decide_on(
+                    process.pid,
+                    program,
+                    &project,
+                    "part",
+                    &format!("part of the run of process {of}"),
+                );
             }
             Verdict::No(reason) => {
                 return self.decide_on(process.pid, program, &project, "no", &reason.to_string());
@@ -383,14 +389,16 @@ impl<'a> Watcher<'a> {
         self.settle_lines(now);
         for run in &mut self.runs {
             let millis = now.saturating_sub(run.at_nanos) / NANOS_PER_MILLI;
-            if run.end.ended.is_none() && run.observer.next_millis() <= millis
+            if run.end.ended.is_none()
+                && run.observer.next_millis() <= millis
                 && let Some(sample) = run.observer.sample(millis)
             {
                 run.sink.observed(&sample);
             }
-            if run.end.ended.is_none() && is_over(run.followed.as_ref(), &run.process) {
-                let ended = run.followed.as_ref().and_then(Followed::ended);
-                run.end.learn(ended, now);
+            if run.end.ended.is_none()
+                && let Some(ended) = ended(run.followed.as_ref(), &run.process)
+            {
+                run.end.learn(Some(ended), now);
             }
         }
         let mut place = 0;
@@ -422,8 +430,10 @@ impl<'a> Watcher<'a> {
         let mut place = 0;
         while place < self.candidates.len() {
             let one = &mut self.candidates[place];
-            if one.end.ended.is_none() && is_over(one.followed.as_ref(), &one.process) {
-                one.end.learn(one.followed.as_ref().and_then(Followed::ended), now);
+            if one.end.ended.is_none()
+                && let Some(ended) = ended(one.followed.as_ref(), &one.process)
+            {
+                one.end.learn(Some(ended), now);
             }
             let over_at = one.end.ended.as_ref().map(|_| one.end.at_nanos);
             let is_due = over_at.unwrap_or(now) >= one.due_nanos;
@@ -502,8 +512,7 @@ impl<'a> Watcher<'a> {
             }
         };
         let live = LiveRun::new(&self.engine.notebook.live_dir(), &payload.start.run);
-        let completion =
-            completion.map(|files| Completion::start(Path::new(&project.root), files, live.hashed_file()));
+        let completion = completion.map(|files| Completion::start(Path::new(&project.root), files, live.hashed_file()));
         self.decide_on(process.pid, &program, &project, "run", &payload.start.name);
         self.say(format_args!("{} started as process {}", payload.start.name, process.pid));
         let mut variables = observe::variables_of(process.pid);
@@ -605,7 +614,8 @@ impl<'a> Watcher<'a> {
     fn decide(&mut self, pid: i32, command: &str, project: &Project, verdict: &str, reason: &str) {
         let key = self.engine.seal_key().ok();
         let short: String = command.chars().take(500).collect();
-        let hide = |secret: &str, rule: &str| key.map_or_else(|| format!("[{rule}]"), |key| redacted(key, secret, rule));
+        let hide =
+            |secret: &str, rule: &str| key.map_or_else(|| format!("[{rule}]"), |key| redacted(key, secret, rule));
         let command = self.scanner.redact(&short, &mut |secret, rule| hide(secret, rule)).into_owned();
         if self.decisions.len() >= DECISIONS {
             self.decisions.pop_back();
@@ -624,13 +634,12 @@ impl<'a> Watcher<'a> {
 /// Said of every run whose terminal `lab` does not hold.
 const NO_LOG: &str = "what it printed: only `lab run` sees that";
 
-/// Whether a process is over, as its descriptor says, or `/proc` without one.
-fn is_over(followed: Option<&Followed>, process: &ProcessKey) -> bool {
-    let Some(followed) = followed else { return !lab_exec::is_alive(process) };
-    let descriptor = followed.as_fd();
-    let mut waiting = [rustix::event::PollFd::new(&descriptor, rustix::event::PollFlags::IN)];
-    let at_once = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut waiting, Some(&at_once)).is_ok_and(|ready| ready > 0)
+/// How a process ended; `None` while it runs.
+fn ended(followed: Option<&Followed>, process: &ProcessKey) -> Option<Ended> {
+    match followed {
+        Some(followed) => followed.ended(),
+        None => (!lab_exec::is_alive(process)).then_some(Ended::Unknown),
+    }
 }
 
 fn rules(config: &WatchConfig) -> Rules {

@@ -38,7 +38,19 @@ pub(crate) struct Line {
 impl Line {
     pub fn new(shell: i32, sequence: u64, cwd: PathBuf, command: String, at_nanos: u64) -> Self {
         let known = observe::children(shell).into_iter().collect();
-        Self { shell, sequence, cwd, command, project: None, taken: None, at_nanos, runs: 0, exit: None, looks: 0, known }
+        Self {
+            shell,
+            sequence,
+            cwd,
+            command,
+            project: None,
+            taken: None,
+            at_nanos,
+            runs: 0,
+            exit: None,
+            looks: 0,
+            known,
+        }
     }
 
     /// The same line, found to be one of a project.
@@ -68,7 +80,9 @@ impl Line {
     pub fn words(&self) -> Vec<OsString> {
         let is_setting = |word: &String| {
             let name = word.split('=').next().unwrap_or_default();
-            word.contains('=') && !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+            word.contains('=')
+                && !name.is_empty()
+                && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
         };
         split(&self.command).into_iter().skip_while(is_setting).map(OsString::from).collect()
     }

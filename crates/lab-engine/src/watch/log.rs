@@ -45,7 +45,8 @@ mod tests {
         for _ in 0..30 {
             log.line(Time(1_500), &words);
         }
-        let bytes: u64 = std::fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+        let bytes: u64 =
+            std::fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
         assert!((500_000..2_500_000).contains(&bytes), "{bytes}");
         assert!(std::fs::read_to_string(directory.path().join("log")).unwrap().starts_with("1.500 x"));
     }

@@ -106,7 +106,8 @@ impl Engine {
 
     /// What the end of an open run needs.
     pub(crate) fn payload_of(&self, start: RunStart, project: &Project) -> Result<Payload> {
-        let log_limit_bytes = load_config(Path::new(&project.root)).map_or(u64::MAX, |(config, _)| config.log_limit_bytes);
+        let log_limit_bytes =
+            load_config(Path::new(&project.root)).map_or(u64::MAX, |(config, _)| config.log_limit_bytes);
         Ok(Payload { start, project: project.clone(), keep: Vec::new(), log_limit_bytes })
     }
 

@@ -62,6 +62,11 @@ impl WatchPlace {
         Self { state, runtime }
     }
 
+    /// The process that watches, when one does.
+    pub fn running(&self) -> Option<i32> {
+        self.holder().map(|holder| holder.process.pid)
+    }
+
     /// Makes the directories, for nobody else's eyes.
     pub(crate) fn create(&self) -> Result<()> {
         for directory in [&self.state, &self.runtime] {
@@ -120,8 +125,7 @@ impl WatchPlace {
     pub(crate) fn lock(&self, own: &ProcessKey) -> Result<Option<Lock>> {
         let path = self.lock_file();
         let fail = |error| Error::disk("write", &path, error);
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path).map_err(fail)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path).map_err(fail)?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),

@@ -157,10 +157,7 @@ fn connect(socket: &Path) -> std::io::Result<UnixStream> {
 }
 
 /// Calls `act` with a path that fits into a socket's name: on Linux one that starts at the open directory.
-pub(crate) fn with_short_path<T>(
-    socket: &Path,
-    act: impl FnOnce(&Path) -> std::io::Result<T>,
-) -> std::io::Result<T> {
+pub(crate) fn with_short_path<T>(socket: &Path, act: impl FnOnce(&Path) -> std::io::Result<T>) -> std::io::Result<T> {
     use std::os::fd::AsRawFd;
     if socket.as_os_str().len() <= 100 {
         return act(socket);

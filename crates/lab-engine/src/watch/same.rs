@@ -22,11 +22,7 @@ impl Engine {
     /// # Errors
     /// Those of reading the index.
     pub fn same_as(&self, start: &RunStart) -> Result<Option<Same>> {
-        let query = RunQuery {
-            project: Some(start.project.clone()),
-            limit: Some(LOOK_BACK),
-            ..RunQuery::default()
-        };
+        let query = RunQuery { project: Some(start.project.clone()), limit: Some(LOOK_BACK), ..RunQuery::default() };
         let mut rows = self.index()?.runs(&query)?;
         rows.retain(|row| row.end.is_some() && is_same(&row.start, start));
         let ended_as = |status: Status| rows.iter().find(|row| row.status() == status);

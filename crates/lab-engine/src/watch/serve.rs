@@ -134,8 +134,7 @@ impl Server<'_> {
         let left = left.max(NANOS_PER_MILLI).cast_signed();
         let timeout = Timespec { tv_sec: left / 1_000_000_000, tv_nsec: left % 1_000_000_000 };
         let detector = self.detector.as_ref().map(Detector::as_fd);
-        let followed: Vec<BorrowedFd<'_>> =
-            self.watcher.followed().map(lab_exec::detect::Followed::as_fd).collect();
+        let followed: Vec<BorrowedFd<'_>> = self.watcher.followed().map(lab_exec::detect::Followed::as_fd).collect();
         let clients = self.clients.iter().map(|client| client.stream.as_fd());
         let all = [self.listener.as_fd(), self.fifo.as_fd()].into_iter().chain(detector).chain(clients).chain(followed);
         let mut waiting: Vec<PollFd<'_>> = all.map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN)).collect();

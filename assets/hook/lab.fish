@@ -1,0 +1,44 @@
+# Tells `lab watch` of commands in watched projects. Made by `lab hook fish`.
+# Outside of projects only builtins; inside one, one short process before and one after a command.
+if status is-interactive; and not set -q __lab_file
+    set -g __lab_file @HOOK_FILE@
+    set -g __lab_program @LAB@
+    set -g __lab_sequence 0
+    set -g __lab_told ''
+
+    # Before a command line starts.
+    function __lab_start --on-event fish_preexec
+        set -g __lab_told ''
+        test -n "$argv[1]"; and test -r $__lab_file; or return 0
+        string match -q ' *' -- $argv[1]; and return 0
+        set -l place
+        while read -l line
+            set -a place $line
+        end <$__lab_file
+        string match -q '1 *' -- $place[1]; or return 0
+        set -l here (pwd -P)
+        for root in $place[3..-1]
+            # By length, not by pattern: a root may hold any letter.
+            set -l length (string length -- "$root/")
+            if test (string sub -l $length -- "$here/") = "$root/"
+                set -g __lab_told 1
+                break
+            end
+        end
+        test -n "$__lab_told"; or return 0
+        set -g __lab_sequence (math $__lab_sequence + 1)
+        set -l hint ($__lab_program __hook start $__lab_file $fish_pid $__lab_sequence $here $argv[1] 2>/dev/null)
+        test -n "$hint"; and echo (set_color --dim)$hint(set_color normal) >&2
+        return 0
+    end
+
+    # After it.
+    function __lab_end --on-event fish_postexec
+        set -l code $status
+        if test -n "$__lab_told"
+            set -g __lab_told ''
+            $__lab_program __hook end $__lab_file $fish_pid $__lab_sequence $code 2>/dev/null
+        end
+        return 0
+    end
+end
