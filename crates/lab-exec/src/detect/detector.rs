@@ -183,13 +183,13 @@ impl Detector {
         if lost || self.next_look_nanos.is_some_and(|due| due <= now_nanos) {
             self.table.look_at_all(lost, now_nanos, events);
             self.next_look_nanos = self.next_look_nanos.map(|_| now_nanos + LOOK_EVERY_NANOS);
+            let libraries = self.table.take_libraries();
+            if let Source::Loader { loader, .. } = &mut self.source {
+                loader.add_files(libraries);
+            }
         }
         if lost {
             events.push(Event::Gap { at_nanos: now_nanos });
-        }
-        let libraries = self.table.take_libraries();
-        if let Source::Loader { loader, .. } = &mut self.source {
-            loader.add_files(libraries);
         }
     }
 }

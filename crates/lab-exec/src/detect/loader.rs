@@ -38,13 +38,12 @@ pub(super) struct Opened {
 pub(super) struct Loader {
     inotify: OwnedFd,
     watches: HashMap<i32, Watch>,
-    /// Files whose watch went away with them, as in an upgrade of the C library.
-    replaced: Vec<PathBuf>,
+    files: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
 enum Watch {
-    File { path: PathBuf, kind: Kind },
+    File(Kind),
     Directory { root: PathBuf },
 }
 
@@ -70,6 +69,9 @@ const SKIPPED: &[&str] = &["node_modules", "__pycache__", "venv", "env", "site-p
 /// A larger directory holds data, and every file opened in it would wake us.
 const ENTRIES_MAX: usize = 512;
 
+/// A person uses a few systems of libraries beside each other at the most.
+const FILES_MAX: usize = 64;
+
 /// Watches are few on some systems and belong to the person's other programs as well.
 const DIRECTORIES_MAX: usize = 256;
 
@@ -77,8 +79,8 @@ impl Loader {
     /// Fails where there is no inotify, or nothing to watch.
     pub(super) fn open(libraries: Vec<PathBuf>) -> Result<Self> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).trying("watch the loader")?;
-        let mut loader = Self { inotify, watches: HashMap::new(), replaced: Vec::new() };
-        loader.add_files(COMMON.iter().map(PathBuf::from).chain(libraries));
+        let mut loader = Self { inotify, watches: HashMap::new(), files: COMMON.iter().map(PathBuf::from).collect() };
+        loader.add_files(libraries);
         if loader.watches.is_empty() {
             return Err(Errno::NOENT).trying("watch the loader");
         }
@@ -87,18 +89,22 @@ impl Loader {
 
     /// How many files are watched.
     pub(super) fn files(&self) -> usize {
-        self.watches.values().filter(|watch| matches!(watch, Watch::File { .. })).count()
+        self.watches.values().filter(|watch| matches!(watch, Watch::File(_))).count()
     }
 
-    /// Watches more loaders and libraries, and again those that were replaced. The same file may come again.
-    pub(super) fn add_files(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
-        let replaced = std::mem::take(&mut self.replaced);
-        for path in paths.into_iter().chain(replaced) {
-            let Some(kind) = kind(&path) else { continue };
-            let flags = WatchFlags::OPEN | WatchFlags::DELETE_SELF;
-            if let Ok(watch) = inotify::add_watch(&self.inotify, &path, flags) {
+    /// Watches more loaders and libraries, and those known already once more: an upgrade puts another file in
+    /// the place of one. Does not mind paths that are known or not there.
+    pub(super) fn add_files(&mut self, paths: Vec<PathBuf>) {
+        for path in paths {
+            if !self.files.contains(&path) && self.files.len() < FILES_MAX {
+                self.files.push(path);
+            }
+        }
+        for path in &self.files {
+            let Some(kind) = kind(path) else { continue };
+            if let Ok(watch) = inotify::add_watch(&self.inotify, path, WatchFlags::OPEN) {
                 // A symbolic link and its target are one.
-                self.watches.entry(watch).or_insert(Watch::File { path, kind });
+                self.watches.entry(watch).or_insert(Watch::File(kind));
             }
         }
     }
@@ -144,13 +150,11 @@ impl Loader {
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 opened.lost = true;
             } else if event.events().contains(ReadFlags::IGNORED) {
-                if let Some(Watch::File { path, .. }) = self.watches.remove(&event.wd()) {
-                    self.replaced.push(path);
-                }
+                self.watches.remove(&event.wd());
             } else if event.events().contains(ReadFlags::OPEN) {
                 match self.watches.get(&event.wd()) {
-                    Some(Watch::File { kind: Kind::Loader, .. }) => opened.soon = true,
-                    Some(Watch::File { kind: Kind::Library, .. }) => opened.now = true,
+                    Some(Watch::File(Kind::Loader)) => opened.soon = true,
+                    Some(Watch::File(Kind::Library)) => opened.now = true,
                     Some(Watch::Directory { .. }) if !event.events().contains(ReadFlags::ISDIR) => {
                         opened.soon |= event.file_name().is_some_and(may_be_program);
                     }
