@@ -130,7 +130,6 @@ impl<'a> Watcher<'a> {
         };
         watcher.refresh();
         watcher.adopt();
-        watcher.look_around();
         Ok(watcher)
     }
 
@@ -166,8 +165,8 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Processes that run already when the watcher starts.
-    fn look_around(&mut self) {
+    /// Processes that run already when starts are noticed for the first time.
+    pub fn look_around(&mut self) {
         let own = own_key().pid;
         for pid in observe::own_processes() {
             if pid != own

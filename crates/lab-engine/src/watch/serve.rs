@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use lab_exec::detect::{Detector, Event, Method};
 use lab_model::Time;
@@ -25,6 +26,8 @@ pub type Hint<'a> = &'a dyn Fn(&Reader, &Same, Time) -> String;
 
 /// How often the list of projects is looked at, without being told.
 const REFRESH_NANOS: u64 = 5_000 * NANOS_PER_MILLI;
+/// How often to see whether the detector is ready.
+const OPENING_NANOS: u64 = 20 * NANOS_PER_MILLI;
 /// Questions that are read at once.
 const MAX_CLIENTS: usize = 16;
 
@@ -45,13 +48,6 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
     let fail = |error: std::io::Error| Error::disk("open", place.runtime(), error);
     let (listener, fifo) = (listen(&place.socket()).map_err(fail)?, open_fifo(&place.fifo()).map_err(fail)?);
     let watcher = Watcher::new(&engine, place.clone(), hint)?;
-    let (detector, trouble) = match Detector::open(true) {
-        Ok(detector) => (Some(detector), None),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    if let Some(trouble) = trouble {
-        watcher.say(format_args!("starts are not noticed, only told: {trouble}"));
-    }
     watcher.say(format_args!("watches as process {}", own_key().pid));
     let since = engine.now();
     let mut server = Server {
@@ -62,7 +58,8 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
         listener,
         fifo,
         lines: Lines::default(),
-        detector,
+        detector: None,
+        opening: Some(open_detector()?),
         clients: Vec::new(),
         refreshed_nanos: 0,
         roots: Vec::new(),
@@ -88,6 +85,8 @@ struct Server<'a> {
     fifo: OwnedFd,
     lines: Lines,
     detector: Option<Detector>,
+    /// Where the detector comes from once its methods are tried.
+    opening: Option<Receiver<lab_exec::Result<Detector>>>,
     clients: Vec<Client>,
     refreshed_nanos: u64,
     roots: Vec<std::path::PathBuf>,
@@ -106,6 +105,7 @@ impl Server<'_> {
     /// Waits for something to happen, and does it.
     fn turn(&mut self) {
         self.wait();
+        self.take_detector();
         let now = now_nanos();
         if now >= self.refreshed_nanos + REFRESH_NANOS {
             self.refresh(now, false);
@@ -125,11 +125,27 @@ impl Server<'_> {
         self.serve_clients();
     }
 
+    fn take_detector(&mut self) {
+        let Some(opened) = self.opening.as_ref().and_then(|opening| opening.try_recv().ok()) else { return };
+        self.opening = None;
+        match opened {
+            Ok(detector) => {
+                self.watcher.say(format_args!("starts are noticed by the {}", method_name(detector.method())));
+                self.detector = Some(detector);
+                self.roots.clear();
+                self.publish();
+                self.watcher.look_around();
+            }
+            Err(error) => self.watcher.say(format_args!("starts are not noticed, only told: {error}")),
+        }
+    }
+
     fn wait(&self) {
         let deadline = self.detector.as_ref().and_then(Detector::deadline_nanos);
         let refresh = self.refreshed_nanos + REFRESH_NANOS;
         let due = [self.watcher.due_nanos(), deadline].into_iter().flatten().min().unwrap_or(refresh).min(refresh);
         let left = due.saturating_sub(now_nanos());
+        let left = if self.opening.is_some() { left.min(OPENING_NANOS) } else { left };
         // Not more often than a hundred times a second for what is due: only events must be quick.
         let left = left.max(NANOS_PER_MILLI).cast_signed();
         let timeout = Timespec { tv_sec: left / 1_000_000_000, tv_nsec: left % 1_000_000_000 };
@@ -284,6 +300,19 @@ impl Server<'_> {
             decisions: self.watcher.decisions.iter().cloned().collect(),
         }
     }
+}
+
+/// Trying the methods may take a while on a busy machine; shells are served meanwhile.
+fn open_detector() -> Result<Receiver<lab_exec::Result<Detector>>> {
+    let (ready, opening) = sync_channel(1);
+    let open = move || {
+        let _ = ready.send(Detector::open(true));
+    };
+    std::thread::Builder::new()
+        .name("lab-watch-open".to_owned())
+        .spawn(open)
+        .map_err(|error| Error::new(ErrorKind::Bug, "Could not start a thread").because(error))?;
+    Ok(opening)
 }
 
 enum Reading {

@@ -149,12 +149,7 @@ impl fmt::Display for Tool {
 }
 
 /// Decides. `recorded` says whether an ancestor is the command of a run that is recorded.
-pub fn judge(
-    program: &Program,
-    rules: &Rules,
-    project_root: &Path,
-    recorded: &dyn Fn(&Ancestor) -> bool,
-) -> Verdict {
+pub fn judge(program: &Program, rules: &Rules, project_root: &Path, recorded: &dyn Fn(&Ancestor) -> bool) -> Verdict {
     if let Some(ancestor) = program.ancestors.iter().rev().find(|ancestor| recorded(ancestor)) {
         return Verdict::Part { of: ancestor.pid };
     }
@@ -230,9 +225,11 @@ fn against_module(name: &str, command: &Command) -> Option<Reason> {
     }
     // `jupyter_client.kernelspec`, `pip.__main__`: the package tells.
     let package = name.split('.').next().unwrap_or(name);
-    let tool = tables::tool(name).or_else(|| tables::tool(package)).or_else(|| tables::tool(&package.replace('_', "-")));
+    let tool =
+        tables::tool(name).or_else(|| tables::tool(package)).or_else(|| tables::tool(&package.replace('_', "-")));
     tool.map(Reason::Tool).or_else(|| {
-        let is_library = ["json", "zipfile", "tarfile", "gzip", "base64", "timeit", "platform", "calendar", "this", "code"];
+        let is_library =
+            ["json", "zipfile", "tarfile", "gzip", "base64", "timeit", "platform", "calendar", "this", "code"];
         let is_own = ["IPython", "ptpython", "bpython", "asyncio", "idlelib"];
         if is_library.contains(&package) {
             Some(Reason::Installed)
@@ -259,7 +256,9 @@ fn against_launched(rest: &[String]) -> Option<Reason> {
 
 fn against_file(names: &[&str], command: &Command, place: &Place) -> Option<Reason> {
     let first = command.rest.first().map_or("", String::as_str);
-    let is = |listed: &[&str]| names.iter().any(|name| listed.contains(name) || listed.contains(&tables::without_version(name)));
+    let is = |listed: &[&str]| {
+        names.iter().any(|name| listed.contains(name) || listed.contains(&tables::without_version(name)))
+    };
     if place.below.as_ref().is_some_and(|below| !place.is_installed() && !tables::is_build_product(below)) {
         // A file of the project may be called as it likes, but for those that tools expect under these names.
         return is(tables::BUILD_SCRIPTS).then_some(Reason::Tool(Tool::Build));
@@ -273,7 +272,8 @@ fn against_file(names: &[&str], command: &Command, place: &Place) -> Option<Reas
     if is(tables::LAUNCHERS) {
         return against_launched(&command.rest);
     }
-    let is_experiment = tables::EXPERIMENTS.iter().any(|(name, word)| is(&[name]) && (word.is_empty() || *word == first));
+    let is_experiment =
+        tables::EXPERIMENTS.iter().any(|(name, word)| is(&[name]) && (word.is_empty() || *word == first));
     let executes_notebook = is(&["jupyter", "jupyter-nbconvert"])
         && (first == "execute" || command.rest.iter().any(|argument| argument == "--execute"));
     if is_experiment || executes_notebook {
@@ -293,9 +293,11 @@ fn against_file(names: &[&str], command: &Command, place: &Place) -> Option<Reas
 /// `mpirun ./solver`, `torchrun train.py`, but not `mpirun --version`.
 fn against_parallel(command: &Command) -> Option<Reason> {
     let words = command.rest.iter().filter(|argument| !argument.starts_with('-'));
-    let has_command = words.clone().any(|word| word.contains('/') || word.contains('.') || word.parse::<f64>().is_err());
+    let has_command =
+        words.clone().any(|word| word.contains('/') || word.contains('.') || word.parse::<f64>().is_err());
     let (_, has_launch) = (words, command.rest.iter().any(|word| word == "launch"));
-    let is_accelerate = command.rest.first().is_some_and(|word| ["config", "env", "test", "estimate-memory"].contains(&word.as_str()));
+    let is_accelerate =
+        command.rest.first().is_some_and(|word| ["config", "env", "test", "estimate-memory"].contains(&word.as_str()));
     if is_accelerate && !has_launch { Some(Reason::Installed) } else { (!has_command).then_some(Reason::Help) }
 }
 
@@ -305,8 +307,15 @@ fn is_kernel(command: &Command) -> bool {
         Target::Module(name) => name.split('.').next().unwrap_or(name),
         _ => "",
     };
-    ["ipykernel", "ipykernel_launcher", "ipykernel_launcher.py", "bash_kernel", "xpython_launcher", "colab_kernel_launcher"]
-        .contains(&target)
+    [
+        "ipykernel",
+        "ipykernel_launcher",
+        "ipykernel_launcher.py",
+        "bash_kernel",
+        "xpython_launcher",
+        "colab_kernel_launcher",
+    ]
+    .contains(&target)
         || matches!(&command.target, Target::Script(name) if name.contains("IJulia"))
         || command.names.iter().any(|name| ["xpython", "xr", "xcpp", "evcxr_jupyter"].contains(&name.as_str()))
         || command.rest.iter().any(|argument| argument.contains("IRkernel::main") || argument.contains("run_kernel"))

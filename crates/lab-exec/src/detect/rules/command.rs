@@ -70,15 +70,13 @@ pub(super) fn base(path: &str) -> &str {
 fn family(exe: &str) -> Option<Family> {
     Some(match without_version(exe) {
         "python" | "pypy" | "pythonw" | "pyston" | "graalpy" => Family::Python,
-        "bash" | "sh" | "zsh" | "dash" | "fish" | "ksh" | "mksh" | "busybox" | "tcsh" | "csh" | "nu" | "elvish" | "xonsh" => {
-            Family::Shell
-        }
+        "bash" | "sh" | "zsh" | "dash" | "fish" | "ksh" | "mksh" | "busybox" | "tcsh" | "csh" | "nu" | "elvish"
+        | "xonsh" => Family::Shell,
         "R" | "Rscript" | "littler" | "Rterm" => Family::R,
         "java" => Family::Java,
-        "julia" | "node" | "nodejs" | "bun" | "deno" | "ruby" | "perl" | "lua" | "luajit" | "octave" | "octave-cli" | "php"
-        | "guile" | "racket" | "sbcl" | "tclsh" | "gnuplot" | "Rgui" | "wolframscript" | "sage" | "mono" | "dotnet" => {
-            Family::Other
-        }
+        "julia" | "node" | "nodejs" | "bun" | "deno" | "ruby" | "perl" | "lua" | "luajit" | "octave" | "octave-cli"
+        | "php" | "guile" | "racket" | "sbcl" | "tclsh" | "gnuplot" | "Rgui" | "wolframscript" | "sage" | "mono"
+        | "dotnet" => Family::Other,
         _ => return None,
     })
 }
@@ -91,14 +89,29 @@ const fn options(family: Family) -> Options {
         Family::Shell => {
             Options { with_value: &["-o", "-O", "--rcfile", "--init-file", "-C"], script: &[], code: &["c"] }
         }
-        Family::R => Options { with_value: &["-g", "--gui", "-d", "--encoding"], script: &["-f", "--file"], code: &["e"] },
-        Family::Java => {
-            Options { with_value: &["-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules"], script: &["-jar"], code: &[] }
+        Family::R => {
+            Options { with_value: &["-g", "--gui", "-d", "--encoding"], script: &["-f", "--file"], code: &["e"] }
         }
+        Family::Java => Options {
+            with_value: &["-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules"],
+            script: &["-jar"],
+            code: &[],
+        },
         Family::Other => Options {
             with_value: &[
-                "-t", "-p", "-L", "-J", "-C", "-H", "--threads", "--procs", "--load", "--sysimage", "--import",
-                "--require", "-I",
+                "-t",
+                "-p",
+                "-L",
+                "-J",
+                "-C",
+                "-H",
+                "--threads",
+                "--procs",
+                "--load",
+                "--sysimage",
+                "--import",
+                "--require",
+                "-I",
             ],
             script: &[],
             code: &["e", "E"],
@@ -119,14 +132,20 @@ fn interpreted(family: Family, exe: &str, argv: &[String]) -> (Target, usize) {
         }
         if argument == "--" {
             index += 1;
-            return argv.get(index).map_or((Target::Person, index), |script| (Target::Script(script.clone()), index + 1));
+            return argv
+                .get(index)
+                .map_or((Target::Person, index), |script| (Target::Script(script.clone()), index + 1));
         }
         if argument == "-m" && family == Family::Python {
-            return argv.get(index + 1).map_or((Target::Person, index), |name| (Target::Module(name.clone()), index + 2));
+            return argv
+                .get(index + 1)
+                .map_or((Target::Person, index), |name| (Target::Module(name.clone()), index + 2));
         }
-        let (name, value) = argument.split_once('=').map_or((argument.as_str(), None), |(name, value)| (name, Some(value)));
+        let (name, value) =
+            argument.split_once('=').map_or((argument.as_str(), None), |(name, value)| (name, Some(value)));
         if options.script.contains(&name) {
-            let (script, next) = value.map_or_else(|| (argv.get(index + 1).cloned(), 2), |value| (Some(value.to_owned()), 1));
+            let (script, next) =
+                value.map_or_else(|| (argv.get(index + 1).cloned(), 2), |value| (Some(value.to_owned()), 1));
             return (script.map_or(Target::Person, Target::Script), index + next);
         }
         if is_code(family, name, &options) {
@@ -139,7 +158,9 @@ fn interpreted(family: Family, exe: &str, argv: &[String]) -> (Target, usize) {
         } else if options.with_value.contains(&argument.as_str()) {
             index += 2;
         } else if is_module_cluster(family, argument) {
-            return argv.get(index + 1).map_or((Target::Person, index), |name| (Target::Module(name.clone()), index + 2));
+            return argv
+                .get(index + 1)
+                .map_or((Target::Person, index), |name| (Target::Module(name.clone()), index + 2));
         } else if argument.starts_with('-') || (family == Family::Shell && argument.starts_with('+')) {
             index += 1;
         } else if has_code {
@@ -176,9 +197,9 @@ fn is_code(family: Family, name: &str, options: &Options) -> bool {
 fn is_module_cluster(family: Family, argument: &str) -> bool {
     family == Family::Python
         && argument.len() <= 5
-        && argument.strip_prefix('-').is_some_and(|letters| {
-            letters.ends_with('m') && letters.chars().all(|letter| letter.is_ascii_alphabetic())
-        })
+        && argument
+            .strip_prefix('-')
+            .is_some_and(|letters| letters.ends_with('m') && letters.chars().all(|letter| letter.is_ascii_alphabetic()))
 }
 
 /// `R CMD BATCH file.R` runs a file; the other commands build packages.
