@@ -152,8 +152,7 @@ fn listening_socket() -> Result<OwnedFd, Errno> {
     let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(netlink::CONNECTOR))?;
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, BUFFER_BYTES);
     rustix::net::bind(&socket, &SocketAddrNetlink::new(0, CN_IDX_PROC))?;
-    // What is sent goes to the kernel.
-    rustix::net::connect(&socket, &SocketAddrNetlink::new(0, CN_IDX_PROC))?;
+    // Not connected: what is sent goes to the kernel anyway, and naming the group needs privileges.
     Ok(socket)
 }
 

@@ -152,10 +152,10 @@ fn interpreted(family: Family, exe: &str, argv: &[String]) -> (Target, usize) {
             has_code = true;
             // A shell reads all its options before the code.
             if family != Family::Shell {
-                return (Target::Code, index + 2);
+                return (Target::Code, index + 1);
             }
             index += 1;
-        } else if options.with_value.contains(&argument.as_str()) {
+        } else if takes_name(family, argument) || options.with_value.contains(&argument.as_str()) {
             index += 2;
         } else if is_module_cluster(family, argument) {
             return argv
@@ -191,6 +191,12 @@ fn is_code(family: Family, name: &str, options: &Options) -> bool {
                 && options.code.iter().any(|code| letters.ends_with(code))
         }
     }
+}
+
+/// `bash -euo pipefail`: letters in one, the last of which has a value.
+fn takes_name(family: Family, argument: &str) -> bool {
+    let letters = argument.strip_prefix('-').unwrap_or_default();
+    family == Family::Shell && letters.ends_with('o') && letters.chars().all(|letter| letter.is_ascii_alphabetic())
 }
 
 /// `-um`: letters in one, the last of which is that for a module.
