@@ -74,18 +74,18 @@ impl Connector {
             Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT => "this kernel does not have it".to_owned(),
             error => format!("the kernel refuses: {error}"),
         };
-        let mut connector = Self { socket: listening_socket().map_err(refused)?, filtered: true };
-        // Kernels that know no filter do not answer the longer request at all.
-        for filtered in [true, false] {
-            connector.filtered = filtered;
-            connector.request(PROC_CN_MCAST_LISTEN).map_err(refused)?;
-            match connector.answer() {
-                Some(0) => return Ok(connector),
-                Some(error) => return Err(refused(Errno::from_raw_os_error(error.cast_signed()))),
-                None => {}
-            }
+        let mut connector = Self { socket: listening_socket().map_err(refused)?, filtered: false };
+        // Without a filter first: a kernel that knows filters lets no answer through one, and a kernel
+        // that knows none passes over the longer request without a word.
+        connector.request(PROC_CN_MCAST_LISTEN).map_err(refused)?;
+        match connector.answer() {
+            Some(0) => {}
+            Some(error) => return Err(refused(Errno::from_raw_os_error(error.cast_signed()))),
+            None => return Err("the kernel does not answer".to_owned()),
         }
-        Err("the kernel does not answer".to_owned())
+        connector.filtered = true;
+        connector.request(PROC_CN_MCAST_LISTEN).map_err(refused)?;
+        Ok(connector)
     }
 
     /// The next message, without waiting.
@@ -130,9 +130,9 @@ impl Connector {
             }
             let (length, _) = rustix::net::recv(&self.socket, &mut buffer, RecvFlags::DONTWAIT).unwrap_or((0, 0));
             let bytes = &buffer[..length];
-            let is_answer = field(bytes, EVENT) == Some(PROC_EVENT_NONE)
-                && field(bytes, NETLINK_HEADER + 8) == Some(REQUEST)
-                && field(bytes, NETLINK_HEADER + 12) == Some(REQUEST + 1);
+            // The kernel counts its own messages; only the second number is ours.
+            let is_answer =
+                field(bytes, EVENT) == Some(PROC_EVENT_NONE) && field(bytes, NETLINK_HEADER + 12) == Some(REQUEST + 1);
             if is_answer {
                 return field(bytes, EVENT_FIELDS);
             }
