@@ -57,8 +57,9 @@ __lab_start() {
     [[ -p $reply ]] || command mkfifo -m 600 "$reply" 2>/dev/null || return 0
     __lab_line "$reply.line"
     if [[ $__lab_text == ' '* ]]; then
+        # The watcher hears that there is something, not what.
         [[ -n $__lab_space ]] && builtin history -d "$__lab_seen" 2>/dev/null
-        return 0
+        __lab_text='' __lab_seen=''
     fi
     __lab_text=${__lab_text//$'\n'/$'\036'}
     __lab_sequence=$((__lab_sequence + 1))
@@ -66,7 +67,7 @@ __lab_start() {
         builtin printf '1\037start\037%s\037%s\037%s\037%s\n' "$$" "$__lab_sequence" "$PWD" \
             "${__lab_text:0:$((3900 - ${#PWD}))}" 1<>"$fifo"
         while :; do
-            if ! builtin read -r -t 0.25 answer; then
+            if ! IFS= builtin read -r -t 0.25 answer; then
                 __lab_mute=$((SECONDS + 60))
                 break
             fi

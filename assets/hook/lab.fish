@@ -10,7 +10,6 @@ if status is-interactive; and not set -q __lab_file
     function __lab_start --on-event fish_preexec
         set -g __lab_told ''
         test -n "$argv[1]"; and test -r $__lab_file; or return 0
-        string match -q ' *' -- $argv[1]; and return 0
         set -l place
         while read -l line
             set -a place $line
@@ -27,7 +26,10 @@ if status is-interactive; and not set -q __lab_file
         end
         test -n "$__lab_told"; or return 0
         set -g __lab_sequence (math $__lab_sequence + 1)
-        set -l hint ($__lab_program __hook start $__lab_file $fish_pid $__lab_sequence $here $argv[1] 2>/dev/null)
+        # Of a line with a space before it the watcher hears that there is something, not what.
+        set -l text $argv[1]
+        string match -q ' *' -- "$text"; and set text ''
+        set -l hint ($__lab_program __hook start $__lab_file $fish_pid $__lab_sequence $here "$text" 2>/dev/null)
         test -n "$hint"; and echo (set_color --dim)$hint(set_color normal) >&2
         return 0
     end

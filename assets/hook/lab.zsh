@@ -8,7 +8,7 @@ typeset -gi __lab_sequence=0
 __lab_start() {
     emulate -L zsh
     __lab_told=''
-    [[ -n $1 && $1 != ' '* && -r $__lab_file ]] || return 0
+    [[ -r $__lab_file ]] || return 0
     local -a place
     place=("${(@f)$(<$__lab_file)}")
     local pid=${place[1]#1 } fifo=${place[2]-} root here=${PWD:A} inside=''
@@ -20,13 +20,15 @@ __lab_start() {
     # A watcher that did not answer is left alone for a minute.
     (( SECONDS >= __lab_mute )) || return 0
     local reply=${fifo:h}/reply.$$ answer text=${1//$'\n'/$'\x1e'}
+    # Of a line with a space before it the watcher hears that there is something, not what.
+    [[ $1 == ' '* ]] && text=''
     [[ -p $reply ]] || command mkfifo -m 600 $reply 2>/dev/null || return 0
     (( __lab_sequence++ ))
     setopt localoptions nomultibyte
     {
         builtin print -rn -- $'1\x1fstart\x1f'$$$'\x1f'$__lab_sequence$'\x1f'$here$'\x1f'${text[1,$((3900 - ${#here}))]}$'\n' 1<>$fifo
         while true; do
-            if ! builtin read -r -t 0.25 answer; then
+            if ! IFS= builtin read -r -t 0.25 answer; then
                 __lab_mute=$((SECONDS + 60))
                 break
             fi

@@ -41,8 +41,8 @@ impl Sampler {
 
     /// For a process that runs already, since so many milliseconds.
     pub(crate) fn watching(millis: u64) -> Self {
-        let last_millis = if millis > MILLIS_BETWEEN { millis } else { 0 };
-        Self { next_millis: millis.max(MILLIS_FIRST), last_millis, with_root: true, ..Self::new() }
+        // Its first sample is the mean since the start.
+        Self { next_millis: millis.max(MILLIS_FIRST), with_root: true, ..Self::new() }
     }
 
     pub(crate) const fn next_millis(&self) -> u64 {

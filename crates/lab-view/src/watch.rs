@@ -129,7 +129,8 @@ fn decisions(status: Option<&WatchStatus>, moment: &Moment) -> Table {
         Column::right("pid", "Process", 3),
         Column::left("project", "Project", 2),
     ]);
-    for (place, decision) in status.map_or(&[][..], |status| &status.decisions).iter().enumerate() {
+    let all = status.map_or(&[][..], |status| &status.decisions);
+    for (place, decision) in all.iter().enumerate() {
         let tone = if decision.verdict == "run" { Tone::Good } else { Tone::Muted };
         let cells = vec![
             Cell::new(moment.age(decision.time), Tone::Muted).with(format::stamp(decision.time)),

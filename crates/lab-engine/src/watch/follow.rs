@@ -186,11 +186,13 @@ impl<'a> Watcher<'a> {
         let watched = line.cwd.canonicalize().ok().and_then(|cwd| self.projects.holding(&cwd).cloned());
         let Some(Watched { project, root, .. }) = watched else { return reply("") };
         let config = watch_config(&root);
-        if let Some(pattern) = line.ignored_by(&config) {
-            self.decide(line.shell, &line.command, &project, "no", &format!("ignore_commands has {pattern}"));
+        let mut line = line.within(&project);
+        if let Some(why) = line.unwanted(&config) {
+            self.decide(line.shell, &line.command, &project, "no", &why);
+            line.unwanted = Some(why);
+            self.lines.push(line);
             return reply("");
         }
-        let mut line = line.within(&project);
         let mut answered = false;
         // The files first: the shell waits for nothing else when there is nothing to say.
         let wants_hint = config.hint && line.is_simple() && self.typed_verdict(&line, &config).is_some();
@@ -284,7 +286,15 @@ impl<'a> Watcher<'a> {
         let Some(watched) = self.project_for(program) else { return };
         let (project, root) = (watched.project.clone(), watched.root.clone());
         let config = watch_config(&root);
-        let verdict = judge(program, &rules(&config), &root, &|ancestor| self.is_recorded(ancestor));
+        // What was typed is looked at as the shell's own: it matters not what the shell is part of.
+        let line = self.lines.iter().rev().find(|line| line.started(program, at_nanos));
+        if let Some(why) = line.and_then(|line| line.unwanted.clone()) {
+            // What a person does not want kept is not shown either.
+            return self.decide(process.pid, "…", &project, "no", &why);
+        }
+        let typed = line.map(|line| line.below_shell(program));
+        let judged = typed.as_ref().unwrap_or(program);
+        let verdict = judge(judged, &rules(&config), &root, &|ancestor| self.is_recorded(ancestor));
         // It may have become another program: what is known of it stands for the new one.
         let before = self.candidates.iter().position(|one| one.process == *process);
         let before = before.map(|place| self.candidates.swap_remove(place));
@@ -416,7 +426,7 @@ impl<'a> Watcher<'a> {
     fn look_below_shells(&mut self, now: u64) {
         let mut found = Vec::new();
         for line in &mut self.lines {
-            if line.project.is_some() && line.look_is_due(now) {
+            if line.unwanted.is_none() && line.look_is_due(now) {
                 found.extend(line.new_programs());
             }
         }
@@ -461,7 +471,7 @@ impl<'a> Watcher<'a> {
         let is_over = |line: &Line| line.exit.is_some_and(|(_, at)| now >= at + SETTLE_NANOS);
         let (over, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.lines).into_iter().partition(is_over);
         self.lines = open.into_iter().filter(|line| line.shell_lives()).collect();
-        for mut line in over.into_iter().filter(|line| line.runs == 0) {
+        for mut line in over.into_iter().filter(|line| line.runs == 0 && line.unwanted.is_none()) {
             let (Some(project), Some((exit_code, at_nanos))) = (line.project.clone(), line.exit) else { continue };
             let config = watch_config(Path::new(&project.root));
             let Some(program) = self.typed_verdict(&line, &config) else {
@@ -616,6 +626,13 @@ impl<'a> Watcher<'a> {
         let hide =
             |secret: &str, rule: &str| key.map_or_else(|| format!("[{rule}]"), |key| redacted(key, secret, rule));
         let command = self.scanner.redact(&short, &mut |secret, rule| hide(secret, rule)).into_owned();
+        // A process that becomes one program after the other, as launchers do, has one decision: the last.
+        if verdict == "no" {
+            let is_same = |other: &Decision| other.pid == pid && other.verdict == "no";
+            if let Some(place) = self.decisions.iter().take(DECISIONS / 4).position(is_same) {
+                self.decisions.remove(place);
+            }
+        }
         if self.decisions.len() >= DECISIONS {
             self.decisions.pop_back();
         }

@@ -32,7 +32,7 @@ pub enum HookMessage {
         sequence: u64,
         /// Where.
         cwd: PathBuf,
-        /// The command line as typed; cut where it is very long.
+        /// The command line as typed; cut where it is very long. Empty when it is not to be kept.
         command: String,
     },
     /// It has ended.

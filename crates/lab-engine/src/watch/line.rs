@@ -30,6 +30,8 @@ pub(crate) struct Line {
     pub runs: u32,
     /// What `$?` said, and when.
     pub exit: Option<(i32, u64)>,
+    /// Why nothing of it is to be kept.
+    pub unwanted: Option<String>,
     looks: usize,
     /// What ran below the shell before, and what was looked at already.
     known: HashSet<i32>,
@@ -48,6 +50,7 @@ impl Line {
             at_nanos,
             runs: 0,
             exit: None,
+            unwanted: None,
             looks: 0,
             known,
         }
@@ -63,8 +66,16 @@ impl Line {
         self.shell == shell && self.sequence == sequence
     }
 
+    /// Why a line is not to be kept, nor anything that it starts.
+    pub fn unwanted(&self, config: &WatchConfig) -> Option<String> {
+        if self.command.is_empty() {
+            return Some("a space stood before it".to_owned());
+        }
+        self.ignored_by(config).map(|pattern| format!("ignore_commands has {pattern}"))
+    }
+
     /// The pattern of `ignore_commands` that the line's first word matches.
-    pub fn ignored_by<'c>(&self, config: &'c WatchConfig) -> Option<&'c str> {
+    fn ignored_by<'c>(&self, config: &'c WatchConfig) -> Option<&'c str> {
         let words = self.words();
         let first = Path::new(words.first()?).file_name()?.to_str()?.to_owned();
         let simple = self.is_simple();
@@ -109,6 +120,13 @@ impl Line {
         let below = program.ancestors.iter().any(|ancestor| ancestor.pid == self.shell);
         let not_after = self.exit.is_none_or(|(_, ended)| at_nanos <= ended + GRAIN_NANOS);
         self.project.is_some() && below && at_nanos + GRAIN_NANOS >= self.at_nanos && not_after
+    }
+
+    /// The program as if nothing were above the shell.
+    pub fn below_shell(&self, program: &Program) -> Program {
+        let above = program.ancestors.iter().position(|ancestor| ancestor.pid == self.shell);
+        let ancestors = program.ancestors[..above.map_or(program.ancestors.len(), |at| at + 1)].to_vec();
+        Program { ancestors, ..program.clone() }
     }
 
     pub fn shell_lives(&self) -> bool {
