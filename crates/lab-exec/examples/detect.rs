@@ -1,6 +1,7 @@
 //! Programs that start, as the detector tells of them.
 //!
-//! `detect [connector|loader|polling] [DIRECTORY]` prints each until it is ended.
+//! `detect [connector|loader|polling] [DIRECTORY]` prints each until it is ended, with what it would be to a
+//! project in that directory.
 //! `detect measure METHOD [COUNT]` starts programs of several kinds and says how many were found how soon:
 //! from just before `execve` in the new process until executable, arguments and directory are known.
 
@@ -8,13 +9,15 @@
 #![expect(clippy::print_stdout, reason = "this program prints what it measures")]
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
+use std::fs::File;
+use std::io::{self, PipeWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
+use lab_exec::detect::rules::{Rules, judge};
 use lab_exec::detect::{Detector, Event, Method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
@@ -54,9 +57,17 @@ fn tell(method: &str, directory: Option<&Path>) -> Result<()> {
         for event in events.drain(..) {
             match event {
                 Event::Started(started) => {
+                    let rules = Rules::default();
+                    let verdict = started
+                        .program
+                        .as_ref()
+                        .zip(directory)
+                        .map(|(program, root)| judge(program, &rules, root, &|_| false));
                     let words = started.program.map_or_else(Vec::new, |program| program.argv);
                     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-                    println!("start\t{now}\t{}\t{}\t{}", started.at_nanos, started.process.pid, words.join(" "));
+                    let verdict = verdict.map_or_else(String::new, |verdict| format!("{verdict:?}"));
+                    let pid = started.process.pid;
+                    println!("start\t{now}\t{}\t{pid}\t{}\t{verdict}", started.at_nanos, words.join(" "));
                 }
                 Event::Ended(end) => println!("end\t{now}\t{}\t{}\t{:?}", end.at_nanos, end.pid, end.ended),
                 Event::Gap { at_nanos } => println!("gap\t{now}\t{at_nanos}"),
@@ -69,12 +80,15 @@ fn measure(method: &str, count: usize) -> Result<()> {
     let directory = PathBuf::from(format!("/tmp/lab-detect-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
     let kinds = programs(&directory)?;
+    let told = directory.join("told.csv");
     let mut watcher =
-        Command::new(std::env::current_exe()?).arg(method).arg(&directory).stdout(Stdio::piped()).spawn()?;
-    let mut lines = BufReader::new(watcher.stdout.take().ok_or("no output")?).lines();
-    println!("{}; load {}", lines.next().ok_or("no watcher")??, std::fs::read_to_string("/proc/loadavg")?.trim());
+        Command::new(std::env::current_exe()?).arg(method).arg(&directory).stdout(File::create(&told)?).spawn()?;
+    while std::fs::metadata(&told)?.len() == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let mut started = HashMap::new();
     let before = cpu_nanos(watcher.id())?;
+    let forks_before = forks()?;
     for (kind, argv) in &kinds {
         let mut children = Vec::new();
         for number in 0..count {
@@ -89,16 +103,18 @@ fn measure(method: &str, count: usize) -> Result<()> {
         }
     }
     let spent = cpu_nanos(watcher.id())? - before;
+    let forks_meanwhile = forks()? - forks_before;
     std::thread::sleep(Duration::from_secs(5));
     let idle = cpu_nanos(watcher.id())?;
     std::thread::sleep(Duration::from_secs(10));
     let idle = cpu_nanos(watcher.id())? - idle;
     watcher.kill()?;
     let mut latencies: HashMap<String, u64> = HashMap::new();
-    for line in lines {
-        let line = line?;
+    let text = std::fs::read_to_string(&told)?;
+    println!("{}; load {}", text.lines().next().unwrap_or_default(), std::fs::read_to_string("/proc/loadavg")?.trim());
+    for line in text.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
-        let ["start", told, _, _, words] = fields[..] else { continue };
+        let ["start", told, _, _, words, _] = fields[..] else { continue };
         let Some(name) = words.split(' ').find(|word| started.contains_key(*word)) else { continue };
         let latency = told.parse::<u64>()?.saturating_sub(started[name]);
         latencies.entry(name.to_owned()).or_insert(latency);
@@ -119,8 +135,9 @@ fn measure(method: &str, count: usize) -> Result<()> {
         );
     }
     println!(
-        "cpu {:.0} µs per start; idle {:.4} % of one core",
+        "cpu {:.0} µs per start, {:.0} µs per process or thread that the machine started; idle {:.4} % of one core",
         spent as f64 / 1e3 / started.len() as f64,
+        spent as f64 / 1e3 / forks_meanwhile as f64,
         idle as f64 / 1e8
     );
     std::fs::remove_dir_all(&directory)?;
@@ -176,6 +193,13 @@ fn note_time(mut writer: &PipeWriter) -> io::Result<()> {
 fn cpu_nanos(pid: u32) -> Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat"))?;
     Ok(text.split(' ').next().ok_or("empty")?.parse()?)
+}
+
+/// Processes and threads that the whole machine has started.
+fn forks() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/stat")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("processes ")).ok_or("no count")?;
+    Ok(line.parse()?)
 }
 
 fn now_nanos() -> u64 {

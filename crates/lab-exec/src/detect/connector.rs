@@ -31,7 +31,6 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Connector {
     socket: OwnedFd,
-    filtered: bool,
 }
 
 const CN_IDX_PROC: u32 = 1;
@@ -42,7 +41,7 @@ const PROC_EVENT_NONE: u32 = 0;
 const PROC_EVENT_EXEC: u32 = 2;
 const PROC_EVENT_EXIT: u32 = 0x8000_0000;
 
-/// Marks our request, so that its answer can be told from that to another listener.
+/// Marks our request; the answer carries one more, so that it can be told from that to another listener.
 const REQUEST: u32 = 0x6c61_6200;
 
 const NETLINK_HEADER: usize = 16;
@@ -74,17 +73,15 @@ impl Connector {
             Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT => "this kernel does not have it".to_owned(),
             error => format!("the kernel refuses: {error}"),
         };
-        let mut connector = Self { socket: listening_socket().map_err(refused)?, filtered: false };
-        // Without a filter first: a kernel that knows filters lets no answer through one, and a kernel
-        // that knows none passes over the longer request without a word.
-        connector.request(PROC_CN_MCAST_LISTEN).map_err(refused)?;
+        let connector = Self { socket: listening_socket().map_err(refused)? };
+        connector.request(&[PROC_CN_MCAST_LISTEN]).map_err(refused)?;
         match connector.answer() {
             Some(0) => {}
             Some(error) => return Err(refused(Errno::from_raw_os_error(error.cast_signed()))),
             None => return Err("the kernel does not answer".to_owned()),
         }
-        connector.filtered = true;
-        connector.request(PROC_CN_MCAST_LISTEN).map_err(refused)?;
+        // Since Linux 6.6 it can be told what matters. There is no answer: it is not among what was asked for.
+        let _ = connector.request(&[PROC_CN_MCAST_LISTEN, PROC_EVENT_EXEC | PROC_EVENT_EXIT]);
         Ok(connector)
     }
 
@@ -111,11 +108,8 @@ impl Connector {
         self.socket.as_fd()
     }
 
-    fn request(&self, operation: u32) -> Result<(), Errno> {
-        let mut data = operation.to_ne_bytes().to_vec();
-        if self.filtered {
-            data.extend((PROC_EVENT_EXEC | PROC_EVENT_EXIT).to_ne_bytes());
-        }
+    fn request(&self, words: &[u32]) -> Result<(), Errno> {
+        let data: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         rustix::net::send(&self.socket, &envelope(&data), SendFlags::empty()).map(|_| ())
     }
 
@@ -130,7 +124,6 @@ impl Connector {
             }
             let (length, _) = rustix::net::recv(&self.socket, &mut buffer, RecvFlags::DONTWAIT).unwrap_or((0, 0));
             let bytes = &buffer[..length];
-            // The kernel counts its own messages; only the second number is ours.
             let is_answer =
                 field(bytes, EVENT) == Some(PROC_EVENT_NONE) && field(bytes, NETLINK_HEADER + 12) == Some(REQUEST + 1);
             if is_answer {
@@ -143,7 +136,7 @@ impl Connector {
 
 impl Drop for Connector {
     fn drop(&mut self) {
-        let _ = self.request(PROC_CN_MCAST_IGNORE);
+        let _ = self.request(&[PROC_CN_MCAST_IGNORE]);
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Detector {
     directories: Vec<PathBuf>,
     /// When `/proc` is to be looked at as a whole; never, with the connector.
     next_look_nanos: Option<u64>,
+    looks_taken: u64,
 }
 
 #[derive(Debug)]
@@ -46,6 +47,9 @@ struct Looks {
 
 /// How often `/proc` is looked at where nobody tells of everything.
 const LOOK_EVERY_NANOS: u64 = 2_000_000_000;
+
+/// How many of these looks pass over processes that are not new; an old one may start another program, too.
+const WHOLE_EVERY_LOOKS: u64 = 5;
 
 /// Many programs that start at once are found by one look.
 const BETWEEN_LOOKS_NANOS: u64 = 2_000_000;
@@ -100,7 +104,7 @@ impl Detector {
                 .trying("watch for programs that start")?;
         }
         let next_look_nanos = (!matches!(source, Source::Connector(_))).then_some(now_nanos + LOOK_EVERY_NANOS);
-        Ok(Self { epoll, source, table, probed, directories: Vec::new(), next_look_nanos })
+        Ok(Self { epoll, source, table, probed, directories: Vec::new(), next_look_nanos, looks_taken: 0 })
     }
 
     /// Every method, best first, and what became of it.
@@ -181,7 +185,9 @@ impl Detector {
         }
         let now_nanos = now_nanos();
         if lost || self.next_look_nanos.is_some_and(|due| due <= now_nanos) {
-            self.table.look_at_all(lost, now_nanos, events);
+            self.looks_taken += 1;
+            let whole = lost || self.looks_taken.is_multiple_of(WHOLE_EVERY_LOOKS);
+            self.table.look_at_all(whole, now_nanos, events);
             self.next_look_nanos = self.next_look_nanos.map(|_| now_nanos + LOOK_EVERY_NANOS);
             let libraries = self.table.take_libraries();
             if let Source::Loader { loader, .. } = &mut self.source {

@@ -148,7 +148,7 @@ impl fmt::Display for Tool {
     }
 }
 
-/// Decides. `recorded` says whether an ancestor is the command of a run that is recorded.
+/// Decides. `project_root` is without symbolic links, as the kernel names directories. `recorded` says whether an ancestor is the command of a run that is recorded.
 pub fn judge(program: &Program, rules: &Rules, project_root: &Path, recorded: &dyn Fn(&Ancestor) -> bool) -> Verdict {
     if let Some(ancestor) = program.ancestors.iter().rev().find(|ancestor| recorded(ancestor)) {
         return Verdict::Part { of: ancestor.pid };
@@ -183,6 +183,8 @@ struct Place {
     below: Option<PathBuf>,
     /// Whether it has to do with the project at all.
     touches: bool,
+    /// Whether a package manager has put it there.
+    installed: bool,
 }
 
 impl Place {
@@ -194,11 +196,13 @@ impl Place {
         };
         let below = file.as_ref().and_then(|file| file.strip_prefix(root).ok()).map(Path::to_path_buf);
         let touches = program.cwd.starts_with(root) || below.is_some();
-        Self { file, below, touches }
-    }
-
-    fn is_installed(&self) -> bool {
-        self.file.as_ref().is_some_and(|file| tables::is_installed(file, self.below.as_deref()))
+        // A console script names the interpreter beside it, whatever the environment is called.
+        let interpreter = program.argv.first().map(Path::new).filter(|_| command.family.is_some());
+        let beside = interpreter.and_then(Path::parent).filter(|folder| folder.is_absolute());
+        let installed = file.as_ref().is_some_and(|file| {
+            tables::is_installed(file, below.as_deref()) || (beside.is_some() && file.parent() == beside)
+        });
+        Self { file, below, touches, installed }
     }
 }
 
@@ -259,7 +263,7 @@ fn against_file(names: &[&str], command: &Command, place: &Place) -> Option<Reas
     let is = |listed: &[&str]| {
         names.iter().any(|name| listed.contains(name) || listed.contains(&tables::without_version(name)))
     };
-    if place.below.as_ref().is_some_and(|below| !place.is_installed() && !tables::is_build_product(below)) {
+    if place.below.as_ref().is_some_and(|below| !place.installed && !tables::is_build_product(below)) {
         // A file of the project may be called as it likes, but for those that tools expect under these names.
         return is(tables::BUILD_SCRIPTS).then_some(Reason::Tool(Tool::Build));
     }
@@ -286,7 +290,7 @@ fn against_file(names: &[&str], command: &Command, place: &Place) -> Option<Reas
         return Some(Reason::Tool(tool));
     }
     // A script of the person that lies somewhere else, started in the project.
-    let is_own_script = matches!(command.target, Target::Script(_)) && !place.is_installed() && has_ending(place);
+    let is_own_script = matches!(command.target, Target::Script(_)) && !place.installed && has_ending(place);
     (!is_own_script).then_some(Reason::Installed)
 }
 

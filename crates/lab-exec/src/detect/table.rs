@@ -11,8 +11,8 @@ use crate::Ended;
 use crate::process::{self, Stat, boot_id, is_living};
 
 /// How long a process counts as young: its program may still be on the way. A shell forks first and starts
-/// the program then; `env` and the like start another one in their place.
-const YOUNG_NANOS: u64 = 1_000_000_000;
+/// the program then; `env` and the like start another one in their place. Later ones are found by a look at all.
+const YOUNG_NANOS: u64 = 300_000_000;
 
 /// The same for a look at all, which comes every two seconds.
 const RECENT_NANOS: u64 = 5_000_000_000;
@@ -68,13 +68,14 @@ impl Table {
             programs: HashSet::new(),
             libraries: Vec::new(),
         };
+        // Born before: neither young nor recent.
+        let seen_nanos = now_nanos.saturating_sub(RECENT_NANOS);
         for pid in numbers() {
-            let Some((look, stat)) = living(pid) else { continue };
-            let kind = if table.is_foreign(&look) { Kind::Foreign } else { Kind::Quiet };
-            // Born before: neither young nor recent.
-            let seen_nanos = now_nanos.saturating_sub(RECENT_NANOS);
-            table.known.insert(pid, Known { start_ticks: stat.start_ticks, image: stat.image, seen_nanos, kind });
-            if kind == Kind::Quiet {
+            let Some(look) = Look::at(pid) else { continue };
+            if table.is_foreign(&look) {
+                table.pass_over(pid, seen_nanos, &mut Vec::new());
+            } else if let Some(stat) = look.stat() {
+                table.remember(pid, &stat, seen_nanos, Kind::Quiet);
                 table.learn_libraries(&look, look.exe());
             }
         }
@@ -84,7 +85,12 @@ impl Table {
     /// The kernel says that this process has started a program.
     pub(super) fn exec(&mut self, pid: i32, at_nanos: u64, events: &mut Vec<Event>) {
         let when = When { at_nanos, exact: true };
-        let Some((look, stat)) = living(pid) else {
+        let look = Look::at(pid);
+        if look.as_ref().is_some_and(|look| self.is_foreign(look)) {
+            return self.pass_over(pid, at_nanos, events);
+        }
+        let stat = look.as_ref().and_then(Look::stat).filter(is_living);
+        let Some((look, stat)) = look.zip(stat) else {
             let before = self.known.get(&pid).filter(|known| known.kind != Kind::Foreign);
             let start_ticks = before.map_or(0, |known| known.start_ticks);
             self.known.insert(pid, Known { start_ticks, image: 0, seen_nanos: at_nanos, kind: Kind::Told });
@@ -99,9 +105,7 @@ impl Table {
         };
         let known = self.known.get(&pid).filter(|known| known.start_ticks == stat.start_ticks);
         let is_told = known.is_some_and(|known| known.kind == Kind::Told && known.image == stat.image);
-        if self.is_foreign(&look) {
-            self.remember(pid, &stat, at_nanos, Kind::Foreign);
-        } else if !is_told || stat.image == 0 {
+        if !is_told || stat.image == 0 {
             self.tell(pid, &look, &stat, when, events);
         }
     }
@@ -115,10 +119,12 @@ impl Table {
 
     /// Looks at the processes that may be new since the last look, and at young ones once more.
     pub(super) fn look_at_newest(&mut self, now_nanos: u64, events: &mut Vec<Event>) {
-        let newest = self.newest().unwrap_or_else(numbers);
-        let young = self.known.iter().filter(|(_, known)| known.is_young(now_nanos)).map(|(pid, _)| *pid);
-        let mut waiting: Vec<i32> = young.collect();
-        waiting.extend(newest.iter().filter(|pid| !self.known.get(pid).is_some_and(|known| known.is_young(now_nanos))));
+        let mut waiting = self.newest().unwrap_or_else(numbers);
+        let young = self.known.iter().filter(|(_, known)| known.is_young(now_nanos));
+        let mut young: Vec<(u64, i32)> = young.map(|(pid, known)| (known.seen_nanos, *pid)).collect();
+        // The newest first: whoever waits for them waits for the others as well.
+        young.sort_unstable_by_key(|(seen_nanos, _)| std::cmp::Reverse(*seen_nanos));
+        waiting.extend(young.into_iter().map(|(_, pid)| pid));
         for pid in waiting {
             self.look_at(pid, now_nanos, events);
         }
@@ -155,15 +161,17 @@ impl Table {
     }
 
     fn look_at(&mut self, pid: i32, now_nanos: u64, events: &mut Vec<Event>) {
-        let Some((look, stat)) = living(pid) else {
+        let look = Look::at(pid);
+        if look.as_ref().is_some_and(|look| self.is_foreign(look)) {
+            return self.pass_over(pid, now_nanos, events);
+        }
+        let stat = look.as_ref().and_then(Look::stat).filter(is_living);
+        let Some((look, stat)) = look.zip(stat) else {
             if let Some(known) = self.known.remove(&pid) {
                 tell_end(pid, &known, now_nanos, None, events);
             }
             return;
         };
-        if self.is_foreign(&look) {
-            return self.remember(pid, &stat, now_nanos, Kind::Foreign);
-        }
         let same = self.known.get(&pid).filter(|known| known.start_ticks == stat.start_ticks).copied();
         if let Some(known) = self.known.get(&pid).filter(|_| same.is_none()) {
             tell_end(pid, known, now_nanos, None, events);
@@ -192,6 +200,21 @@ impl Table {
 
     fn remember(&mut self, pid: i32, stat: &Stat, seen_nanos: u64, kind: Kind) {
         self.known.insert(pid, Known { start_ticks: stat.start_ticks, image: stat.image, seen_nanos, kind });
+    }
+
+    /// Takes note of another user's process, of which nothing else is read.
+    fn pass_over(&mut self, pid: i32, seen_nanos: u64, events: &mut Vec<Event>) {
+        let known = Known { start_ticks: 0, image: 0, seen_nanos, kind: Kind::Foreign };
+        match self.known.get(&pid).copied() {
+            // The first sight counts.
+            Some(before) if before.kind == Kind::Foreign => {}
+            before => {
+                self.known.insert(pid, known);
+                if let Some(before) = before {
+                    tell_end(pid, &before, seen_nanos, None, events);
+                }
+            }
+        }
     }
 
     fn is_foreign(&self, look: &Look) -> bool {
@@ -240,12 +263,6 @@ fn tell_end(pid: i32, known: &Known, at_nanos: u64, ended: Option<Ended>, events
         let start_ticks = (known.start_ticks > 0).then_some(known.start_ticks);
         events.push(Event::Ended(EndedProcess { pid, start_ticks, at_nanos, ended }));
     }
-}
-
-fn living(pid: i32) -> Option<(Look, Stat)> {
-    let look = Look::at(pid)?;
-    let stat = look.stat().filter(is_living)?;
-    Some((look, stat))
 }
 
 /// The numbers of all processes.

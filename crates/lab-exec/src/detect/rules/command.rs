@@ -176,7 +176,7 @@ fn interpreted(family: Family, exe: &str, argv: &[String]) -> (Target, usize) {
     (if has_code { Target::Code } else { Target::Person }, argv.len())
 }
 
-/// Letters stand together: `sh -ec`, `python -Bc`; words do not: `--eval`.
+/// Letters stand together: `sh -ec`, `python -Bc`, `perl -ne`; words do not: `--eval`.
 fn is_code(family: Family, name: &str, options: &Options) -> bool {
     let words = ["--eval", "--print", "--command", "--execute"];
     if words.contains(&name) {
@@ -185,8 +185,8 @@ fn is_code(family: Family, name: &str, options: &Options) -> bool {
     let Some(letters) = name.strip_prefix('-').filter(|letters| !letters.starts_with('-')) else { return false };
     match family {
         Family::Java => false,
-        Family::R | Family::Other => options.code.contains(&letters),
-        Family::Python | Family::Shell => {
+        Family::R => options.code.contains(&letters),
+        Family::Python | Family::Shell | Family::Other => {
             letters.chars().all(|letter| letter.is_ascii_alphabetic())
                 && options.code.iter().any(|code| letters.ends_with(code))
         }

@@ -718,8 +718,14 @@ pub(super) fn is_installed(path: &std::path::Path, below: Option<&std::path::Pat
         path.parent()
             .is_some_and(|folder| folder.iter().any(|part| part.to_str().is_some_and(|part| INSTALLED.contains(&part))))
     };
+    // Environments are called as people like, mostly with this in their name, and have their programs in `bin`.
+    let in_environment = |path: &std::path::Path| {
+        let mut folders = path.parent().into_iter().flat_map(std::path::Path::iter).rev();
+        folders.next().is_some_and(|last| last == "bin")
+            && folders.next().is_some_and(|name| name.to_string_lossy().to_lowercase().contains("env"))
+    };
     match below {
-        Some(below) => in_folder(below),
+        Some(below) => in_folder(below) || in_environment(below),
         None => in_folder(path) || SYSTEM.iter().any(|folder| path.starts_with(folder)),
     }
 }
