@@ -18,6 +18,7 @@ mod select;
 mod snapshot;
 mod supervise;
 pub mod watch;
+pub mod watched;
 
 pub use config::{Clock, EngineConfig, Random};
 pub use engine::Engine;

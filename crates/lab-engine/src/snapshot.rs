@@ -8,12 +8,14 @@ mod read;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lab_model::{
-    Content, Coverage, Domain, Entry, Hash, Hasher, Kind, OmissionReason, Project, RelPath, Role, Snapshot, Tree,
+    Content, Coverage, Domain, Entry, Hash, Hasher, Kind, Omission, OmissionReason, Project, RelPath, Role, Snapshot,
+    Tree,
 };
 use lab_store::{Encoder, Record, RecordKind, Writer};
-use lab_workdir::{Config, Index, KnownTree, Rules, Scan, Stat, open_root, scan};
+use lab_workdir::{Config, FileBytes, Index, KnownTree, Rules, Scan, Stat, Sums, open_root, scan};
 
 use crate::complete::{self, Hashed};
 use crate::engine::{COMPRESSION_LEVEL, load_config};
@@ -45,19 +47,18 @@ pub(crate) struct Taken {
     /// caller, who may find that nothing has changed.
     pub record: Record,
     pub files_read: u64,
-    scan: Scan,
-    index: PathBuf,
-    index_key: [u8; 32],
-    index_is_current: bool,
+    pub scan: Arc<Scan>,
+    /// Where the index for the next scan is kept, and its key; `None` when it need not be written.
+    pub cache: Option<(PathBuf, [u8; 32])>,
 }
 
 impl Taken {
     /// Keeps the index for the next scan. Only after the commit: the index must never name bytes
     /// that the notebook does not hold.
     pub fn save_index(&self) {
-        if !self.index_is_current {
+        if let Some((path, key)) = &self.cache {
             // The index only saves time; without it the next snapshot reads everything again.
-            let _ = Index::save(&self.scan, &self.index_key, &self.index);
+            let _ = Index::save(&self.scan, key, path);
         }
     }
 
@@ -133,98 +134,148 @@ impl Engine {
         let time = self.now();
         // The writer was opened first: from then on no garbage collection can take away what the
         // index says is in the notebook.
-        let index_path = self.notebook.cache_dir().join(format!("{}.index", request.project.id));
-        let mut hasher = Hasher::new(Domain::Fingerprint);
-        let index_key = hasher.field(env!("CARGO_PKG_VERSION").as_bytes()).field(request.config_bytes).finish().0;
+        let (index_path, index_key) = self.cache_of(request);
         let mut index = Index::load(&index_path, &index_key);
-        let produced: HashSet<RelPath> = self.index()?.produced(&request.project.id)?.into_iter().collect();
-        let rules = Rules::new(root, request.config, &produced);
-        let mut found = scan(root, &rules, index.as_ref())?;
-        if let Some(known) = &found.dirs[0].known
-            && !writer.contains(&known.tree)?
+        if let Some(tree) = index.as_ref().and_then(Index::root_tree)
+            && !writer.contains(&tree)?
         {
             // The notebook was put back from a copy that is older than its cache.
             index = None;
-            found = scan(root, &rules, None)?;
         }
+        let rules = self.rules_of(request)?;
+        let mut found = scan(root, &rules, index.as_ref())?;
         complete::put_in(&mut found, request.hashed, request.config);
-        let mut plan = Planner::new(request).plan(&found);
         let had_index = index.is_some();
         drop(index);
-        let files_read = plan.jobs.len() as u64;
-        let key = self.seal_key()?;
-        let context = Context { root: open_root(root)?, rules: &rules, scan: &found, key, plan: &plan };
+        let read = self.read_unknown(writer, request, &rules, &mut found, &HashMap::new(), progress)?;
+        let is_current = had_index && found.is_known();
+        let (snapshot, record) = finish(request.project, time, &mut found, Vec::new(), writer)?;
+        Ok(Taken {
+            id: record.id(),
+            snapshot,
+            record,
+            files_read: read.len() as u64,
+            scan: Arc::new(found),
+            cache: (!is_current).then_some((index_path, index_key)),
+        })
+    }
+
+    /// Where a project's index is kept, and its key.
+    pub(crate) fn cache_of(&self, request: &Request<'_>) -> (PathBuf, [u8; 32]) {
+        let path = self.notebook.cache_dir().join(format!("{}.index", request.project.id));
+        let mut hasher = Hasher::new(Domain::Fingerprint);
+        (path, hasher.field(env!("CARGO_PKG_VERSION").as_bytes()).field(request.config_bytes).finish().0)
+    }
+
+    /// The rules of a project as they are now.
+    pub(crate) fn rules_of(&self, request: &Request<'_>) -> Result<Rules> {
+        let produced: HashSet<RelPath> = self.index()?.produced(&request.project.id)?.into_iter().collect();
+        Ok(Rules::new(Path::new(&request.project.root), request.config, &produced))
+    }
+
+    /// Reads what is not known and puts it in; gives the directory and the entry of each file that was read.
+    /// Of the files in `held` those bytes are kept and not what is on the disk.
+    pub(crate) fn read_unknown(
+        &self,
+        writer: &mut Writer,
+        request: &Request<'_>,
+        rules: &Rules,
+        found: &mut Scan,
+        held: &Held,
+        progress: Progress<'_>,
+    ) -> Result<Vec<(usize, usize)>> {
+        let mut plan = Planner::new(request).plan(found);
+        let root = Path::new(&request.project.root);
+        let context = Context { root: open_root(root)?, rules, scan: found, key: self.seal_key()?, plan: &plan, held };
         let done = context.read_all(writer, progress)?;
+        let mut read_places = Vec::with_capacity(plan.jobs.len());
         for (job, read) in plan.jobs.iter().zip(done) {
+            found.forget_tree(job.dir);
             let entry = &mut found.dirs[job.dir].entries[job.entry];
             entry.known = read.map(|read| {
                 entry.stat = read.stat.unwrap_or(entry.stat);
                 read.known
             });
+            read_places.push((job.dir, job.entry));
         }
         for (dir, entry, known) in plan.settled.drain(..) {
             found.dirs[dir].entries[entry].known = Some(known);
         }
-        let index_is_current = had_index && found.dirs[0].known.is_some();
-        let mut encoder = Encoder::new(COMPRESSION_LEVEL);
-        let coverage = coverage_of(&found);
-        let root_tree = build_trees(&mut found, writer, &mut encoder)?;
-        let stat = found.root_stat;
-        let snapshot = Snapshot {
-            project: request.project.id.clone(),
-            time,
-            root: root_tree.tree,
-            root_mode: stat.mode & 0o7777,
-            root_mtime: (stat.mtime, stat.mtime_nanos),
-            roles: root_tree.roles,
-            coverage,
-        };
-        let record = encoder.json(RecordKind::Snapshot, &snapshot);
-        Ok(Taken {
-            id: record.id(),
-            snapshot,
-            record,
-            files_read,
-            scan: found,
-            index: index_path,
-            index_key,
-            index_is_current,
-        })
+        Ok(read_places)
+    }
+
+    /// Keeps the bytes of one file, sealed when they hold a secret.
+    pub(crate) fn keep_bytes(
+        &self,
+        writer: &mut Writer,
+        rules: &Rules,
+        path: &RelPath,
+        file: &FileBytes,
+    ) -> Result<Content> {
+        let (record, content) = read::record_of(rules, self.seal_key()?, path, &file.bytes);
+        writer.append(record)?;
+        Ok(content)
     }
 }
 
+/// Bytes of files that were read before, by directory and entry.
+pub(crate) type Held = HashMap<(usize, usize), Arc<FileBytes>>;
+
+/// Appends the trees of a scan of which everything has been read, and makes its snapshot. `more` is left out
+/// beside what the scan says.
+pub(crate) fn finish(
+    project: &Project,
+    time: lab_model::Time,
+    found: &mut Scan,
+    more: Vec<Omission>,
+    writer: &mut Writer,
+) -> Result<(Snapshot, Record)> {
+    let mut encoder = Encoder::new(COMPRESSION_LEVEL);
+    let root_tree = build_trees(found, writer, &mut encoder)?;
+    let mut coverage = coverage_of(found, &root_tree.sums);
+    more.into_iter().for_each(|omission| coverage.omit(omission.path, omission.reason, omission.size_bytes));
+    let stat = found.root_stat;
+    let snapshot = Snapshot {
+        project: project.id.clone(),
+        time,
+        root: root_tree.tree,
+        root_mode: stat.mode & 0o7777,
+        root_mtime: (stat.mtime, stat.mtime_nanos),
+        roles: root_tree.roles,
+        coverage,
+    };
+    let record = encoder.json(RecordKind::Snapshot, &snapshot);
+    Ok((snapshot, record))
+}
+
 /// What the snapshot holds and what not.
-fn coverage_of(scan: &Scan) -> Coverage {
-    let mut coverage = Coverage { directories: scan.dirs.len() as u64, ..Coverage::default() };
+fn coverage_of(scan: &Scan, sums: &Sums) -> Coverage {
+    let mut coverage = Coverage {
+        copied_files: sums.copied[0],
+        copied_bytes: sums.copied[1],
+        sealed_files: sums.sealed,
+        hashed_files: sums.hashed[0],
+        hashed_bytes: sums.hashed[1],
+        sampled_files: sums.sampled[0],
+        sampled_bytes: sums.sampled[1],
+        directories: scan.dirs.len() as u64,
+        symlinks: sums.symlinks,
+        ..Coverage::default()
+    };
     for omission in &scan.omissions {
         coverage.omit(omission.path.clone(), omission.reason.clone(), omission.size_bytes);
     }
-    for dir in &scan.dirs {
-        for entry in &dir.entries {
-            if entry.kind == Kind::Symlink {
-                coverage.symlinks += 1;
-            }
-            let (Kind::File, Some(known)) = (entry.kind, &entry.known) else { continue };
-            let size = entry.stat.size;
-            let (files, bytes) = match known.content {
-                Content::Copied(_) => (&mut coverage.copied_files, Some(&mut coverage.copied_bytes)),
-                Content::Sealed(_) => (&mut coverage.sealed_files, None),
-                Content::Hashed(_) => (&mut coverage.hashed_files, Some(&mut coverage.hashed_bytes)),
-                Content::Sampled(_) => (&mut coverage.sampled_files, Some(&mut coverage.sampled_bytes)),
-                Content::Missing => (&mut 0, None),
+    for dir in scan.noted_dirs().into_iter().map(|place| &scan.dirs[place]) {
+        for entry in dir.entries.iter().filter(|entry| entry.kind == Kind::File) {
+            let Some(known) = entry.known.as_ref().filter(|known| known.unsteady || known.note.is_some()) else {
+                continue;
             };
-            *files += 1;
-            if let Some(bytes) = bytes {
-                *bytes += size;
+            let (Ok(path), size) = (dir.path.join(&entry.name), entry.stat.size) else { continue };
+            if known.unsteady {
+                coverage.omit(path.clone(), OmissionReason::Unsteady, Some(size));
             }
-            if known.unsteady || known.note.is_some() {
-                let Ok(path) = dir.path.join(&entry.name) else { continue };
-                if known.unsteady {
-                    coverage.omit(path.clone(), OmissionReason::Unsteady, Some(size));
-                }
-                if let Some(note) = &known.note {
-                    coverage.omit(path, (**note).clone(), Some(size));
-                }
+            if let Some(note) = &known.note {
+                coverage.omit(path, (**note).clone(), Some(size));
             }
         }
     }
@@ -234,13 +285,11 @@ fn coverage_of(scan: &Scan) -> Coverage {
 /// Builds the trees from the leaves up and appends those that are new. Afterwards every directory
 /// of the scan has its `known`.
 fn build_trees(scan: &mut Scan, writer: &mut Writer, encoder: &mut Encoder) -> Result<KnownTree> {
-    for place in (0..scan.dirs.len()).rev() {
-        if scan.dirs[place].known.is_some() {
-            continue;
-        }
+    for place in scan.unknown_dirs().into_iter().rev() {
         let dir = &scan.dirs[place];
         let mut tree = Tree { entries: Vec::with_capacity(dir.entries.len()) };
         let mut below = Vec::with_capacity(dir.entries.len());
+        let mut sums = Sums::default();
         for entry in &dir.entries {
             let child = entry.child.and_then(|child| scan.dirs[child as usize].known.as_ref());
             // A file without anything known has vanished since the scan.
@@ -248,6 +297,8 @@ fn build_trees(scan: &mut Scan, writer: &mut Writer, encoder: &mut Encoder) -> R
                 continue;
             }
             let known = entry.known.as_ref();
+            sums.count(entry);
+            child.into_iter().for_each(|child| sums.add(&child.sums));
             below.push(child.map_or([None; 4], |child| child.roles));
             tree.entries.push(Entry {
                 name: entry.name.to_vec(),
@@ -269,7 +320,7 @@ fn build_trees(scan: &mut Scan, writer: &mut Writer, encoder: &mut Encoder) -> R
         if !writer.contains(&id)? {
             writer.append(encoder.encode(RecordKind::Tree, id, &encoded))?;
         }
-        scan.dirs[place].known = Some(KnownTree { tree: id, roles: tree.role_hashes(|index| below[index]) });
+        scan.dirs[place].known = Some(KnownTree { tree: id, roles: tree.role_hashes(|index| below[index]), sums });
     }
     Ok(scan.dirs[0].known.expect("because the loop above has come to the root last"))
 }

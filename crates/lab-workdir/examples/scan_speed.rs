@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lab_model::{Content, Domain, Hash, Kind, Role};
-use lab_workdir::{Config, Index, Known, KnownTree, Rules, Scan, scan};
+use lab_workdir::{Config, Index, Known, KnownTree, Rules, Scan, Sums, scan};
 use rustix::time::{ClockId, clock_gettime};
 
 const KEY: [u8; 32] = [1; 32];
@@ -52,7 +52,7 @@ fn learn(scan: &mut Scan) {
             let role = entry.role.unwrap_or(Role::Code);
             entry.known = Some(Known { content: Content::Copied(hash), role, unsteady: false, note: None });
         }
-        dir.known = Some(KnownTree { tree: hash, roles: [Some(hash); 4] });
+        dir.known = Some(KnownTree { tree: hash, roles: [Some(hash); 4], sums: Sums::default() });
     }
     scan.started.0 += 10;
 }

@@ -20,7 +20,9 @@ use crate::{Error, Result, Scan, Stat};
 mod decode;
 mod encode;
 
-const MAGIC: &[u8; 8] = b"LABHOT\0\x01";
+pub(crate) use self::encode::can_keep;
+
+const MAGIC: &[u8; 8] = b"LABHOT\0\x02";
 const BODY_AT: usize = 8 + 32;
 const DIRS_AT: usize = BODY_AT + 32 + 8 + 4 + 8 + 4;
 
@@ -67,6 +69,11 @@ impl Index {
         Some(Self { bytes, started, roles_digest, dirs })
     }
 
+    /// The tree of the root when the index was saved. What the index says is in a notebook that holds it.
+    pub fn root_tree(&self) -> Option<Hash> {
+        Some(self.directory(0)?.known?.tree)
+    }
+
     /// Saves what `scan` and the engine found: a temporary file, mode 0600, renamed into place. It is not
     /// synced: the checksum tells a torn one.
     ///
@@ -77,6 +84,13 @@ impl Index {
         write_beside(path, &bytes).map_err(|source| Error::IndexWrite { path: path.to_owned(), source })
     }
 
+    /// An index of some directories of a scan, in memory; each keeps its number. What is known in them must
+    /// not be racy.
+    pub(crate) fn of(scan: &Scan, dirs: impl Iterator<Item = u32>) -> Self {
+        let bytes = encode::encode_some(scan, dirs);
+        Self { bytes, started: (i64::MAX, 0), roles_digest: scan.roles_digest, dirs: scan.dirs.len() as u32 }
+    }
+
     /// The directory with this number.
     pub(crate) fn directory(&self, number: u32) -> Option<IndexDir<'_>> {
         if number >= self.dirs {
@@ -84,6 +98,9 @@ impl Index {
         }
         let at = DIRS_AT + number as usize * 8;
         let offset = usize::try_from(Input(self.bytes.get(at..at + 8)?).u64()?).ok()?;
+        if offset == 0 {
+            return None;
+        }
         IndexDir::new(Input(self.bytes.get(offset..)?))
     }
 
@@ -94,15 +111,24 @@ impl Index {
     /// system itself, but a scan never writes into the project. On a network file system whose clock is
     /// behind, only writes within one of its ticks could deceive; one that is ahead costs a second reading.
     pub(crate) fn is_racy(&self, stat: &Stat) -> bool {
-        let coarse = stat.mtime_nanos == 0 && stat.ctime_nanos == 0;
-        let grain = if coarse { COARSE_GRAIN_NANOS } else { GRAIN_NANOS };
-        let started = nanos(self.started.0, self.started.1);
-        let (mtime, ctime) = (nanos(stat.mtime, stat.mtime_nanos), nanos(stat.ctime, stat.ctime_nanos));
-        ctime + grain >= started || (mtime + grain >= started && mtime <= started + AHEAD_NANOS)
+        is_racy(stat, self.started)
     }
 }
 
-const fn nanos(seconds: i64, nanos: u32) -> i128 {
+/// [`Index::is_racy`] for a scan that began at `started`.
+pub(crate) fn is_racy(stat: &Stat, started: (i64, u32)) -> bool {
+    let started = nanos(started.0, started.1);
+    let (mtime, ctime) = (nanos(stat.mtime, stat.mtime_nanos), nanos(stat.ctime, stat.ctime_nanos));
+    let grain = grain_nanos(stat);
+    ctime + grain >= started || (mtime + grain >= started && mtime <= started + AHEAD_NANOS)
+}
+
+/// How coarse the times of a file may be.
+pub(crate) const fn grain_nanos(stat: &Stat) -> i128 {
+    if stat.mtime_nanos == 0 && stat.ctime_nanos == 0 { COARSE_GRAIN_NANOS } else { GRAIN_NANOS }
+}
+
+pub(crate) const fn nanos(seconds: i64, nanos: u32) -> i128 {
     seconds as i128 * 1_000_000_000 + nanos as i128
 }
 

@@ -21,6 +21,7 @@ pub mod rules;
 pub mod scan;
 mod stat;
 mod walk;
+pub mod watch;
 
 pub use config::{Config, Keep, RoleConfig};
 pub use error::{Error, Result};
@@ -30,5 +31,5 @@ pub use pointer::{Pointer, pointer_of};
 pub use read::{FileBytes, FileStream, SourceError, StreamEnd, open_root, open_stream, read_file, samples};
 pub use role::{role_by_content, role_by_name};
 pub use rules::{Globs, Rules};
-pub use scan::{Known, KnownTree, Scan, ScanDir, ScanEntry, scan};
+pub use scan::{Known, KnownTree, Scan, ScanDir, ScanEntry, Sums, scan};
 pub use stat::Stat;

@@ -243,6 +243,13 @@ impl Rules {
         }
     }
 
+    /// Whether `other` decides the same of every name.
+    pub(crate) const fn same_names(&self, other: &Self) -> bool {
+        self.chain.digest == other.chain.digest
+            && self.roles_digest == other.roles_digest
+            && self.cross_filesystems == other.cross_filesystems
+    }
+
     /// The ignore files that hold in the root before its own.
     pub(crate) fn chain(&self) -> &Chain {
         &self.chain

@@ -1,8 +1,8 @@
 use std::collections::HashSet;
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use lab_model::{Kind, Omission, OmissionReason, RelPath, Role};
 use rustix::fs::{AtFlags, FileType, statat};
@@ -11,6 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use self::believe::same_metadata;
 use self::names::Names;
+pub(crate) use self::reuse::Reuse;
 use crate::index::{Body, Detail, IndexDir, Record};
 use crate::open::{READ_DIRECTORY, open_beneath, read_small};
 use crate::role::{Place, place_of};
@@ -23,11 +24,41 @@ use crate::{Error, Index, Result, RootHandle, Rules, Stat, git, open_root};
 
 mod believe;
 mod names;
+mod reuse;
 
 pub(crate) fn walk(root: &Path, rules: &Rules, index: Option<&Index>) -> Result<Scan> {
+    let request = Request { root, handle: open_root(root)?, rules, index, reuse: None, entering: &mut |_, _| {} };
+    Ok(walk_as(request)?.scan)
+}
+
+/// What is to be walked, and how.
+pub(crate) struct Request<'a> {
+    pub root: &'a Path,
+    pub handle: RootHandle,
+    pub rules: &'a Rules,
+    pub index: Option<&'a Index>,
+    /// The scan before, of which only some directories are to be listed again.
+    pub reuse: Option<Reuse>,
+    /// Called with each directory before its names are read.
+    pub entering: &'a mut dyn FnMut(BorrowedFd<'_>, &RelPath),
+}
+
+/// What a walk found beside the scan.
+pub(crate) struct Walked {
+    pub scan: Scan,
+    /// The ignore files that hold in each directory, by its number.
+    pub chains: Vec<Arc<Chain>>,
+    /// The numbers of the directories that were listed, not taken over.
+    pub listed: Vec<u32>,
+    /// The directories of the scan before that are gone or were listed again.
+    pub replaced: Vec<RelPath>,
+}
+
+/// Walks with an eye on every directory that is entered.
+pub(crate) fn walk_as(request: Request<'_>) -> Result<Walked> {
+    let Request { root, handle, rules, index, reuse, entering } = request;
     let wrong = |error: Errno| Error::Root { path: root.to_owned(), source: error.into() };
     let now = clock_gettime(ClockId::RealtimeCoarse);
-    let handle = open_root(root)?;
     let root_stat = rustix::fs::fstat(&handle.fd).map_err(wrong)?;
     let mut walk = Walk {
         path: root,
@@ -37,14 +68,18 @@ pub(crate) fn walk(root: &Path, rules: &Rules, index: Option<&Index>) -> Result<
         // Roles that a rule decided hold only for the same settings and the same produced paths.
         same_roles: index.is_some_and(|index| index.roles_digest == rules.roles_digest),
         index,
+        reuse,
+        entering,
         dirs: Vec::new(),
+        chains: Vec::new(),
+        listed: Vec::new(),
         stack: Vec::new(),
         omissions: Vec::new(),
         dropped: Vec::new(),
         files: 0,
         names: Names::default(),
     };
-    walk.root(&Rc::new(rules.chain().clone())).map_err(wrong)?;
+    walk.root(&Arc::new(rules.chain().clone())).map_err(wrong)?;
     while let Some(pending) = walk.stack.pop() {
         walk.enter(pending);
     }
@@ -56,7 +91,7 @@ struct Pending {
     path: RelPath,
     parent: u32,
     entry: u32,
-    chain: Rc<Chain>,
+    chain: Arc<Chain>,
     place: Option<Place>,
     verdict: Verdict,
     /// Its number in the index.
@@ -65,6 +100,8 @@ struct Pending {
     was_dropped: bool,
     /// It lies on a file system that is not to be entered.
     is_foreign: bool,
+    /// The directory that holds it was taken over from the scan before, and with it what it says of this one.
+    in_reused: bool,
 }
 
 struct Walk<'a> {
@@ -74,7 +111,11 @@ struct Walk<'a> {
     rules: &'a Rules,
     same_roles: bool,
     index: Option<&'a Index>,
+    reuse: Option<Reuse>,
+    entering: &'a mut dyn FnMut(BorrowedFd<'_>, &RelPath),
     dirs: Vec<ScanDir>,
+    chains: Vec<Arc<Chain>>,
+    listed: Vec<u32>,
     stack: Vec<Pending>,
     omissions: Vec<Omission>,
     /// Entries (directory, place) that turned out to be left out or gone.
@@ -88,7 +129,7 @@ struct Here<'a> {
     fd: OwnedFd,
     number: u32,
     path: RelPath,
-    chain: Rc<Chain>,
+    chain: Arc<Chain>,
     place: Option<Place>,
     marks: Marks,
     produced: Option<&'a HashSet<Vec<u8>>>,
@@ -106,8 +147,12 @@ struct Tally {
 }
 
 impl<'a> Walk<'a> {
-    fn root(&mut self, chain: &Rc<Chain>) -> rustix::io::Result<()> {
+    fn root(&mut self, chain: &Arc<Chain>) -> rustix::io::Result<()> {
+        if self.reuse_root() {
+            return Ok(());
+        }
         let fd = open_beneath(self.handle.fd.as_fd(), b"", READ_DIRECTORY)?;
+        (self.entering)(fd.as_fd(), &RelPath::root());
         let mut names = std::mem::take(&mut self.names);
         names.list(&fd)?;
         self.list(fd, &names, RelPath::root(), 0, chain, None, Some(0));
@@ -116,12 +161,16 @@ impl<'a> Walk<'a> {
     }
 
     fn enter(&mut self, pending: Pending) {
+        let Some(pending) = self.reuse_subtree(pending) else { return };
         if pending.is_foreign {
             return self.enter_empty(pending, OmissionReason::OtherFilesystem);
         }
         let mut names = std::mem::take(&mut self.names);
         let opened = open_beneath(self.handle.fd.as_fd(), pending.path.as_bytes(), READ_DIRECTORY);
-        let listed = opened.and_then(|fd| names.list(&fd).map(|()| fd));
+        let listed = opened.and_then(|fd| {
+            (self.entering)(fd.as_fd(), &pending.path);
+            names.list(&fd).map(|()| fd)
+        });
         match listed {
             Ok(fd) => {
                 if let Some(reason) = self.left_out(&fd, &names.marks, pending.verdict) {
@@ -145,6 +194,8 @@ impl<'a> Walk<'a> {
         let number = self.dirs.len() as u32;
         self.dirs[pending.parent as usize].entries[pending.entry as usize].child = Some(number);
         self.omit(pending.path.clone(), reason);
+        self.listed.push(number);
+        self.chains.push(Arc::clone(&pending.chain));
         let old = self.index.zip(pending.indexed).and_then(|(index, number)| index.directory(number));
         self.dirs.push(ScanDir {
             path: pending.path,
@@ -159,6 +210,9 @@ impl<'a> Walk<'a> {
     fn enter_listed(&mut self, fd: OwnedFd, names: &Names, pending: Pending) {
         let number = self.dirs.len() as u32;
         self.dirs[pending.parent as usize].entries[pending.entry as usize].child = Some(number);
+        if pending.in_reused {
+            self.refresh_entry(&fd, &pending);
+        }
         if names.marks.git
             && let Some(head) = git::head(&self.path.join(crate::open::as_path(pending.path.as_bytes())).join(".git"))
         {
@@ -222,12 +276,14 @@ impl<'a> Walk<'a> {
         names: &Names,
         path: RelPath,
         parent: u32,
-        chain: &Rc<Chain>,
+        chain: &Arc<Chain>,
         place: Option<Place>,
         indexed: Option<u32>,
     ) {
         let number = self.dirs.len() as u32;
         let chain = extended(chain, &fd, &path, &names.marks);
+        self.listed.push(number);
+        self.chains.push(Arc::clone(&chain));
         let mut old = self.index.zip(indexed).and_then(|(index, number)| index.directory(number));
         self.dirs.push(ScanDir {
             path: path.clone(),
@@ -377,16 +433,18 @@ impl<'a> Walk<'a> {
             path,
             parent: here.number,
             entry: self.dirs[here.number as usize].entries.len() as u32,
-            chain: Rc::clone(&here.chain),
+            chain: Arc::clone(&here.chain),
             place: place_of(name, here.place),
             verdict,
             indexed,
             was_dropped,
             is_foreign: device != self.device && !self.rules.cross_filesystems,
+            in_reused: false,
         });
     }
 
-    fn finish(mut self, root_stat: Stat, started: (i64, u32)) -> Scan {
+    fn finish(mut self, root_stat: Stat, started: (i64, u32)) -> Walked {
+        let replaced = self.take_rest();
         // A directory is only known when everything below it is; children stand behind their parents.
         for number in (1..self.dirs.len()).rev() {
             let dir = &self.dirs[number];
@@ -405,25 +463,26 @@ impl<'a> Walk<'a> {
             });
         }
         self.omissions.sort_by(|left, right| left.path.cmp(&right.path));
-        Scan {
+        let scan = Scan {
             dirs: self.dirs,
             root_stat,
             omissions: self.omissions,
             files: self.files,
             started,
             roles_digest: self.rules.roles_digest,
-        }
+        };
+        Walked { scan, chains: self.chains, listed: self.listed, replaced }
     }
 }
 
 /// The chain with the ignore files of this directory.
-fn extended(chain: &Rc<Chain>, fd: &OwnedFd, path: &RelPath, marks: &Marks) -> Rc<Chain> {
+fn extended(chain: &Arc<Chain>, fd: &OwnedFd, path: &RelPath, marks: &Marks) -> Arc<Chain> {
     if !marks.gitignore && !marks.labignore {
-        return Rc::clone(chain);
+        return Arc::clone(chain);
     }
     // A link is not followed, as in Git: it would let a file outside decide.
     let read = |there: bool, name: &[u8]| there.then(|| read_small(fd.as_fd(), name, IGNORE_FILE_MAX_BYTES)).flatten();
-    Rc::new(chain.with(path, read(marks.gitignore, b".gitignore"), read(marks.labignore, b".labignore")))
+    Arc::new(chain.with(path, read(marks.gitignore, b".gitignore"), read(marks.labignore, b".labignore")))
 }
 
 /// What the ignore files say of a name, and the rule when it is left out by name.

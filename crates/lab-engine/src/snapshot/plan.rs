@@ -50,21 +50,29 @@ impl<'a> Planner<'a> {
 
     pub fn plan(mut self, scan: &Scan) -> Plan {
         let mut plan = Plan { jobs: Vec::new(), settled: Vec::new(), bytes: 0 };
-        let files = || {
-            scan.dirs.iter().enumerate().flat_map(|(dir, found)| {
-                let files = found.entries.iter().enumerate().filter(|(_, entry)| entry.kind == Kind::File);
-                files.map(move |(entry, value)| (dir, entry, value))
-            })
-        };
+        let unknown = scan.unknown_dirs();
         // What is in the notebook already costs nothing more, but it counts.
-        for (_, _, entry) in files() {
-            if let Some(known) = &entry.known
-                && known.content.is_restorable()
-            {
-                self.copied_bytes[known.role as usize] += entry.stat.size;
+        for place in &unknown {
+            for entry in &scan.dirs[*place].entries {
+                let below = entry.child.and_then(|child| scan.dirs[child as usize].known.as_ref());
+                if let Some(below) = below {
+                    self.count(&below.sums.restorable_bytes);
+                } else if let (Kind::File, Some(known)) = (entry.kind, &entry.known)
+                    && known.content.is_restorable()
+                {
+                    self.copied_bytes[known.role as usize] += entry.stat.size;
+                }
             }
         }
-        for (dir, index, entry) in files() {
+        if let Some(root) = &scan.dirs[0].known {
+            self.count(&root.sums.restorable_bytes);
+        }
+        let dirs = if self.request.force_copy.is_empty() { unknown } else { (0..scan.dirs.len()).collect() };
+        let files = dirs.into_iter().flat_map(|dir| {
+            let files = scan.dirs[dir].entries.iter().enumerate().filter(|(_, entry)| entry.kind == Kind::File);
+            files.map(move |(entry, value)| (dir, entry, value))
+        });
+        for (dir, index, entry) in files {
             let forced = !self.request.force_copy.is_empty()
                 && scan.dirs[dir].path.join(&entry.name).is_ok_and(|path| self.request.force_copy.contains(&path));
             if entry.known.as_ref().is_some_and(|known| !forced || known.content.is_restorable()) {
@@ -93,6 +101,10 @@ impl<'a> Planner<'a> {
             }
         }
         plan
+    }
+
+    fn count(&mut self, bytes: &[u64; 4]) {
+        self.copied_bytes.iter_mut().zip(bytes).for_each(|(sum, bytes)| *sum += bytes);
     }
 
     fn decide(&mut self, role: Role, size: u64, forced: bool) -> Option<Action> {

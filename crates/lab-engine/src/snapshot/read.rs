@@ -8,9 +8,11 @@ use lab_ingest::secret::{Scanner, secret_file_name};
 use lab_model::{Content, OmissionReason, RelPath, Role};
 use lab_store::{CHUNK_LIMIT, Encoder, LargeError, Record, SealKey, StoreError, Writer, hash_reader, sample_hash};
 use lab_workdir::{
-    Known, RootHandle, Rules, Scan, SourceError, Stat, open_stream, pointer_of, read_file, role_by_content, samples,
+    FileBytes, Known, RootHandle, Rules, Scan, SourceError, Stat, open_stream, pointer_of, read_file, role_by_content,
+    samples,
 };
 
+use super::Held;
 use super::plan::{Action, Job, Plan};
 use crate::engine::COMPRESSION_LEVEL;
 use crate::{Error, ErrorKind, Progress, Result};
@@ -30,6 +32,7 @@ pub(super) struct Context<'a> {
     pub scan: &'a Scan,
     pub key: &'a SealKey,
     pub plan: &'a Plan,
+    pub held: &'a Held,
 }
 
 /// A file that was read.
@@ -199,6 +202,9 @@ impl<'a> Worker<'a> {
         // The scan's names are single names, read from the directory itself.
         let Ok(path) = dir.path.join(&entry.name) else { return Ok(None) };
         let outcome = match &job.action {
+            Action::Copy if let Some(file) = self.context.held.get(&(job.dir, job.entry)) => {
+                self.keep(job, &path, file, emit)?
+            }
             Action::Copy if entry.stat.size <= CHUNK_LIMIT as u64 => self.copy_small(job, &path, &entry.stat, emit)?,
             Action::Copy => self.copy_large(job, &path, &entry.stat, emit)?,
             Action::Hash(reason) => self.hash(job, &path, reason),
@@ -227,6 +233,16 @@ impl<'a> Worker<'a> {
             Err(SourceError::TooLarge { .. }) => return self.copy_large(job, path, expected, emit),
             Err(error) => return Ok(Err(error)),
         };
+        self.keep(job, path, &file, emit)
+    }
+
+    fn keep(
+        &mut self,
+        job: &Job,
+        path: &RelPath,
+        file: &FileBytes,
+        emit: &mut dyn FnMut(Record) -> Result<()>,
+    ) -> Result<Read> {
         let role = job.role.unwrap_or_else(|| role_by_content(path.file_name(), &file.bytes, file.bytes.len() as u64));
         let secret = self.secret_in(path, &file.bytes);
         let (record, content, note) = match secret {
@@ -250,23 +266,11 @@ impl<'a> Worker<'a> {
 
     /// The rule by which a file is sealed.
     fn secret_in(&self, path: &RelPath, bytes: &[u8]) -> Option<&'static str> {
-        match self.seal_by_name(path) {
-            Sealing::Unless => self.scanner.rule_in(bytes),
-            Sealing::Always(rule) => Some(rule),
-            Sealing::Never => None,
-        }
+        secret_in(self.context.rules, &self.scanner, path, bytes)
     }
 
-    /// What path and rules say, before the content is looked at.
     fn seal_by_name(&self, path: &RelPath) -> Sealing {
-        match self.context.rules.seal(path) {
-            Some(true) => Sealing::Always("lab.toml"),
-            Some(false) => Sealing::Never,
-            None => {
-                let by_name = secret_file_name(&String::from_utf8_lossy(path.as_bytes()));
-                by_name.map_or(Sealing::Unless, Sealing::Always)
-            }
-        }
+        seal_by_name(self.context.rules, path)
     }
 
     /// [`Worker::secret_in`] for a file that is not read into memory.
@@ -356,5 +360,38 @@ impl<'a> Worker<'a> {
         let content = Content::Sampled(sample_hash(parts.stat.size, &[&parts.bytes]));
         let read = ReadFile::new(content, job.role.unwrap_or(Role::Data), Some(OmissionReason::Sampled));
         Ok(read.read_as(parts.stat, parts.unsteady))
+    }
+}
+
+/// The record of a file's bytes, sealed when they hold a secret, and what a tree says of it.
+pub(super) fn record_of(rules: &Rules, key: &SealKey, path: &RelPath, bytes: &[u8]) -> (Record, Content) {
+    let mut encoder = Encoder::new(COMPRESSION_LEVEL);
+    if secret_in(rules, &Scanner::new(), path, bytes).is_some() {
+        let record = encoder.seal(bytes, key);
+        let content = Content::Sealed(record.id());
+        return (record, content);
+    }
+    let record = encoder.chunk(bytes);
+    let content = Content::Copied(record.id());
+    (record, content)
+}
+
+fn secret_in(rules: &Rules, scanner: &Scanner, path: &RelPath, bytes: &[u8]) -> Option<&'static str> {
+    match seal_by_name(rules, path) {
+        Sealing::Unless => scanner.rule_in(bytes),
+        Sealing::Always(rule) => Some(rule),
+        Sealing::Never => None,
+    }
+}
+
+/// What path and rules say, before the content is looked at.
+fn seal_by_name(rules: &Rules, path: &RelPath) -> Sealing {
+    match rules.seal(path) {
+        Some(true) => Sealing::Always("lab.toml"),
+        Some(false) => Sealing::Never,
+        None => {
+            let by_name = secret_file_name(&String::from_utf8_lossy(path.as_bytes()));
+            by_name.map_or(Sealing::Unless, Sealing::Always)
+        }
     }
 }

@@ -15,9 +15,9 @@ use lab_workdir::config::WatchConfig;
 
 use super::line::{self, Line};
 use super::log::WatchLog;
-use super::observe::Seen;
+use super::observe::{Kept, Seen};
 use super::place::WatchPlace;
-use super::projects::{Projects, Watched, watch_config};
+use super::projects::{Projects, WatchedRoot, watch_config};
 use super::protocol::{Decision, WatchedRun};
 use super::serve::Hint;
 use super::work::{Job, Worker};
@@ -26,6 +26,7 @@ use crate::live::{LiveRun, redacted};
 use crate::run::{Payload, own_key};
 use crate::snapshot::Taken;
 use crate::supervise::RunSink;
+use crate::watched::monotonic_nanos as now_nanos;
 use crate::{Engine, Result};
 
 /// Decisions that are remembered.
@@ -38,6 +39,8 @@ const BURST: usize = 16;
 const SETTLE_NANOS: u64 = 50_000_000;
 /// How long an end without an exit code waits for somebody who knows it.
 const PATIENCE_NANOS: u64 = 500_000_000;
+/// A start that the kernel gave no time for was nearly always noticed within this.
+const NOTICE_NANOS: u64 = 20_000_000;
 pub(crate) const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// A process that becomes a run if it lives long enough.
@@ -46,7 +49,7 @@ struct Candidate {
     program: Program,
     project: Project,
     start: RunStart,
-    taken: Option<Taken>,
+    kept: Option<Kept>,
     at_nanos: u64,
     due_nanos: u64,
     followed: Option<Followed>,
@@ -175,7 +178,7 @@ impl<'a> Watcher<'a> {
             {
                 let age_nanos = age_nanos(&process);
                 let at_nanos = now_nanos().saturating_sub(age_nanos);
-                self.started(&process, at_nanos, &program, age_nanos / NANOS_PER_MILLI);
+                self.started(&process, (at_nanos, true), &program, age_nanos / NANOS_PER_MILLI);
             }
         }
     }
@@ -184,7 +187,7 @@ impl<'a> Watcher<'a> {
     pub fn line_starts(&mut self, line: Line, reply: &mut dyn FnMut(&str)) {
         self.lines.retain(|other| other.shell != line.shell || other.project.is_some());
         let watched = line.cwd.canonicalize().ok().and_then(|cwd| self.projects.holding(&cwd).cloned());
-        let Some(Watched { project, root, .. }) = watched else { return reply("") };
+        let Some(WatchedRoot { project, root, .. }) = watched else { return reply("") };
         let config = watch_config(&root);
         let mut line = line.within(&project);
         if let Some(why) = line.unwanted(&config) {
@@ -196,20 +199,20 @@ impl<'a> Watcher<'a> {
         let mut answered = false;
         // The files first: the shell waits for nothing else when there is nothing to say.
         let wants_hint = config.hint && line.is_simple() && self.typed_verdict(&line, &config).is_some();
-        let kept = self.engine.keep_files(&project, &mut || {
+        let kept = self.engine.keep_files(&mut self.projects.watched, &project, None, &mut || {
             if !wants_hint {
                 reply("");
                 answered = true;
             }
         });
         match kept {
-            Ok(taken) => {
+            Ok(kept) => {
                 if wants_hint {
-                    let hint = self.hint_for(&line, &project, &taken);
+                    let hint = self.hint_for(&line, &project, &kept);
                     reply(&hint.unwrap_or_default());
                     answered = true;
                 }
-                line.taken = Some(taken);
+                line.kept = Some(kept);
             }
             Err(error) => self.say(format_args!("the files of {} are not kept: {error}", project.name)),
         }
@@ -219,7 +222,7 @@ impl<'a> Watcher<'a> {
         self.lines.push(line);
     }
 
-    fn hint_for(&self, line: &Line, project: &Project, taken: &Taken) -> Option<String> {
+    fn hint_for(&self, line: &Line, project: &Project, kept: &Kept) -> Option<String> {
         let seen = Seen {
             origin: Origin::Hook,
             argv: line.words(),
@@ -227,7 +230,7 @@ impl<'a> Watcher<'a> {
             time: self.engine.now(),
             process: own_key(),
         };
-        let start = self.engine.seen_start(&seen, project, Some(taken)).ok()?;
+        let start = self.engine.seen_start(&seen, project, Some(kept)).ok()?;
         let same = self.engine.same_as(&start).ok()??;
         let reader = self.engine.plain_reader().ok()?;
         Some((self.hint)(&reader, &same, self.engine.now()))
@@ -260,8 +263,8 @@ impl<'a> Watcher<'a> {
     /// What the detector tells.
     pub fn event(&mut self, event: Event) {
         match event {
-            Event::Started(Started { process, at_nanos, program: Some(program), .. }) => {
-                self.started(&process, at_nanos, &program, 0);
+            Event::Started(Started { process, at_nanos, exact, program: Some(program), .. }) => {
+                self.started(&process, (at_nanos, exact), &program, 0);
             }
             Event::Started(_) => {}
             Event::Ended(EndedProcess { pid, start_ticks, at_nanos, ended }) => {
@@ -276,8 +279,9 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// A process runs a program. `late_millis` is how long it ran before anybody noticed.
-    fn started(&mut self, process: &ProcessKey, at_nanos: u64, program: &Program, late_millis: u64) {
+    /// A process runs a program, since `at`, which may be the exact time. `late_millis` is how long it ran before anybody noticed.
+    fn started(&mut self, process: &ProcessKey, at: (u64, bool), program: &Program, late_millis: u64) {
+        let (at_nanos, exact) = at;
         if self.runs.iter().any(|run| run.process == *process)
             || self.settled.contains(&(process.pid, process.start_ticks))
         {
@@ -318,19 +322,20 @@ impl<'a> Watcher<'a> {
             return self.decide_on(process.pid, program, &project, "part", "part of a run of `lab run`");
         }
         let line = self.lines.iter_mut().rev().find(|line| line.started(program, at_nanos));
-        let (origin, mut taken, of, is_first) = match line {
+        let (origin, mut kept, of, is_first) = match line {
             Some(line) => {
                 line.runs += u32::from(before.is_none());
-                (Origin::Hook, line.taken.take(), Some((line.shell, line.sequence)), line.runs == 1)
+                (Origin::Hook, line.kept.take(), Some((line.shell, line.sequence)), line.runs == 1)
             }
             None => (Origin::Watch, None, None, false),
         };
-        taken = taken.or_else(|| before.and_then(|before| before.taken));
+        kept = kept.or_else(|| before.and_then(|before| before.kept));
         let mut missing = vec![NO_LOG.to_owned()];
-        if taken.is_none() && self.candidates.len() < BURST {
-            taken = self
+        if kept.is_none() && self.candidates.len() < BURST {
+            let as_of = at_nanos.saturating_sub(if exact { 0 } else { NOTICE_NANOS });
+            kept = self
                 .engine
-                .keep_files(&project, &mut || ())
+                .keep_files(&mut self.projects.watched, &project, Some(as_of), &mut || ())
                 .inspect_err(|error| self.say(format_args!("the files of {} are not kept: {error}", project.name)))
                 .ok();
         }
@@ -341,10 +346,10 @@ impl<'a> Watcher<'a> {
             origin,
             argv: program.argv.clone(),
             cwd: program.cwd.clone(),
-            time: self.time_of(at_nanos),
+            time: Time(self.engine.millis_at(at_nanos)),
             process: process.clone(),
         };
-        match self.engine.seen_start(&seen, &project, taken.as_ref()) {
+        match self.engine.seen_start(&seen, &project, kept.as_ref()) {
             Ok(mut start) => {
                 start.missing.extend(missing);
                 let minimum_nanos = if is_first { 0 } else { minimum_millis * NANOS_PER_MILLI };
@@ -353,7 +358,7 @@ impl<'a> Watcher<'a> {
                     program: program.clone(),
                     project,
                     start,
-                    taken,
+                    kept,
                     at_nanos,
                     due_nanos: at_nanos + minimum_nanos,
                     followed: Followed::new(process).ok(),
@@ -375,19 +380,13 @@ impl<'a> Watcher<'a> {
     }
 
     /// The project of a program: that of its directory, else that of a file which it names.
-    fn project_for(&self, program: &Program) -> Option<&Watched> {
+    fn project_for(&self, program: &Program) -> Option<&WatchedRoot> {
         let named = |word: &OsString| {
             let path = program.cwd.join(word);
             (word.as_encoded_bytes().contains(&b'/')).then(|| self.projects.holding(&path)).flatten()
         };
         let by_exe = || self.projects.holding(&program.exe);
         self.projects.holding(&program.cwd).or_else(by_exe).or_else(|| program.argv.iter().take(8).find_map(named))
-    }
-
-    /// The time of day at a moment of the monotonic clock.
-    fn time_of(&self, at_nanos: u64) -> Time {
-        let ago_millis = now_nanos().saturating_sub(at_nanos) / NANOS_PER_MILLI;
-        Time(self.engine.now().0 - i64::try_from(ago_millis).unwrap_or(0))
     }
 
     /// Does what is due.
@@ -431,7 +430,8 @@ impl<'a> Watcher<'a> {
             }
         }
         for (process, program) in found {
-            self.started(&process, now.saturating_sub(age_nanos(&process)), &program, 0);
+            let at_nanos = now.saturating_sub(age_nanos(&process));
+            self.started(&process, (at_nanos, false), &program, 0);
         }
     }
 
@@ -483,18 +483,18 @@ impl<'a> Watcher<'a> {
                 origin: Origin::Hook,
                 argv: program.argv.clone(),
                 cwd: line.cwd.clone(),
-                time: self.time_of(line.at_nanos),
+                time: Time(self.engine.millis_at(line.at_nanos)),
                 process: process.clone(),
             };
-            let taken = line.taken.take();
-            let Ok(mut start) = self.engine.seen_start(&seen, &project, taken.as_ref()) else { continue };
+            let kept = line.kept.take();
+            let Ok(mut start) = self.engine.seen_start(&seen, &project, kept.as_ref()) else { continue };
             start.missing.extend([NO_LOG.to_owned(), "its process: it was over too soon to be looked at".to_owned()]);
             self.open(Candidate {
                 process,
                 program,
                 project,
                 start,
-                taken,
+                kept,
                 at_nanos: line.at_nanos,
                 due_nanos: 0,
                 followed: None,
@@ -505,12 +505,13 @@ impl<'a> Watcher<'a> {
     }
 
     fn open(&mut self, one: Candidate) {
-        let Candidate { process, program, project, mut start, taken, at_nanos, end, line, followed, .. } = one;
-        let taken = taken.or_else(|| {
+        let Candidate { process, program, project, mut start, kept, at_nanos, end, line, followed, .. } = one;
+        let kept = kept.or_else(|| {
             let late = now_nanos().saturating_sub(at_nanos) / NANOS_PER_MILLI;
             start.missing.push(format!("the files as of the start: kept {late} ms later, in a burst of starts"));
-            self.engine.keep_files(&project, &mut || ()).ok()
+            self.engine.keep_files(&mut self.projects.watched, &project, None, &mut || ()).ok()
         });
+        let taken = kept.map(|kept| kept.taken);
         start.snapshot = taken.as_ref().map(|taken| taken.id);
         let completion = taken.as_ref().map(Taken::sampled);
         let payload = match self.engine.open_seen(start, &project, taken.as_ref()) {
@@ -605,6 +606,11 @@ impl<'a> Watcher<'a> {
         candidates.chain(runs).filter_map(Option::as_ref)
     }
 
+    /// Whether nothing starts or is about to be kept.
+    pub fn is_idle(&self) -> bool {
+        self.candidates.is_empty() && self.lines.is_empty()
+    }
+
     /// The runs that are followed.
     pub fn running(&self) -> Vec<WatchedRun> {
         let told = |run: &Run| WatchedRun {
@@ -660,11 +666,6 @@ fn ended(followed: Option<&Followed>, process: &ProcessKey) -> Option<Ended> {
 
 fn rules(config: &WatchConfig) -> Rules {
     Rules { run: config.run.clone(), ignore: config.ignore.clone(), minimum_millis: config.minimum_millis }
-}
-
-/// Now, in nanoseconds of the monotonic clock.
-pub(crate) fn now_nanos() -> u64 {
-    nanos(rustix::time::ClockId::Monotonic)
 }
 
 fn nanos(clock: rustix::time::ClockId) -> u64 {

@@ -11,7 +11,7 @@ use lab_model::{ProcessKey, Project};
 use lab_workdir::config::WatchConfig;
 
 use super::follow::NANOS_PER_MILLI;
-use crate::snapshot::Taken;
+use super::observe::Kept;
 
 /// When the shell's children are looked at, in milliseconds after the line.
 const LOOKS_MILLIS: [u64; 5] = [3, 10, 30, 100, 400];
@@ -24,7 +24,7 @@ pub(crate) struct Line {
     pub command: String,
     pub project: Option<Project>,
     /// The files as of just before, until the first run takes them.
-    pub taken: Option<Taken>,
+    pub kept: Option<Kept>,
     pub at_nanos: u64,
     /// Runs that it became.
     pub runs: u32,
@@ -46,7 +46,7 @@ impl Line {
             cwd,
             command,
             project: None,
-            taken: None,
+            kept: None,
             at_nanos,
             runs: 0,
             exit: None,

@@ -12,10 +12,18 @@ use crate::engine::{COMPRESSION_LEVEL, load_config};
 use crate::live::LiveRun;
 use crate::run::{Payload, own_key};
 use crate::snapshot::{Request, Taken};
+use crate::watched::{Watched, monotonic_nanos};
 use crate::{Engine, Result};
 
 /// Files that are named as changed right after the start.
 const NAMED_FILES: usize = 5;
+
+/// The files as of a start.
+pub(crate) struct Kept {
+    pub taken: Taken,
+    /// Files that changed while the start was being noticed.
+    pub unsteady: Vec<RelPath>,
+}
 
 /// A command that was seen to start.
 #[derive(Clone, Debug)]
@@ -29,30 +37,50 @@ pub(crate) struct Seen {
 }
 
 impl Engine {
-    /// Keeps a project's files as they are now. `captured` is called as soon as later changes no longer
-    /// matter; durable when this returns.
-    pub(crate) fn keep_files(&self, project: &Project, captured: &mut dyn FnMut()) -> Result<Taken> {
-        let (config, config_bytes) = load_config(Path::new(&project.root))?;
+    /// Keeps a project's files as they were at a moment of the monotonic clock, or as they are now.
+    /// `captured` is called as soon as later changes no longer matter; durable when this returns.
+    pub(crate) fn keep_files(
+        &self,
+        watched: &mut Watched,
+        project: &Project,
+        as_of_nanos: Option<u64>,
+        captured: &mut dyn FnMut(),
+    ) -> Result<Kept> {
         let mut writer = self.writer()?;
-        let request = Request {
-            project,
-            config: &config,
-            config_bytes: &config_bytes,
-            force_copy: &HashSet::new(),
-            hashed: &HashMap::new(),
+        let kept = if watched.state(&project.id).is_some() {
+            let (taken, unsteady) = watched.take(self, &project.id, &mut writer, as_of_nanos)?;
+            Kept { taken, unsteady: unsteady.into_iter().map(|file| file.path).collect() }
+        } else {
+            let (config, config_bytes) = load_config(Path::new(&project.root))?;
+            let request = Request {
+                project,
+                config: &config,
+                config_bytes: &config_bytes,
+                force_copy: &HashSet::new(),
+                hashed: &HashMap::new(),
+            };
+            let taken = self.take(&mut writer, &request, &mut |_, _| {})?;
+            let unsteady = as_of_nanos.map_or_else(Vec::new, |nanos| taken.written_since(self.millis_at(nanos)));
+            Kept { taken, unsteady }
         };
-        let taken = self.take(&mut writer, &request, &mut |_, _| {})?;
         captured();
         // The snapshot's own record follows with the run's start, if there is one. What it names must be
         // kept before the writer's lock goes.
         if writer.appended_bytes() > 0 {
             writer.commit(self.now())?;
         }
-        Ok(taken)
+        Ok(kept)
+    }
+
+    /// The time of day, in milliseconds since 1970, at a moment of the monotonic clock.
+    pub(crate) fn millis_at(&self, nanos: u64) -> i64 {
+        let ago_millis = monotonic_nanos().saturating_sub(nanos) / 1_000_000;
+        self.now().0 - i64::try_from(ago_millis).unwrap_or(0)
     }
 
     /// The record that opens the run of a command that was seen; not kept yet.
-    pub(crate) fn seen_start(&self, seen: &Seen, project: &Project, taken: Option<&Taken>) -> Result<RunStart> {
+    pub(crate) fn seen_start(&self, seen: &Seen, project: &Project, kept: Option<&Kept>) -> Result<RunStart> {
+        let taken = kept.map(|kept| &kept.taken);
         let root = Path::new(&project.root);
         let argv: Vec<String> = seen.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let description: Description = describe(&argv, &seen.cwd, root, taken, self.seal_key()?);
@@ -60,11 +88,7 @@ impl Engine {
         let below = seen.cwd.strip_prefix(root).ok();
         let cwd = below.and_then(|below| RelPath::new(below.as_os_str().as_encoded_bytes()).ok());
         let mut missing = Vec::new();
-        if seen.origin == Origin::Watch
-            && let Some(taken) = taken
-        {
-            missing.extend(unsure(&taken.written_since(seen.time.0)));
-        }
+        missing.extend(kept.and_then(|kept| unsure(&kept.unsteady)));
         if cwd.is_none() {
             missing.push(format!("the directory below the project: it ran in {}", seen.cwd.display()));
         }
@@ -130,6 +154,9 @@ fn unsure(written: &[RelPath]) -> Option<String> {
     let named: Vec<String> = written.iter().take(NAMED_FILES).map(ToString::to_string).collect();
     let more = if written.len() > NAMED_FILES { " and more" } else { "" };
     (!written.is_empty()).then(|| {
-        format!("whether these were so at the very start, written while it was noticed: {}{more}", named.join(", "))
+        format!(
+            "whether these were so at the very start, they changed while it was noticed: {}{more}",
+            named.join(", ")
+        )
     })
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place::WatchPlace;
 use crate::engine::load_config;
+use crate::watched::{Reason, State, Watched};
 use crate::{Engine, Error, Result};
 use lab_workdir::config::WatchConfig;
 
@@ -43,16 +44,18 @@ pub enum WatchState {
 
 /// A project that is watched.
 #[derive(Clone, Debug)]
-pub(crate) struct Watched {
+pub(crate) struct WatchedRoot {
     pub project: Project,
     pub root: PathBuf,
     pub state: WatchState,
 }
 
 /// The watched projects.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Projects {
-    pub all: Vec<Watched>,
+    pub all: Vec<WatchedRoot>,
+    /// Their files, kept in view.
+    pub watched: Watched,
 }
 
 impl Projects {
@@ -66,20 +69,42 @@ impl Projects {
                 continue;
             }
             let root = PathBuf::from(&project.root);
-            let state = state_of(&root);
+            let state = self.state_of(engine, &project, &root);
             let before = self.all.iter().find(|watched| watched.project.id == project.id);
             match (before.map(|watched| &watched.state), &state) {
-                (Some(before), after) if before == after => {}
+                (Some(before), after) if kind(before) == kind(after) => {}
                 (_, WatchState::Gone { reason }) => said.push(format!("{}: {reason}", project.name)),
                 _ => said.push(format!("{} is watched: {}", project.name, project.root)),
             }
-            fresh.push(Watched { project, root, state });
+            fresh.push(WatchedRoot { project, root, state });
         }
-        for gone in self.all.iter().filter(|old| !fresh.iter().any(|new| new.project.id == old.project.id)) {
+        let is_gone = |old: &&WatchedRoot| !fresh.iter().any(|new| new.project.id == old.project.id);
+        for gone in self.all.iter().filter(is_gone) {
+            self.watched.remove(&gone.project.id);
             said.push(format!("{} is no longer watched", gone.project.name));
         }
         self.all = fresh;
         Ok(said)
+    }
+
+    /// How a project stands; it is taken into view when it is not yet.
+    fn state_of(&mut self, engine: &Engine, project: &Project, root: &Path) -> WatchState {
+        if let Err(error) = std::fs::read_dir(root) {
+            self.watched.remove(&project.id);
+            let reason = match error.kind() {
+                std::io::ErrorKind::NotFound => "its folder was moved, deleted or unmounted".to_owned(),
+                _ => format!("its folder cannot be read: {error}"),
+            };
+            return WatchState::Gone { reason };
+        }
+        if self.watched.state(&project.id).is_none()
+            && let Err(error) = self.watched.add(engine, project)
+        {
+            return WatchState::Polled { reason: format!("its files are looked at when a run starts: {error}") };
+        }
+        self.watched
+            .state(&project.id)
+            .map_or_else(|| WatchState::Polled { reason: "its files are looked at when a run starts".to_owned() }, told)
     }
 
     /// The roots that are there.
@@ -89,7 +114,7 @@ impl Projects {
     }
 
     /// The innermost project that holds a directory.
-    pub fn holding(&self, directory: &Path) -> Option<&Watched> {
+    pub fn holding(&self, directory: &Path) -> Option<&WatchedRoot> {
         let holds = self.all.iter().filter(|watched| directory.starts_with(&watched.root));
         holds.max_by_key(|watched| watched.root.as_os_str().len())
     }
@@ -100,14 +125,29 @@ pub(crate) fn watch_config(root: &Path) -> WatchConfig {
     load_config(root).map(|(config, _)| config.watch).unwrap_or_default()
 }
 
-fn state_of(root: &Path) -> WatchState {
-    match std::fs::read_dir(root) {
-        Ok(_) => WatchState::Polled { reason: "its files are looked at when a run starts".to_owned() },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            WatchState::Gone { reason: "its folder was moved, deleted or unmounted".to_owned() }
+/// The state as it is told.
+fn told(state: State) -> WatchState {
+    let words = |reason: Reason| match reason {
+        Reason::Limit => "the system allows a person no more watches (fs.inotify.max_user_watches)",
+        Reason::NetworkFileSystem => "other machines may change the files",
+        Reason::Refused => "the system refuses to watch it",
+    };
+    match state {
+        State::Watched { directories } => WatchState::Full { directories: directories as u64 },
+        State::Partly { watched, directories, reason } => WatchState::Partly {
+            watched: watched as u64,
+            directories: directories as u64,
+            reason: words(reason).to_owned(),
+        },
+        State::Polled { reason } => {
+            WatchState::Polled { reason: format!("looked at when a run starts: {}", words(reason)) }
         }
-        Err(error) => WatchState::Gone { reason: format!("its folder cannot be read: {error}") },
     }
+}
+
+/// What of a state is worth a word when it changes.
+fn kind(state: &WatchState) -> std::mem::Discriminant<WatchState> {
+    std::mem::discriminant(state)
 }
 
 fn removed(place: &WatchPlace) -> BTreeSet<String> {

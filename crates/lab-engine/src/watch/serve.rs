@@ -11,7 +11,7 @@ use lab_model::Time;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 
-use super::follow::{NANOS_PER_MILLI, Watcher, now_nanos, told};
+use super::follow::{NANOS_PER_MILLI, Watcher, told};
 use super::hook::{HookMessage, Lines, make_fifo};
 use super::place::{HookPlace, WatchPlace, build};
 use super::protocol::{
@@ -19,6 +19,7 @@ use super::protocol::{
 };
 use super::same::Same;
 use crate::run::own_key;
+use crate::watched::monotonic_nanos as now_nanos;
 use crate::{Engine, EngineConfig, Error, ErrorKind, Reader, Result};
 
 /// Says in a line what an earlier run like the present one came to.
@@ -105,6 +106,7 @@ impl Server<'_> {
     /// Waits for something to happen, and does it.
     fn turn(&mut self) {
         self.wait();
+        self.watcher.projects.watched.drain(&now_nanos);
         self.take_detector();
         let now = now_nanos();
         if now >= self.refreshed_nanos + REFRESH_NANOS {
@@ -152,7 +154,13 @@ impl Server<'_> {
         let detector = self.detector.as_ref().map(Detector::as_fd);
         let followed: Vec<BorrowedFd<'_>> = self.watcher.followed().map(lab_exec::detect::Followed::as_fd).collect();
         let clients = self.clients.iter().map(|client| client.stream.as_fd());
-        let all = [self.listener.as_fd(), self.fifo.as_fd()].into_iter().chain(detector).chain(clients).chain(followed);
+        let files = self.watcher.projects.watched.as_fd();
+        let all = [self.listener.as_fd(), self.fifo.as_fd()]
+            .into_iter()
+            .chain(files)
+            .chain(detector)
+            .chain(clients)
+            .chain(followed);
         let mut waiting: Vec<PollFd<'_>> = all.map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN)).collect();
         // An interruption only means another turn.
         let _ = poll(&mut waiting, Some(&timeout));
@@ -169,6 +177,11 @@ impl Server<'_> {
             self.publish();
         }
         self.tidy();
+        if self.watcher.is_idle()
+            && let Err(error) = self.watcher.projects.watched.save(self.watcher.engine)
+        {
+            self.watcher.say(format_args!("the caches of scans are not written: {error}"));
+        }
     }
 
     /// Tells the hooks and the detector where to look.

@@ -3,7 +3,7 @@ use lab_model::{Content, Hash, Kind, OmissionReason, ROLES, Role};
 use super::{KNOWN, PASSED, ROLE_SHIFT, STAT_BYTES, VERDICT_SHIFT};
 use crate::Stat;
 use crate::rules::Verdict;
-use crate::scan::KnownTree;
+use crate::scan::{KnownTree, Sums};
 
 /// One directory of an index, read in step with the directory on disk.
 pub(crate) struct IndexDir<'a> {
@@ -49,7 +49,7 @@ impl<'a> IndexDir<'a> {
         let records = input.u32()?;
         let known = match input.byte()? {
             0 => None,
-            mask => Some(KnownTree { tree: input.hash()?, roles: input.roles(mask >> 1)? }),
+            mask => Some(KnownTree { tree: input.hash()?, roles: input.roles(mask >> 1)?, sums: input.sums()? }),
         };
         Some(Self { rules_digest, listed, known, records, input, current: None })
     }
@@ -148,6 +148,14 @@ impl<'a> Input<'a> {
             }
         }
         Some(roles)
+    }
+
+    fn sums(&mut self) -> Option<Sums> {
+        let mut words = [0; Sums::WORDS];
+        for word in &mut words {
+            *word = self.u64()?;
+        }
+        Some(Sums::from_words(words))
     }
 
     fn stat(&mut self) -> Option<Stat> {

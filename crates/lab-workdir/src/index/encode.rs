@@ -27,6 +27,22 @@ pub(super) fn encode(scan: &Scan, key: &[u8; 32]) -> Vec<u8> {
     bytes
 }
 
+/// The directories with these numbers, each at the offset that the table says; the others have none.
+pub(super) fn encode_some(scan: &Scan, dirs: impl Iterator<Item = u32>) -> Vec<u8> {
+    let mut bytes = vec![0; DIRS_AT + scan.dirs.len() * 8];
+    for number in dirs {
+        let offset = bytes.len() as u64;
+        bytes[DIRS_AT + number as usize * 8..][..8].copy_from_slice(&offset.to_le_bytes());
+        encode_directory(&scan.dirs[number as usize], &mut bytes);
+    }
+    bytes
+}
+
+/// Whether an index can hold what is known of a file; where not, it is read again every time.
+pub(crate) fn can_keep(known: &Known) -> bool {
+    !known.unsteady && known.note.as_deref().is_none_or(|note| encode_note(note).is_some())
+}
+
 fn encode_directory(dir: &ScanDir, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&dir.rules_digest.to_le_bytes());
     bytes.extend_from_slice(&(dir.entries.len() as u32).to_le_bytes());
@@ -39,6 +55,7 @@ fn encode_directory(dir: &ScanDir, bytes: &mut Vec<u8>) {
             bytes.push(1 | mask << 1);
             bytes.extend_from_slice(&known.tree.0);
             known.roles.iter().flatten().for_each(|hash| bytes.extend_from_slice(&hash.0));
+            known.sums.words().iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
         }
     }
     let mut passed = dir.passed.iter().peekable();

@@ -104,7 +104,11 @@ fn learn(scan: &mut Scan, root: &Path) -> Vec<String> {
             entry.known = Some(Known { content, role, unsteady: file.unsteady, note: None });
         }
         let tree = Hash::of(Domain::Content, path.as_bytes());
-        dir.known.get_or_insert(KnownTree { tree, roles: [Some(tree), None, None, Some(Hash(KEY))] });
+        dir.known.get_or_insert(KnownTree {
+            tree,
+            roles: [Some(tree), None, None, Some(Hash(KEY))],
+            sums: Sums::default(),
+        });
     }
     read
 }

@@ -47,7 +47,9 @@ impl Walk<'_> {
             }
             _ => None,
         };
+        // A scan that is taken over says nothing of how old its links were when they were read.
         if let Some((index, role, stat, target)) = old
+            && self.reuse.is_none()
             && stat.same_content(&entry.stat)
             && !index.is_racy(&stat)
         {

@@ -1,0 +1,248 @@
+//! Measures snapshots of a watched project. `cargo run --release -p lab-engine --example watched -- WHAT …`
+//!
+//! - `snapshot FILES PER_DIRECTORY [TURNS]`: one changed file, then a snapshot as of now; beside it what the
+//!   same commit costs without any file, and, then, a second without events.
+//! - `burst FILES`: that many files are made while events are read; then a full scan must agree.
+//! - `trials COUNT`: a file is written, a moment passes, it is written again; what a snapshot as of that moment
+//!   says is compared with what was true.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures and prints, or stops")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+use lab_engine::watched::{Watched, monotonic_nanos};
+use lab_engine::{Clock, Engine, EngineConfig, Random};
+use lab_model::{Change, Domain, Hash, Project, RelPath, Target};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |place: usize, default: usize| arguments.get(place).map_or(default, |text| text.parse().unwrap());
+    match arguments.first().map(String::as_str) {
+        Some("snapshot") => snapshot(number(1, 100_000), number(2, 1000), number(3, 50)),
+        Some("burst") => burst(number(1, 200_000)),
+        Some("trials") => trials(number(1, 4000)),
+        _ => println!("snapshot FILES PER_DIRECTORY [TURNS] | burst FILES | trials COUNT"),
+    }
+}
+
+struct Scene {
+    root: PathBuf,
+    engine: Engine,
+    project: Project,
+    watched: Watched,
+    /// Taken away at the end.
+    _directory: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new(make: impl FnOnce(&Path)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("project");
+        std::fs::create_dir(&root).unwrap();
+        make(&root);
+        let engine = engine(directory.path(), "notebook");
+        let (project, _) = engine.init(&root, None).unwrap();
+        let mut watched = Watched::default();
+        let started = Instant::now();
+        watched.add(&engine, &project).unwrap();
+        println!("watched after {:?}: {:?}", started.elapsed(), watched.state(&project.id));
+        Self { root, engine, project, watched, _directory: directory }
+    }
+}
+
+fn engine(directory: &Path, name: &str) -> Engine {
+    let config = EngineConfig {
+        notebook: directory.join(name),
+        key_file: directory.join("key"),
+        cwd: directory.to_owned(),
+        variables: BTreeMap::new(),
+        executable: PathBuf::from("/bin/false"),
+        clock: Clock::System,
+        random: Random::System,
+    };
+    Engine::open(config).unwrap()
+}
+
+fn fill(root: &Path, files: usize, per_directory: usize) {
+    for file in 0..files {
+        let directory = root.join(format!("d{:05}", file / per_directory));
+        if file % per_directory == 0 {
+            std::fs::create_dir(&directory).unwrap();
+        }
+        std::fs::write(directory.join(format!("f{file:06}.py")), format!("value = {file}\n")).unwrap();
+    }
+}
+
+/// User and system time of this process.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let lines = status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"));
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+}
+
+fn report(what: &str, mut times: Vec<Duration>) {
+    times.sort();
+    println!(
+        "{what}: median {:?}, p90 {:?}, least {:?}",
+        times[times.len() / 2],
+        times[times.len() * 9 / 10],
+        times[0]
+    );
+}
+
+fn snapshot(files: usize, per_directory: usize, turns: usize) {
+    let mut scene = Scene::new(|root| fill(root, files, per_directory));
+    let Scene { root, engine, project, watched, .. } = &mut scene;
+    let started = Instant::now();
+    watched.snapshot(engine, &project.id, None).unwrap();
+    println!("first snapshot: {:?}; {}", started.elapsed(), memory());
+    let (mut walls, mut cpus, mut floors, mut floor_cpus) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for turn in 0..turns {
+        let file = turn * 7919 % files;
+        let path = root.join(format!("d{:05}/f{file:06}.py", file / per_directory));
+        std::fs::write(path, format!("value = {turn} # changed\n")).unwrap();
+        let (started, before) = (Instant::now(), cpu());
+        watched.snapshot(engine, &project.id, Some(monotonic_nanos())).unwrap();
+        walls.push(started.elapsed());
+        cpus.push(cpu() - before);
+        let (started, before) = (Instant::now(), cpu());
+        let target = Target::Project(project.id.clone());
+        engine.edit(vec![(target, Change::Tag { tag: format!("t{turn}") })]).unwrap();
+        floors.push(started.elapsed());
+        floor_cpus.push(cpu() - before);
+    }
+    report("snapshot with one changed file, wall", walls);
+    report("  of it CPU", cpus);
+    report("a note, that is one record synced and committed, wall", floors);
+    report("  of it CPU", floor_cpus);
+    let started = Instant::now();
+    engine.snapshot(project, &mut |_, _| {}).unwrap();
+    println!("the same by a full scan without cache: {:?}", started.elapsed());
+    let started = Instant::now();
+    watched.save(engine).unwrap();
+    println!("cache saved in {:?}; {}", started.elapsed(), memory());
+    let (started, before) = (Instant::now(), cpu());
+    let fd = watched.as_fd().unwrap();
+    let seconds = rustix::event::Timespec { tv_sec: 20, tv_nsec: 0 };
+    let ready =
+        rustix::event::poll(&mut [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::IN)], Some(&seconds));
+    println!("idle: woken {:?} times in {:?}, CPU {:?}", ready, started.elapsed(), cpu() - before);
+}
+
+fn burst(files: usize) {
+    let mut scene = Scene::new(|_| ());
+    let Scene { root, engine, project, watched, .. } = &mut scene;
+    let (started, before) = (Instant::now(), cpu());
+    let maker = {
+        let root = root.clone();
+        std::thread::Builder::new().name("maker".to_owned()).spawn(move || fill(&root, files, 500)).unwrap()
+    };
+    let mut drains = 0;
+    while !maker.is_finished() {
+        watched.drain(&monotonic_nanos);
+        drains += 1;
+    }
+    maker.join().unwrap();
+    watched.drain(&monotonic_nanos);
+    println!(
+        "{files} files in {:?}, {drains} drains, CPU of both {:?}; {}",
+        started.elapsed(),
+        cpu() - before,
+        memory()
+    );
+    let started = Instant::now();
+    let (hot, _) = watched.snapshot(engine, &project.id, None).unwrap();
+    println!("snapshot in {:?}, {} files", started.elapsed(), hot.snapshot.coverage.copied_files);
+    let other = self::engine(root.parent().unwrap(), "other");
+    let full = other.snapshot(project, &mut |_, _| {}).unwrap();
+    let same = (hot.snapshot.root, hot.snapshot.coverage) == (full.snapshot.root, full.snapshot.coverage);
+    println!("equal to a full scan: {same}");
+}
+
+/// What one trial came to.
+#[derive(Default, Debug)]
+struct Counts {
+    certain: usize,
+    wrong: usize,
+    uncertain: usize,
+    uncertain_with_the_right_candidate: usize,
+}
+
+/// A thread plays the editor: it writes, tells a moment, and writes again 0 to 10 milliseconds later. The
+/// snapshot as of that moment is taken when the thread has told of it, while it goes on.
+fn trials(count: usize) {
+    let mut scene = Scene::new(|root| {
+        std::fs::create_dir(root.join("conf")).unwrap();
+        std::fs::write(root.join("conf/config.yaml"), "rate: 0\n").unwrap();
+        fill(root, 300, 30);
+    });
+    let Scene { root, engine, project, watched, .. } = &mut scene;
+    watched.snapshot(engine, &project.id, None).unwrap();
+    let (moments, told) = sync_channel(1);
+    let (ready, go) = sync_channel(1);
+    let file = root.join("conf/config.yaml");
+    let editor = std::thread::Builder::new().name("editor".to_owned()).spawn(move || {
+        let write = |text: &str, atomic: bool| {
+            if atomic {
+                let beside = file.with_extension("tmp");
+                std::fs::write(&beside, text).unwrap();
+                std::fs::rename(&beside, &file).unwrap();
+            } else {
+                std::fs::write(&file, text).unwrap();
+            }
+        };
+        for trial in 0..count {
+            go.recv().unwrap();
+            let before = Duration::from_micros([0, 1000, 5000, 50_000][trial % 4]);
+            let after = Duration::from_micros([0, 300, 2000, 10_000][trial / 4 % 4]);
+            let text = format!("rate: {trial}\n");
+            write(&text, trial / 16 % 2 == 0);
+            std::thread::sleep(before);
+            moments.send((trial, monotonic_nanos(), text)).unwrap();
+            std::thread::sleep(after);
+            write(&format!("other: {trial}\n"), trial / 16 % 2 == 0);
+        }
+    });
+    let editor = editor.unwrap();
+    let mut counts: BTreeMap<u64, Counts> = BTreeMap::new();
+    for _ in 0..count {
+        ready.send(()).unwrap();
+        // The events are read as they come, as by a process that waits for them.
+        let (trial, moment, text) = loop {
+            watched.drain(&monotonic_nanos);
+            if let Ok(told) = told.try_recv() {
+                break told;
+            }
+            std::thread::yield_now();
+        };
+        let (outcome, unsteady) = watched.snapshot(engine, &project.id, Some(moment)).unwrap();
+        let right = Hash::of(Domain::Content, text.as_bytes());
+        let path = RelPath::new("conf/config.yaml").unwrap();
+        let entry = engine.reader().unwrap().entry(&outcome.id, &path).unwrap();
+        let counts = counts.entry([0, 300, 2000, 10_000][trial / 4 % 4]).or_default();
+        let told = unsteady.iter().find(|file| file.path == path);
+        match (&entry, told) {
+            (Some(entry), None) if !entry.unsteady => {
+                counts.certain += 1;
+                counts.wrong += usize::from(entry.content.hash() != Some(right));
+            }
+            _ => {
+                counts.uncertain += 1;
+                let candidates = told.map(|file| file.candidates.as_slice()).unwrap_or_default();
+                counts.uncertain_with_the_right_candidate +=
+                    usize::from(candidates.iter().any(|content| content.hash() == Some(right)));
+            }
+        }
+    }
+    editor.join().unwrap();
+    for (after, counts) in counts {
+        println!("edited {after} µs after the moment: {counts:?}");
+    }
+}

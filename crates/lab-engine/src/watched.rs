@@ -1,0 +1,359 @@
+//! Snapshots of projects that are kept in view: they cost what changed since the last one.
+//!
+//! [`Watched`] holds the [`lab_workdir::watch::Watches`] of any number of projects. A snapshot as of a moment
+//! names the files of which nobody can say that they are as they were then: their content is that of before
+//! where it is known, they are called unsteady in the snapshot and its coverage, and every content that they
+//! may have had is kept.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use lab_model::{Content, Hash, Kind, Omission, OmissionReason, Project, ProjectId, RelPath};
+use lab_store::Writer;
+use lab_workdir::watch::{Candidate, HotIndex, Unsteady, WatchId, Watches};
+use lab_workdir::{Index, Scan};
+use rustix::time::{ClockId, clock_gettime};
+
+pub use lab_workdir::watch::{Reason, State};
+
+use crate::engine::load_config;
+use crate::snapshot::{Held, Request, Taken, finish};
+use crate::{Engine, Error, ErrorKind, Result, SnapshotOutcome};
+
+/// The projects that are kept in view.
+#[derive(Default)]
+pub struct Watched {
+    watches: Watches,
+    projects: HashMap<ProjectId, Place>,
+}
+
+/// A file that cannot be said to be as it was at the moment of the snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnsteadyFile {
+    /// The file.
+    pub path: RelPath,
+    /// When a change became known, in nanoseconds of [`monotonic_nanos`]: the first one after the moment.
+    pub changed_after_nanos: u64,
+    /// What it may have held, the oldest first. All are in the notebook once the snapshot is committed.
+    pub candidates: Vec<Content>,
+}
+
+/// What is remembered of one project.
+struct Place {
+    id: WatchId,
+    project: Project,
+    config_bytes: Vec<u8>,
+    /// The tree that all that is known is in; a notebook without it may lack any of it.
+    root_tree: Option<Hash>,
+    /// The cache on the disk says the same.
+    is_saved: bool,
+}
+
+/// `CLOCK_MONOTONIC`, in nanoseconds: the clock of the kernel's own stamps on process events.
+pub fn monotonic_nanos() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+impl Watched {
+    /// Begins to watch a project, with what the cache knows of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when its directory is not there.
+    pub fn add(&mut self, engine: &Engine, project: &Project) -> Result<()> {
+        self.remove(&project.id);
+        let (config, config_bytes) = load_config(Path::new(&project.root))?;
+        let request = request(project, &config, &config_bytes);
+        let (path, key) = engine.cache_of(&request.request());
+        let index = Index::load(&path, &key);
+        let root_tree = index.as_ref().and_then(Index::root_tree);
+        let rules = engine.rules_of(&request.request())?;
+        let id = self.watches.add(Path::new(&project.root), rules, index.as_ref(), &monotonic_nanos)?;
+        let place = Place { id, project: project.clone(), config_bytes, root_tree, is_saved: true };
+        self.projects.insert(project.id.clone(), place);
+        Ok(())
+    }
+
+    /// Ends to watch a project.
+    pub fn remove(&mut self, project: &ProjectId) {
+        if let Some(place) = self.projects.remove(project) {
+            self.watches.remove(place.id);
+        }
+    }
+
+    /// The projects that are watched.
+    pub fn projects(&self) -> impl Iterator<Item = &Project> {
+        self.projects.values().map(|place| &place.project)
+    }
+
+    /// Becomes readable when something happened: then call [`Watched::drain`]. `None` where the system has no
+    /// such events.
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.watches.as_fd()
+    }
+
+    /// Reads what happened. `now` is [`monotonic_nanos`], or stands for it; it is called after each reading, for
+    /// a time from before could be older than the change.
+    pub fn drain(&mut self, now: &dyn Fn() -> u64) {
+        self.watches.drain(now);
+    }
+
+    /// How well a project is watched; `None` when it is not.
+    pub fn state(&self, project: &ProjectId) -> Option<State> {
+        self.watches.state(self.projects.get(project)?.id)
+    }
+
+    /// Takes a snapshot and keeps it. See [`Watched::take`].
+    ///
+    /// # Errors
+    /// Those of [`Engine::snapshot`].
+    pub fn snapshot(
+        &mut self,
+        engine: &Engine,
+        project: &ProjectId,
+        as_of_nanos: Option<u64>,
+    ) -> Result<(SnapshotOutcome, Vec<UnsteadyFile>)> {
+        let started = std::time::Instant::now();
+        let mut writer = engine.writer()?;
+        let (taken, unsteady) = self.take(engine, project, &mut writer, as_of_nanos)?;
+        writer.append(taken.record.clone())?;
+        writer.commit(engine.now())?;
+        let outcome = SnapshotOutcome {
+            id: taken.id,
+            files_read: taken.files_read,
+            stored_bytes: writer.appended_bytes(),
+            millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            snapshot: taken.snapshot,
+        };
+        Ok((outcome, unsteady))
+    }
+
+    /// Appends a snapshot to the writer's batch, as of a moment on the clock of [`monotonic_nanos`] or as of
+    /// now, and names the files that may not be as they were at that moment. The caller appends the record and
+    /// commits; what was not committed is noticed at the next snapshot.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when the project is not watched or its directory is gone; else those of writing the
+    /// notebook.
+    pub(crate) fn take(
+        &mut self,
+        engine: &Engine,
+        project: &ProjectId,
+        writer: &mut Writer,
+        as_of_nanos: Option<u64>,
+    ) -> Result<(Taken, Vec<UnsteadyFile>)> {
+        let Self { watches, projects } = self;
+        let place = projects.get_mut(project).ok_or_else(not_watched)?;
+        let (config, config_bytes) = load_config(Path::new(&place.project.root))?;
+        let project = place.project.clone();
+        let owner = request(&project, &config, &config_bytes);
+        let request = owner.request();
+        let time = engine.now();
+        let holds_all = match &place.root_tree {
+            Some(tree) => writer.contains(tree)?,
+            None => true,
+        };
+        let hot = watches.get_mut(place.id).ok_or_else(not_watched)?;
+        if !holds_all || config_bytes != place.config_bytes {
+            hot.forget();
+            place.config_bytes.clone_from(&config_bytes);
+        }
+        watches.prepare(place.id, engine.rules_of(&request)?, &monotonic_nanos)?;
+        let hot = watches.get_mut(place.id).ok_or_else(not_watched)?;
+        let mut moment = as_of_nanos.map(Moment::new);
+        let held = moment.as_mut().map(|moment| moment.hold(hot)).unwrap_or_default();
+        // The rules lie beside the scan, so it is taken out while files are read.
+        let mut found = hot.take_scan();
+        let read = engine.read_unknown(writer, &request, hot.rules(), &mut found, &held, &mut |_, _| {});
+        hot.put_scan(found);
+        let read = read?;
+        let mut more = Vec::new();
+        if let Some(moment) = &mut moment {
+            watches.read_events(&monotonic_nanos);
+            let hot = watches.get_mut(place.id).ok_or_else(not_watched)?;
+            more = moment.mark(hot, &read);
+        }
+        let hot = watches.get_mut(place.id).ok_or_else(not_watched)?;
+        let unsteady = moment.map_or_else(|| Ok(Vec::new()), |moment| moment.keep(engine, hot, writer))?;
+        let unknown = hot.scan().unknown_dirs();
+        let (snapshot, record) = finish(&project, time, hot.scan_mut(), more, writer)?;
+        hot.learned(&unknown);
+        place.is_saved &= place.root_tree == Some(snapshot.root);
+        place.root_tree = Some(snapshot.root);
+        let files_read = read.len() as u64;
+        let taken = Taken { id: record.id(), snapshot, record, files_read, scan: hot.scan().clone(), cache: None };
+        Ok((taken, unsteady))
+    }
+
+    /// Writes what is known into the caches of the projects, for scans by others. Call it when there is nothing
+    /// else to do: it costs what exists.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when the index of the notebook cannot be read.
+    pub fn save(&mut self, engine: &Engine) -> Result<()> {
+        for place in self.projects.values_mut().filter(|place| !place.is_saved) {
+            let Some(scan) = self.watches.get(place.id).map(HotIndex::scan) else { continue };
+            // Only after the commit: a cache must never name bytes that the notebook does not hold.
+            let Some(tree) = scan.dirs[0].known.map(|known| known.tree) else { continue };
+            if !engine.index()?.contains(&tree)? {
+                continue;
+            }
+            let (config, _) = load_config(Path::new(&place.project.root))?;
+            let (path, key) = engine.cache_of(&request(&place.project, &config, &place.config_bytes).request());
+            // It only saves time; without it the next scan reads everything again.
+            place.is_saved = Index::save(scan, &key, &path).is_ok();
+        }
+        Ok(())
+    }
+}
+
+/// What a snapshot as of a moment has to know.
+struct Moment {
+    nanos: u64,
+    /// The same on the clock of file times.
+    file_time: i128,
+    unsteady: Vec<Unsteady>,
+}
+
+impl Moment {
+    fn new(nanos: u64) -> Self {
+        Self { nanos, file_time: HotIndex::file_time_of(nanos), unsteady: Vec::new() }
+    }
+
+    /// Finds what changed after the moment, and gives the bytes of before where they are held.
+    fn hold(&mut self, hot: &mut HotIndex) -> Held {
+        self.unsteady = hot.unsteady(self.nanos);
+        let mut held = Held::new();
+        for file in self.unsteady.iter().filter(|file| file.before_is_known) {
+            let Some((dir, entry)) = place_of(hot.scan(), &file.path) else { continue };
+            let scan = hot.scan_mut();
+            scan.forget_tree(dir);
+            let found = &mut scan.dirs[dir].entries[entry];
+            match file.candidates.first() {
+                Some(Candidate::Held(bytes)) => {
+                    found.known = None;
+                    held.insert((dir, entry), bytes.clone());
+                }
+                Some(Candidate::Known(known, stat)) => {
+                    found.known = Some(known.clone());
+                    found.stat = *stat;
+                }
+                None => {}
+            }
+        }
+        held
+    }
+
+    /// Calls unsteady what changed after the moment; gives what is gone since.
+    fn mark(&mut self, hot: &mut HotIndex, read: &[(usize, usize)]) -> Vec<Omission> {
+        let (by_events, vouches) = (hot.unsteady(self.nanos), hot.vouches_since(self.nanos));
+        let scan = hot.scan_mut();
+        let (mut gone, mut found) = (Vec::new(), BTreeMap::new());
+        self.unsteady.clear();
+        for file in by_events {
+            if let Some(place) = place_of(scan, &file.path) {
+                found.insert(place, file.changed_after_nanos);
+                self.unsteady.push(file);
+            } else if let Some(dir) = scan.find(&file.path) {
+                for place in files_below(scan, dir) {
+                    found.entry(place).or_insert_with(|| {
+                        self.unsteady.extend(as_found(scan, place, file.changed_after_nanos));
+                        file.changed_after_nanos
+                    });
+                }
+            } else if !file.candidates.is_empty() {
+                gone.push(Omission { path: file.path.clone(), reason: OmissionReason::Unsteady, size_bytes: None });
+                self.unsteady.push(file);
+            }
+        }
+        // What no event tells of, file times may.
+        let asked: Vec<(usize, usize)> = if vouches { read.to_vec() } else { files_below(scan, 0).collect() };
+        for place in asked {
+            let stat = &scan.dirs[place.0].entries[place.1].stat;
+            if HotIndex::changed_after(stat, self.file_time, !vouches) && found.insert(place, self.nanos).is_none() {
+                self.unsteady.extend(as_found(scan, place, self.nanos));
+            }
+        }
+        for (dir, entry) in found.into_keys() {
+            scan.forget_tree(dir);
+            if let Some(known) = &mut scan.dirs[dir].entries[entry].known {
+                known.unsteady = true;
+            }
+        }
+        self.unsteady.sort_by(|left, right| left.path.cmp(&right.path));
+        self.unsteady.dedup_by(|left, right| left.path == right.path);
+        gone
+    }
+
+    /// Keeps every content that a file may have had.
+    fn keep(self, engine: &Engine, hot: &HotIndex, writer: &mut Writer) -> Result<Vec<UnsteadyFile>> {
+        let mut kept = Vec::with_capacity(self.unsteady.len());
+        for Unsteady { path, changed_after_nanos, candidates, .. } in self.unsteady {
+            let mut contents = Vec::with_capacity(candidates.len());
+            for candidate in candidates {
+                let content = match candidate {
+                    Candidate::Known(known, _) => known.content,
+                    Candidate::Held(file) => engine.keep_bytes(writer, hot.rules(), &path, &file)?,
+                };
+                if contents.last() != Some(&content) {
+                    contents.push(content);
+                }
+            }
+            kept.push(UnsteadyFile { path, changed_after_nanos, candidates: contents });
+        }
+        Ok(kept)
+    }
+}
+
+/// A file that may have changed, of which nothing is known but what was found.
+fn as_found(scan: &Scan, (dir, entry): (usize, usize), changed_after_nanos: u64) -> Option<Unsteady> {
+    let found = &scan.dirs[dir].entries[entry];
+    let path = scan.dirs[dir].path.join(&found.name).ok()?;
+    let candidates = found.known.iter().map(|known| Candidate::Known(known.clone(), found.stat)).collect();
+    Some(Unsteady { path, changed_after_nanos, before_is_known: false, candidates })
+}
+
+/// Where a file stands in a scan.
+fn place_of(scan: &Scan, path: &RelPath) -> Option<(usize, usize)> {
+    let dir = scan.find(&path.parent()?)?;
+    let entries = &scan.dirs[dir].entries;
+    let entry = entries.binary_search_by(|entry| (*entry.name).cmp(path.file_name())).ok()?;
+    (entries[entry].kind == Kind::File).then_some((dir, entry))
+}
+
+/// The files in a directory and below.
+fn files_below(scan: &Scan, dir: usize) -> impl Iterator<Item = (usize, usize)> {
+    let top = &scan.dirs[dir].path;
+    let dirs = scan.dirs.iter().enumerate().skip(dir).take_while(move |(_, dir)| dir.path.is_within(top));
+    dirs.flat_map(|(number, dir)| {
+        let files = dir.entries.iter().enumerate().filter(|(_, entry)| entry.kind == Kind::File);
+        files.map(move |(entry, _)| (number, entry))
+    })
+}
+
+/// A request that owns its empty sets.
+struct Owner<'a> {
+    project: &'a Project,
+    config: &'a lab_workdir::Config,
+    config_bytes: &'a [u8],
+    none: (HashSet<RelPath>, HashMap<RelPath, crate::complete::Hashed>),
+}
+
+impl Owner<'_> {
+    const fn request(&self) -> Request<'_> {
+        let Self { project, config, config_bytes, none: (force_copy, hashed) } = self;
+        Request { project, config, config_bytes, force_copy, hashed }
+    }
+}
+
+fn request<'a>(project: &'a Project, config: &'a lab_workdir::Config, config_bytes: &'a [u8]) -> Owner<'a> {
+    Owner { project, config, config_bytes, none: (HashSet::new(), HashMap::new()) }
+}
+
+fn not_watched() -> Error {
+    Error::new(ErrorKind::Missing, "The project is not watched").hint("start with `lab watch`")
+}
+
+#[cfg(test)]
+mod tests;

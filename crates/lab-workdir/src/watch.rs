@@ -1,0 +1,239 @@
+//! Project directories that are kept in view: a snapshot costs what changed, not what exists.
+//!
+//! [`Watches`] holds any number of projects and one queue of the kernel's file events for all of them. An event
+//! is a hint: it names the directory that is to be listed again, by the code of [`crate::scan()`]; only that
+//! decides what changed. [`HotIndex`] is one project's [`crate::Scan`]. A directory in which nothing happened
+//! keeps its entries, and its tree, untouched.
+//!
+//! # What holds
+//!
+//! - A directory is watched before it is listed: what comes into being between the two is in the list, in the
+//!   queue, or in both.
+//! - When the queue overflows, ignore rules change, the root is replaced, or a file gets one more name,
+//!   everything is listed again.
+//! - Directories that cannot be watched (the limit of the kernel, a network file system) are listed again
+//!   at every snapshot; [`State`] says so.
+//! - A file that was read within the grain of its own times, that changed while it was read, or that has
+//!   several names, is asked for its stat at every snapshot.
+//! - Each change carries the time at which its event was *read*, taken after the reading. That time is never
+//!   before the change, so an event read before a moment tells of a change before that moment, and a file
+//!   without an event after it is as it was then.
+//!
+//! # What does not hold
+//!
+//! - Writing through a memory map raises no event before the file is closed and unmapped. Until then a file
+//!   that somebody has open for writing looks unchanged here, where a full scan would see its new times.
+//! - A file to which a name is given outside what is watched (also in a directory that is left out), and which is then written by that name, raises no
+//!   event here. Nor does what is mounted over a directory while it is watched.
+//! - The end of a write becomes known an instant after the bytes are there. A writer that is interrupted just
+//!   between is noticed by the file's change time, as finely as the file system keeps it.
+
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use rustix::fs::inotify::ReadFlags;
+
+use self::queue::{Event, Key, Queue};
+use crate::{Index, Result, Rules};
+
+mod history;
+mod hot;
+mod queue;
+
+pub use self::history::{Candidate, Unsteady};
+pub use self::hot::HotIndex;
+
+/// Rounds of reading events and files that one call makes.
+const ROUNDS: usize = 4;
+/// Events that one round takes; who makes more is not waited for.
+const ROUND_EVENTS: usize = 1 << 20;
+
+/// How well a project is watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Every directory is.
+    Watched {
+        /// How many there are.
+        directories: usize,
+    },
+    /// Some are; the others are looked at again at every snapshot.
+    Partly {
+        /// How many are.
+        watched: usize,
+        /// How many there are.
+        directories: usize,
+        /// Why not all.
+        reason: Reason,
+    },
+    /// None is; everything is looked at again at every snapshot.
+    Polled {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Why a directory is not watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// The kernel allows a person no more (`fs.inotify.max_user_watches`).
+    Limit,
+    /// Other machines may change the files.
+    NetworkFileSystem,
+    /// The kernel refused.
+    Refused,
+}
+
+/// The projects that are watched.
+pub struct Watches {
+    queue: Option<Queue>,
+    projects: Vec<Option<HotIndex>>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct WatchId(Key);
+
+impl Default for Watches {
+    fn default() -> Self {
+        Self::with_limit(usize::MAX)
+    }
+}
+
+impl Watches {
+    /// Watches that take at most `limit` directories, as if the kernel allowed no more.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { queue: Queue::new(limit).ok(), projects: Vec::new() }
+    }
+
+    /// Becomes readable when something happened; `None` where the system has no such events.
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.queue.as_ref().map(Queue::as_fd)
+    }
+
+    /// Watches a project and scans it. `now` reads `CLOCK_MONOTONIC` in nanoseconds.
+    ///
+    /// # Errors
+    /// [`crate::Error::Root`].
+    pub fn add(&mut self, root: &Path, rules: Rules, index: Option<&Index>, now: &dyn Fn() -> u64) -> Result<WatchId> {
+        let key = self.projects.iter().position(Option::is_none).unwrap_or(self.projects.len());
+        let opened = HotIndex::open(root, rules, index, key, self.queue.as_mut(), now);
+        if key == self.projects.len() {
+            self.projects.push(None);
+        }
+        let id = WatchId(key);
+        match opened {
+            Ok(hot) => self.projects[key] = Some(hot),
+            Err(error) => {
+                self.remove(id);
+                return Err(error);
+            }
+        }
+        Ok(id)
+    }
+
+    /// Watches a project no more.
+    pub fn remove(&mut self, id: WatchId) {
+        self.projects[id.0] = None;
+        if let Some(queue) = &mut self.queue {
+            queue.unwatch_below(id.0, &lab_model::RelPath::root(), &|_| false);
+        }
+    }
+
+    /// A project's scan.
+    pub fn get(&self, id: WatchId) -> Option<&HotIndex> {
+        self.projects.get(id.0)?.as_ref()
+    }
+
+    /// The same, to put in what was learned.
+    pub fn get_mut(&mut self, id: WatchId) -> Option<&mut HotIndex> {
+        self.projects.get_mut(id.0)?.as_mut()
+    }
+
+    /// How well a project is watched.
+    pub fn state(&self, id: WatchId) -> Option<State> {
+        let watched = self.queue.as_ref().map_or(0, |queue| queue.count(id.0));
+        self.get(id).map(|hot| hot.state(watched))
+    }
+
+    /// Reads what happened, and watches directories that came. `now` reads `CLOCK_MONOTONIC` in nanoseconds; it
+    /// is called after each reading, for a time from before could be older than the change.
+    pub fn drain(&mut self, now: &dyn Fn() -> u64) {
+        for _ in 0..ROUNDS {
+            self.read_events(now);
+            let mut is_done = true;
+            for (key, project) in self.projects.iter_mut().enumerate() {
+                let Some(hot) = project.as_mut().filter(|hot| hot.is_waiting()) else { continue };
+                // Without its root a project stays as it was until the root is back.
+                is_done &= hot.refresh(key, self.queue.as_mut(), false).is_err();
+            }
+            if is_done {
+                break;
+            }
+        }
+    }
+
+    /// Reads what happened and the small files that it happened to. The scans stay as they are.
+    pub fn read_events(&mut self, now: &dyn Fn() -> u64) {
+        for _ in 0..ROUNDS {
+            if self.read_queue(now) {
+                break;
+            }
+            self.projects.iter_mut().flatten().for_each(HotIndex::read_touched);
+        }
+        let now = now();
+        self.projects.iter_mut().flatten().for_each(|hot| hot.prune(now));
+    }
+
+    /// Reads the queue until it is empty; true when it was from the beginning.
+    fn read_queue(&mut self, now: &dyn Fn() -> u64) -> bool {
+        let Some(queue) = &mut self.queue else { return true };
+        let mut count = 0;
+        loop {
+            let events = queue.read().unwrap_or_default();
+            let read_nanos = now();
+            if events.is_empty() {
+                break;
+            }
+            count += events.len();
+            for event in events {
+                dispatch(queue, &mut self.projects, &event, read_nanos);
+            }
+            if count > ROUND_EVENTS {
+                self.projects.iter_mut().flatten().for_each(|hot| hot.lose(read_nanos));
+                break;
+            }
+        }
+        self.projects.iter_mut().flatten().for_each(HotIndex::verify);
+        count == 0
+    }
+
+    /// Brings a project's scan up to date, under the rules of now.
+    ///
+    /// # Errors
+    /// [`crate::Error::Root`] when the project is gone.
+    pub fn prepare(&mut self, id: WatchId, rules: Rules, now: &dyn Fn() -> u64) -> Result<()> {
+        if let Some(hot) = self.get_mut(id) {
+            hot.set_rules(rules);
+        }
+        self.read_events(now);
+        let Some(hot) = self.projects.get_mut(id.0).and_then(Option::as_mut) else { return Ok(()) };
+        hot.refresh(id.0, self.queue.as_mut(), true)
+    }
+}
+
+fn dispatch(queue: &mut Queue, projects: &mut [Option<HotIndex>], event: &Event, read_nanos: u64) {
+    if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+        return projects.iter_mut().flatten().for_each(|hot| hot.lose(read_nanos));
+    }
+    for (key, dir) in queue.places(event.number) {
+        if let Some(hot) = projects.get_mut(*key).and_then(Option::as_mut) {
+            hot.note(dir, &event.name, event.flags, read_nanos);
+        }
+    }
+    if event.flags.contains(ReadFlags::IGNORED) {
+        queue.forget(event.number);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! What recently changed files were, and when each change became known.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lab_model::RelPath;
+
+use crate::{FileBytes, Known, Stat};
+
+/// Changes are remembered for this long.
+const AGE_NANOS: u64 = 60_000_000_000;
+/// Paths that are remembered at most.
+const PATHS: usize = 20_000;
+/// Bytes of contents that are remembered at most.
+const HELD_BYTES: usize = 64 << 20;
+/// Versions of one path that are remembered at most.
+const VERSIONS: usize = 6;
+
+/// What a file may have been at a moment.
+#[derive(Clone, Debug)]
+pub enum Candidate {
+    /// What the notebook holds already.
+    Known(Known, Stat),
+    /// These bytes.
+    Held(Arc<FileBytes>),
+}
+
+/// A file that cannot be said to be as it was at a moment: it changed after it, or about then.
+#[derive(Clone, Debug)]
+pub struct Unsteady {
+    /// The file, or a directory that came, went or moved.
+    pub path: RelPath,
+    /// When the first change after the moment became known, on the clock that [`super::Watches::drain`] was
+    /// given, in nanoseconds.
+    pub changed_after_nanos: u64,
+    /// Whether a content from before that moment is known; it is then the first candidate.
+    pub before_is_known: bool,
+    /// What it may have been, the oldest first.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A state of a file that begins at the latest when its event was read.
+#[derive(Debug)]
+struct Version {
+    read_nanos: u64,
+    /// `None` when it is not there, too large, or was gone before anybody could read it.
+    state: Option<Candidate>,
+    /// No event came after it was read.
+    is_verified: bool,
+}
+
+/// The versions of recently changed files.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    paths: HashMap<RelPath, Vec<Version>>,
+    held_bytes: usize,
+    /// Of what happened before this moment some has been forgotten or was never seen.
+    horizon_nanos: u64,
+}
+
+impl History {
+    /// Nothing is known of before `nanos`.
+    pub fn lose(&mut self, nanos: u64) {
+        self.horizon_nanos = self.horizon_nanos.max(nanos);
+    }
+
+    /// Whether all changes since `nanos` are known.
+    pub const fn reaches(&self, nanos: u64) -> bool {
+        nanos >= self.horizon_nanos
+    }
+
+    /// A path has changed; `before` is asked for what it was when that is not known yet. What was read of it
+    /// since the last event may be from before or after this one.
+    pub fn changed(&mut self, path: &RelPath, read_nanos: u64, before: impl FnOnce() -> Option<Candidate>) {
+        let versions = self
+            .paths
+            .entry(path.clone())
+            .or_insert_with(|| vec![Version { read_nanos: 0, state: before(), is_verified: true }]);
+        if let Some(last) = versions.last_mut().filter(|last| !last.is_verified) {
+            self.held_bytes -= held_bytes(last);
+            last.state = None;
+            last.is_verified = true;
+        }
+        versions.push(Version { read_nanos, state: None, is_verified: false });
+        if versions.len() > VERSIONS {
+            let oldest = versions.remove(0);
+            self.held_bytes -= held_bytes(&oldest);
+        }
+    }
+
+    /// The content that was read after the last event of `path`.
+    pub fn hold(&mut self, path: &RelPath, file: FileBytes) {
+        if let Some(last) = self.paths.get_mut(path).and_then(|versions| versions.last_mut()) {
+            self.held_bytes += file.bytes.len();
+            last.state = Some(Candidate::Held(Arc::new(file)));
+        }
+    }
+
+    /// No event came since `path` was read.
+    pub fn verify(&mut self, path: &RelPath) {
+        if let Some(last) = self.paths.get_mut(path).and_then(|versions| versions.last_mut()) {
+            last.is_verified = true;
+        }
+    }
+
+    /// The paths that changed after `moment_nanos`.
+    pub fn after(&self, moment_nanos: u64) -> Vec<Unsteady> {
+        let mut found = Vec::new();
+        for (path, versions) in &self.paths {
+            let first_after = versions.partition_point(|version| version.read_nanos <= moment_nanos);
+            let Some(changed) = versions.get(first_after) else { continue };
+            let before = first_after.checked_sub(1);
+            found.push(Unsteady {
+                path: path.clone(),
+                changed_after_nanos: changed.read_nanos,
+                before_is_known: before.is_some_and(|before| versions[before].state.is_some()),
+                candidates: versions[before.unwrap_or(0)..].iter().filter_map(|one| one.state.clone()).collect(),
+            });
+        }
+        found.sort_by(|left, right| left.path.cmp(&right.path));
+        found
+    }
+
+    /// Forgets what is old or too much, and says which paths.
+    pub fn prune(&mut self, now_nanos: u64) -> Vec<RelPath> {
+        let is_too_much = self.held_bytes > HELD_BYTES || self.paths.len() > PATHS;
+        let oldest = if is_too_much { u64::MAX } else { now_nanos.saturating_sub(AGE_NANOS) };
+        let old = self.paths.extract_if(|_, versions| versions.last().is_none_or(|last| last.read_nanos < oldest));
+        let mut forgotten = Vec::new();
+        for (path, versions) in old {
+            self.horizon_nanos = self.horizon_nanos.max(versions.last().map_or(0, |last| last.read_nanos));
+            self.held_bytes -= versions.iter().map(held_bytes).sum::<usize>();
+            forgotten.push(path);
+        }
+        forgotten
+    }
+}
+
+fn held_bytes(version: &Version) -> usize {
+    match &version.state {
+        Some(Candidate::Held(file)) => file.bytes.len(),
+        _ => 0,
+    }
+}

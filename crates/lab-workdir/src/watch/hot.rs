@@ -1,0 +1,515 @@
+//! One project's scan, kept fresh.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lab_model::{Kind, OmissionReason, RelPath, Role};
+use rustix::fs::inotify::ReadFlags;
+use rustix::fs::{AtFlags, FileType, statat};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::history::{Candidate, History, Unsteady};
+use super::queue::{Key, Queue, Refusal};
+use super::{Reason, State};
+use crate::index::{can_keep, grain_nanos, is_racy, nanos};
+use crate::rules::{Chain, Marks, by_default, never_kept};
+use crate::stat::kind_of;
+use crate::walk::{Request, Reuse, walk_as};
+use crate::{Index, Result, RootHandle, Rules, Scan, ScanEntry, Stat, open_root, read_file, role_by_name};
+
+/// Larger files are not held in memory when they change.
+const HELD_FILE_BYTES: u64 = 1 << 20;
+/// When more files than this change at once, nobody edits them by hand, and none is held.
+const HELD_FILES: usize = 1024;
+
+/// A scan that is kept fresh: what happened is noted as it happens, and looked at again before it is used.
+pub struct HotIndex {
+    root: PathBuf,
+    handle: RootHandle,
+    /// Device and inode of the root.
+    identity: (u64, u64),
+    rules: Rules,
+    scan: Arc<Scan>,
+    chains: Vec<Arc<Chain>>,
+    /// Directories that something happened to.
+    stale: HashSet<RelPath>,
+    /// Directories that came, went or moved: nothing below them is taken over.
+    moved: HashSet<RelPath>,
+    /// Directories with a file that an event cannot vouch for.
+    doubtful: HashSet<RelPath>,
+    /// Directories that are not watched.
+    unwatched: HashSet<RelPath>,
+    reason: Option<Reason>,
+    /// Names that each inode with several has.
+    links: HashMap<u64, u32>,
+    /// Everything has to be looked at.
+    lost: bool,
+    /// A directory came: it has to be watched before anything in it is missed.
+    has_new_directory: bool,
+    history: History,
+    /// Paths whose change was read, and when; still to be looked at.
+    touched: BTreeMap<RelPath, u64>,
+    /// Paths whose content was read after their last event, until the queue was found empty.
+    unverified: Vec<RelPath>,
+}
+
+impl HotIndex {
+    /// Watches and scans a project.
+    pub(super) fn open(
+        root: &Path,
+        rules: Rules,
+        index: Option<&Index>,
+        key: Key,
+        mut queue: Option<&mut Queue>,
+        now: &dyn Fn() -> u64,
+    ) -> Result<Self> {
+        let handle = open_root(root)?;
+        let identity = identity(&handle);
+        let is_remote = is_remote(&handle);
+        let mut unwatched = HashSet::new();
+        let mut reason = is_remote.then_some(Reason::NetworkFileSystem);
+        if is_remote {
+            queue = None;
+        }
+        let walked = walk_as(Request {
+            root,
+            handle: open_root(root)?,
+            rules: &rules,
+            index,
+            reuse: None,
+            entering: &mut |fd, path| enter(&mut queue, key, fd, path, &mut unwatched, &mut reason),
+        })?;
+        let mut hot = Self {
+            root: root.to_owned(),
+            handle,
+            identity,
+            rules,
+            scan: Arc::new(walked.scan),
+            chains: walked.chains,
+            stale: HashSet::new(),
+            moved: HashSet::new(),
+            doubtful: HashSet::new(),
+            unwatched,
+            reason,
+            links: HashMap::new(),
+            lost: false,
+            has_new_directory: false,
+            history: History::default(),
+            touched: BTreeMap::new(),
+            unverified: Vec::new(),
+        };
+        hot.look_at(&walked.listed);
+        // What happened before the scan was complete was not seen in order.
+        hot.history.lose(now());
+        Ok(hot)
+    }
+
+    /// The scan, as of the last [`super::Watches::prepare`].
+    pub const fn scan(&self) -> &Arc<Scan> {
+        &self.scan
+    }
+
+    /// The same, to put in what was learned. It is copied when somebody else still holds it.
+    pub fn scan_mut(&mut self) -> &mut Scan {
+        Arc::make_mut(&mut self.scan)
+    }
+
+    /// Takes the scan out, to be put back by [`HotIndex::put_scan`].
+    pub fn take_scan(&mut self) -> Scan {
+        Arc::unwrap_or_clone(std::mem::replace(&mut self.scan, Arc::new(Scan::empty())))
+    }
+
+    /// Puts the scan back.
+    pub fn put_scan(&mut self, scan: Scan) {
+        self.scan = Arc::new(scan);
+    }
+
+    /// The rules that hold.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Forgets everything that was learned, so that every file is read again.
+    pub fn forget(&mut self) {
+        for dir in &mut self.scan_mut().dirs {
+            dir.known = None;
+            dir.entries.iter_mut().for_each(|entry| entry.known = None);
+        }
+        self.lost = true;
+    }
+
+    /// To be told which directories had something put in: what of it an event cannot vouch for is looked at
+    /// again every time.
+    pub fn learned(&mut self, dirs: &[usize]) {
+        for place in dirs {
+            let dir = &self.scan.dirs[*place];
+            if dir.entries.iter().any(|entry| is_doubtful(entry, self.scan.started)) {
+                self.doubtful.insert(dir.path.clone());
+            } else {
+                self.doubtful.remove(&dir.path);
+            }
+        }
+    }
+
+    /// How well the project is watched.
+    pub(super) fn state(&self, watched: usize) -> State {
+        match self.reason {
+            Some(reason) if watched == 0 => State::Polled { reason },
+            Some(reason) if !self.unwatched.is_empty() => {
+                State::Partly { watched, directories: self.scan.dirs.len(), reason }
+            }
+            _ => State::Watched { directories: self.scan.dirs.len() },
+        }
+    }
+
+    /// What cannot be said to be as it was at `moment_nanos`, by the events.
+    pub fn unsteady(&self, moment_nanos: u64) -> Vec<Unsteady> {
+        self.history.after(moment_nanos)
+    }
+
+    /// Whether events tell of everything since `moment_nanos`.
+    pub fn vouches_since(&self, moment_nanos: u64) -> bool {
+        self.history.reaches(moment_nanos) && self.unwatched.is_empty()
+    }
+
+    /// Whether a file's own times say that it changed after `moment` (on the clock of file times, nanoseconds
+    /// since 1970). With `with_grain` it may have: file times can be as coarse as the kernel's tick.
+    pub fn changed_after(stat: &Stat, moment: i128, with_grain: bool) -> bool {
+        let slack = if with_grain { grain_nanos(stat) } else { 0 };
+        nanos(stat.ctime, stat.ctime_nanos) + slack > moment
+    }
+
+    /// What `nanos` on the monotonic clock is on the clock of file times.
+    pub fn file_time_of(nanos: u64) -> i128 {
+        let read = |clock| {
+            let time = clock_gettime(clock);
+            i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+        };
+        read(ClockId::Realtime) - read(ClockId::Monotonic) + i128::from(nanos)
+    }
+
+    pub(super) fn lose(&mut self, now_nanos: u64) {
+        self.lost = true;
+        self.history.lose(now_nanos);
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.has_new_directory || self.lost
+    }
+
+    /// Notes an event in `dir`.
+    pub(super) fn note(&mut self, dir: &RelPath, name: &[u8], flags: ReadFlags, read_nanos: u64) {
+        let gone = ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::UNMOUNT | ReadFlags::IGNORED;
+        self.stale.insert(dir.clone());
+        if name.is_empty() {
+            if let Some(parent) = dir.parent() {
+                self.stale.insert(parent);
+            } else if flags.intersects(gone) {
+                self.lose(read_nanos);
+            }
+            return;
+        }
+        let Ok(path) = dir.join(name) else { return };
+        if flags.contains(ReadFlags::ISDIR) {
+            let came = ReadFlags::CREATE | ReadFlags::MOVED_TO;
+            if flags.intersects(came | ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
+                self.has_new_directory |= flags.intersects(came);
+                self.history.changed(&path, read_nanos, || None);
+                self.moved.insert(path);
+            }
+        } else {
+            if matches!(name, b".gitignore" | b".labignore") {
+                self.lose_rules();
+            }
+            self.touched.insert(path, read_nanos);
+        }
+    }
+
+    fn lose_rules(&mut self) {
+        self.lost = true;
+    }
+
+    /// The queue is empty: what was read since the last time is as it was then.
+    pub(super) fn verify(&mut self) {
+        for path in std::mem::take(&mut self.unverified) {
+            if !self.touched.contains_key(&path) {
+                self.history.verify(&path);
+            }
+        }
+    }
+
+    /// Looks at what was touched: notes the change and reads small files.
+    pub(super) fn read_touched(&mut self) {
+        let may_hold = self.touched.len() <= HELD_FILES;
+        for (path, read_nanos) in std::mem::take(&mut self.touched) {
+            let entry = self.entry(&path);
+            if entry.is_none() && self.is_left_out(&path) {
+                // Another name for a file of the project, perhaps.
+                let path = crate::open::as_path(path.as_bytes());
+                self.lost |= statat(&self.handle.fd, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
+                    kind_of(FileType::from_raw_mode(stat.st_mode)) == Kind::File && stat.st_nlink > 1
+                });
+                continue;
+            }
+            let role = entry.and_then(|entry| entry.role.or(entry.known.as_ref().map(|known| known.role)));
+            let expected = entry.map_or_else(Stat::default, |entry| entry.stat);
+            let before = entry.filter(|_| !self.lost).and_then(|entry| {
+                let known = entry.known.clone().filter(|known| !known.unsteady)?;
+                Some(Candidate::Known(known, entry.stat))
+            });
+            self.history.changed(&path, read_nanos, || before);
+            if may_hold
+                && matches!(role.or_else(|| role_by_name(path.file_name())), Some(Role::Code | Role::Config) | None)
+                && let Ok(file) = read_file(&self.handle, &path, &expected, HELD_FILE_BYTES)
+                && !file.unsteady
+            {
+                self.history.hold(&path, file);
+            }
+            self.unverified.push(path);
+        }
+    }
+
+    pub(super) fn prune(&mut self, now_nanos: u64) {
+        for path in self.history.prune(now_nanos) {
+            // What is known of it may be from before the changes that are forgotten now.
+            let Some(dir) = path.parent().and_then(|parent| self.scan.find(&parent)) else { continue };
+            if self.stale.contains(&self.scan.dirs[dir].path)
+                && let Some(entry) = self.scan_mut().entry_mut(dir, path.file_name())
+            {
+                entry.known = None;
+            }
+        }
+    }
+
+    fn entry(&self, path: &RelPath) -> Option<&ScanEntry> {
+        let dir = self.scan.find(&path.parent()?)?;
+        self.scan.entry(dir, path.file_name())
+    }
+
+    /// Whether a name that is not in the scan is left out, as far as names alone tell.
+    fn is_left_out(&self, path: &RelPath) -> bool {
+        let Some(parent) = path.parent() else { return false };
+        let name = path.file_name();
+        let Some(dir) = self.scan.find(&parent) else { return false };
+        let (verdict, _) = self.chains[dir].verdict(path.as_bytes(), false);
+        never_kept(name, Kind::File).is_some()
+            || verdict == crate::rules::Verdict::Ignore
+            || (verdict == crate::rules::Verdict::None
+                && by_default(name, Kind::File, &parent, &Marks::default()).is_some())
+    }
+
+    /// Takes new rules; when they differ, everything is looked at again.
+    pub(super) fn set_rules(&mut self, rules: Rules) {
+        self.lost |= !rules.same_names(&self.rules);
+        self.rules = rules;
+    }
+
+    /// Brings the scan up to date. With `also_unwatched` what is not watched is looked at too.
+    pub(super) fn refresh(&mut self, key: Key, mut queue: Option<&mut Queue>, also_unwatched: bool) -> Result<()> {
+        let handle = open_root(&self.root)?;
+        if identity(&handle) != self.identity {
+            self.identity = identity(&handle);
+            self.handle = handle;
+            self.lost = true;
+            if let Some(queue) = &mut queue {
+                queue.unwatch_below(key, &RelPath::root(), &|_| false);
+            }
+        }
+        if self.reason == Some(Reason::NetworkFileSystem) {
+            queue = None;
+        }
+        if also_unwatched && !self.unwatched.is_empty() {
+            self.stale.extend(self.unwatched.iter().cloned());
+            if let Some(queue) = &mut queue {
+                queue.retry();
+            }
+        }
+        if also_unwatched {
+            self.stale.extend(self.doubtful.iter().cloned());
+            // Every walk asks what is checked out in the repositories within, which nobody watches.
+            let is_repository = |reason: &OmissionReason| matches!(reason, OmissionReason::NestedRepository { .. });
+            if self.scan.omissions.iter().any(|omission| is_repository(&omission.reason)) {
+                self.stale.insert(RelPath::root());
+            }
+        }
+        let started = clock_gettime(ClockId::RealtimeCoarse);
+        let is_fresh = !self.lost && self.stale.is_empty() && self.moved.is_empty();
+        if is_fresh
+            && also_unwatched
+            && let Some(scan) = Arc::get_mut(&mut self.scan)
+        {
+            // Nothing that was learned is in doubt; what is read from now on is read after this moment.
+            scan.started = (started.tv_sec, started.tv_nsec as u32);
+        }
+        while self.lost || !self.stale.is_empty() || !self.moved.is_empty() {
+            self.walk_again(key, &mut queue)?;
+        }
+        Ok(())
+    }
+
+    fn walk_again(&mut self, key: Key, queue: &mut Option<&mut Queue>) -> Result<()> {
+        self.stale.extend(std::mem::take(&mut self.doubtful));
+        let all = std::mem::take(&mut self.lost);
+        self.has_new_directory = false;
+        let stale = self.stale_numbers(all);
+        self.doubt(&stale);
+        let index = Index::of(&self.scan, stale.iter().copied());
+        let scan = std::mem::replace(&mut self.scan, Arc::new(Scan::empty()));
+        let chains = std::mem::replace(&mut self.chains, vec![Arc::default()]);
+        let reuse = (!all).then(|| Reuse::new(Arc::unwrap_or_clone(scan), chains, stale));
+        let mut entered: HashSet<Box<[u8]>> = HashSet::new();
+        let (mut unwatched, mut reason) = (std::mem::take(&mut self.unwatched), self.reason);
+        let walked = walk_as(Request {
+            root: &self.root,
+            handle: open_root(&self.root)?,
+            rules: &self.rules,
+            index: Some(&index),
+            reuse,
+            entering: &mut |fd, path| {
+                entered.insert(path.as_bytes().into());
+                enter(queue, key, fd, path, &mut unwatched, &mut reason);
+            },
+        });
+        let walked = match walked {
+            Ok(walked) => walked,
+            Err(error) => {
+                self.lost = true;
+                return Err(error);
+            }
+        };
+        self.scan = Arc::new(walked.scan);
+        self.chains = walked.chains;
+        (self.unwatched, self.reason) = (unwatched, reason);
+        // Listed again and entered, or gone.
+        let is_kept = |path: &[u8]| entered.contains(path);
+        if all {
+            self.unwatched.retain(|path| is_kept(path.as_bytes()));
+            if let Some(queue) = queue {
+                queue.unwatch_below(key, &RelPath::root(), &is_kept);
+            }
+        }
+        for gone in walked.replaced.iter().filter(|path| !is_kept(path.as_bytes())) {
+            self.unwatched.remove(gone);
+            if let Some(queue) = queue {
+                queue.unwatch_below(key, gone, &is_kept);
+            }
+        }
+        let is_new_link = self.look_at(&walked.listed);
+        // The other names of a file that got one more may have changed without an event.
+        self.lost |= is_new_link && !all;
+        Ok(())
+    }
+
+    /// The numbers of the directories that have to be listed, in order.
+    fn stale_numbers(&mut self, all: bool) -> Vec<u32> {
+        let (stale, moved) = (std::mem::take(&mut self.stale), std::mem::take(&mut self.moved));
+        let count = self.scan.dirs.len() as u32;
+        if all {
+            return (0..count).collect();
+        }
+        let mut numbers = HashSet::new();
+        for path in stale {
+            // What is watched and not in the scan is left out for what lies in it; who holds it decides.
+            let mut path = Some(path);
+            while let Some(place) = &path {
+                if let Some(number) = self.scan.find(place) {
+                    numbers.insert(number as u32);
+                    break;
+                }
+                path = place.parent();
+            }
+        }
+        for path in moved {
+            let Some(number) = self.scan.find(&path) else { continue };
+            let below = |place: &usize| self.scan.dirs[*place].path.is_within(&path);
+            numbers.extend((number..count as usize).take_while(below).map(|place| place as u32));
+        }
+        let mut numbers: Vec<u32> = numbers.into_iter().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Forgets of the directories to be listed what was read too soon after a change.
+    fn doubt(&mut self, stale: &[u32]) {
+        let scan = Arc::make_mut(&mut self.scan);
+        for number in stale {
+            for entry in &mut scan.dirs[*number as usize].entries {
+                if is_racy(&entry.stat, scan.started) {
+                    entry.known = None;
+                }
+            }
+        }
+    }
+
+    /// Looks at directories that were listed; true when a file has got more names.
+    fn look_at(&mut self, listed: &[u32]) -> bool {
+        let places: Vec<usize> = listed.iter().map(|number| *number as usize).collect();
+        self.learned(&places);
+        let mut is_new = false;
+        for place in places {
+            let linked = |entry: &&ScanEntry| entry.kind == Kind::File && entry.stat.links > 1;
+            for entry in self.scan.dirs[place].entries.iter().filter(linked) {
+                is_new |= self.links.insert(entry.stat.inode, entry.stat.links) != Some(entry.stat.links);
+            }
+        }
+        is_new
+    }
+}
+
+/// Whether no event can be trusted to tell of a change of this file.
+fn is_doubtful(entry: &ScanEntry, started: (i64, u32)) -> bool {
+    entry.kind == Kind::File
+        && (entry.stat.links > 1
+            || entry.known.as_ref().is_some_and(|known| !can_keep(known) || is_racy(&entry.stat, started)))
+}
+
+fn enter(
+    queue: &mut Option<&mut Queue>,
+    key: Key,
+    fd: BorrowedFd<'_>,
+    path: &RelPath,
+    unwatched: &mut HashSet<RelPath>,
+    reason: &mut Option<Reason>,
+) {
+    let refused = match queue {
+        Some(queue) => queue.watch(key, fd, path),
+        None => Err(Refusal::Other),
+    };
+    match refused {
+        Ok(()) => {
+            unwatched.remove(path);
+        }
+        Err(refusal) => {
+            unwatched.insert(path.clone());
+            reason.get_or_insert(match refusal {
+                Refusal::Limit => Reason::Limit,
+                Refusal::Other => Reason::Refused,
+            });
+        }
+    }
+}
+
+fn identity(handle: &RootHandle) -> (u64, u64) {
+    rustix::fs::fstat(&handle.fd).map_or((0, 0), |stat| (stat.st_dev, stat.st_ino))
+}
+
+/// Whether other machines may change the files, of which no event tells.
+fn is_remote(handle: &RootHandle) -> bool {
+    // NFS, SMB (three), 9P, FUSE, Ceph, AFS, Lustre, GPFS, OCFS2: the numbers of statfs(2) and of their makers.
+    const REMOTE: [u32; 11] = [
+        0x6969,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x0102_1997,
+        0x6573_5546,
+        0x00c3_6400,
+        0x5346_414f,
+        0x0bd0_0bd0,
+        0x4750_4653,
+        0x7461_636f,
+    ];
+    rustix::fs::fstatfs(&handle.fd).is_ok_and(|stat| REMOTE.contains(&(stat.f_type as u32)))
+}
