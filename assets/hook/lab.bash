@@ -51,7 +51,7 @@ __lab_start() {
         __lab_within "$PWD" "${place[@]:2}" && __lab_inside=1
     fi
     [[ -n $__lab_inside && -p $fifo ]] && builtin kill -0 "$pid" 2>/dev/null || return 0
-    # A watcher that did not answer is left alone for a minute.
+    # A watcher that did not answer is left alone for three seconds.
     [[ -z $__lab_mute || $SECONDS -ge $__lab_mute ]] || return 0
     local reply=${fifo%/*}/reply.$$
     [[ -p $reply ]] || command mkfifo -m 600 "$reply" 2>/dev/null || return 0
@@ -67,8 +67,8 @@ __lab_start() {
         builtin printf '1\037start\037%s\037%s\037%s\037%s\n' "$$" "$__lab_sequence" "$PWD" \
             "${__lab_text:0:$((3900 - ${#PWD}))}" 1<>"$fifo"
         while :; do
-            if ! IFS= builtin read -r -t 0.25 answer; then
-                __lab_mute=$((SECONDS + 60))
+            if ! IFS= builtin read -r -t "${LAB_HOOK_PATIENCE:-0.25}" answer; then
+                __lab_mute=$((SECONDS + 3))
                 break
             fi
             if [[ $answer == "$__lab_sequence "* ]]; then

@@ -29,8 +29,12 @@ if status is-interactive; and not set -q __lab_file
         # Of a line with a space before it the watcher hears that there is something, not what.
         set -l text $argv[1]
         string match -q ' *' -- "$text"; and set text ''
-        set -l hint ($__lab_program __hook start $__lab_file $fish_pid $__lab_sequence $here "$text" 2>/dev/null)
-        test -n "$hint"; and echo (set_color --dim)$hint(set_color normal) >&2
+        set -l hint ($__lab_program __hook start $__lab_file $fish_pid $__lab_sequence $here "$text" "$LAB_HOOK_PATIENCE" 2>/dev/null)
+        if test -n "$hint"
+            set_color --dim >&2
+            echo $hint >&2
+            set_color normal >&2
+        end
         return 0
     end
 

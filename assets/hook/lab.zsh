@@ -17,7 +17,7 @@ __lab_start() {
         [[ -n $root && ( $here == $root || $here == $root/* ) ]] && inside=1 && break
     done
     [[ -n $inside ]] && builtin kill -0 $pid 2>/dev/null || return 0
-    # A watcher that did not answer is left alone for a minute.
+    # A watcher that did not answer is left alone for three seconds.
     (( SECONDS >= __lab_mute )) || return 0
     local reply=${fifo:h}/reply.$$ answer text=${1//$'\n'/$'\x1e'}
     # Of a line with a space before it the watcher hears that there is something, not what.
@@ -28,8 +28,8 @@ __lab_start() {
     {
         builtin print -rn -- $'1\x1fstart\x1f'$$$'\x1f'$__lab_sequence$'\x1f'$here$'\x1f'${text[1,$((3900 - ${#here}))]}$'\n' 1<>$fifo
         while true; do
-            if ! IFS= builtin read -r -t 0.25 answer; then
-                __lab_mute=$((SECONDS + 60))
+            if ! IFS= builtin read -r -t ${LAB_HOOK_PATIENCE:-0.25} answer; then
+                __lab_mute=$((SECONDS + 3))
                 break
             fi
             if [[ $answer == "$__lab_sequence "* || $answer == $__lab_sequence ]]; then

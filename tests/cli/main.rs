@@ -9,6 +9,7 @@ mod pages;
 mod restore;
 mod run;
 mod secrets;
+mod watch;
 mod words;
 
 use lab_testkit::Home;

@@ -1,6 +1,7 @@
 //! `lab hook`: a script that lets a shell tell `lab watch` of its commands.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lab_engine::watch::{HookMessage, WatchPlace, tell};
 use lab_engine::{Error, ErrorKind, Result};
@@ -52,7 +53,7 @@ fn quoted(path: &Path) -> Result<String> {
     }
 }
 
-/// `lab __hook start FILE PID SEQUENCE DIRECTORY COMMAND`, `lab __hook end FILE PID SEQUENCE EXIT`: what a
+/// `lab __hook start FILE PID SEQUENCE DIRECTORY COMMAND [SECONDS]`, `lab __hook end FILE PID SEQUENCE EXIT`: what a
 /// shell calls whose builtins cannot do it. Read before anything else, since somebody waits. False when
 /// the arguments are something else.
 pub fn quick(arguments: &[std::ffi::OsString]) -> bool {
@@ -72,8 +73,9 @@ pub fn quick(arguments: &[std::ffi::OsString]) -> bool {
             _ => Some(HookMessage::End { shell, sequence, exit_code: text(6)?.parse().ok()? }),
         }
     };
+    let patience = text(8).and_then(|seconds| Duration::try_from_secs_f64(seconds.parse().ok()?).ok());
     if let (Some(file), Some(message)) = (arguments.get(3), message())
-        && let Some(hint) = tell(Path::new(file), &message)
+        && let Some(hint) = tell(Path::new(file), &message, patience)
     {
         let mut out = std::io::stdout();
         // A shell that does not listen gets no hint.

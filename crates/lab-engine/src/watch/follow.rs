@@ -184,24 +184,29 @@ impl<'a> Watcher<'a> {
     }
 
     /// A shell is about to start a command. `reply` lets it go on, with a hint.
-    pub fn line_starts(&mut self, line: Line, reply: &mut dyn FnMut(&str)) {
+    pub fn line_starts(&mut self, line: Line, reply: &mut dyn FnMut(&str) -> bool) {
         self.lines.retain(|other| other.shell != line.shell || other.project.is_some());
         let watched = line.cwd.canonicalize().ok().and_then(|cwd| self.projects.holding(&cwd).cloned());
-        let Some(WatchedRoot { project, root, .. }) = watched else { return reply("") };
+        let Some(WatchedRoot { project, root, .. }) = watched else {
+            reply("");
+            return;
+        };
         let config = watch_config(&root);
         let mut line = line.within(&project);
         if let Some(why) = line.unwanted(&config) {
             self.decide(line.shell, &line.command, &project, "no", &why);
             line.unwanted = Some(why);
             self.lines.push(line);
-            return reply("");
+            reply("");
+            return;
         }
         let mut answered = false;
+        let mut waited = true;
         // The files first: the shell waits for nothing else when there is nothing to say.
         let wants_hint = config.hint && line.is_simple() && self.typed_verdict(&line, &config).is_some();
         let kept = self.engine.keep_files(&mut self.projects.watched, &project, None, &mut || {
             if !wants_hint {
-                reply("");
+                waited = reply("");
                 answered = true;
             }
         });
@@ -209,10 +214,11 @@ impl<'a> Watcher<'a> {
             Ok(kept) => {
                 if wants_hint {
                     let hint = self.hint_for(&line, &project, &kept);
-                    reply(&hint.unwrap_or_default());
+                    waited = reply(&hint.unwrap_or_default());
                     answered = true;
                 }
-                line.kept = Some(kept);
+                // A shell that waits no longer has started the command: what counts is when that was.
+                line.kept = waited.then_some(kept);
             }
             Err(error) => self.say(format_args!("the files of {} are not kept: {error}", project.name)),
         }

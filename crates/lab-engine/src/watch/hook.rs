@@ -88,8 +88,8 @@ impl HookMessage {
 }
 
 /// The hook of shells whose builtins cannot do it: tells the background process, and waits for the
-/// answer to a start. Gives the hint; `None` when there is none, or nobody answers.
-pub fn tell(hook_file: &Path, message: &HookMessage) -> Option<String> {
+/// answer to a start, a quarter of a second where nothing else is wanted. Gives the hint; `None` when there is none, or nobody answers.
+pub fn tell(hook_file: &Path, message: &HookMessage, patience: Option<Duration>) -> Option<String> {
     let place = HookPlace::read(hook_file)?;
     rustix::process::test_kill_process(rustix::process::Pid::from_raw(place.pid)?).ok()?;
     if !std::fs::metadata(&place.fifo).is_ok_and(|found| found.file_type().is_fifo()) {
@@ -110,7 +110,7 @@ pub fn tell(hook_file: &Path, message: &HookMessage) -> Option<String> {
     }
     let mut reply = open(&reply).ok()?;
     open(&place.fifo).and_then(|mut fifo| fifo.write_all(&line)).ok()?;
-    let until = std::time::Instant::now() + PATIENCE;
+    let until = std::time::Instant::now() + patience.unwrap_or(PATIENCE);
     let mut text = Vec::new();
     loop {
         let left = until.checked_duration_since(std::time::Instant::now())?;

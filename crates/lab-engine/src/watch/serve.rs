@@ -235,9 +235,9 @@ impl Server<'_> {
                 self.watcher.line_starts(told(shell, sequence, cwd, command), &mut |hint| {
                     // A shell that waits no longer has closed its end; then there is nobody to tell.
                     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                    if let Ok(reply) = rustix::fs::open(&reply, flags, Mode::empty()) {
-                        let _ = rustix::io::write(&reply, format!("{sequence} {hint}\n").as_bytes());
-                    }
+                    let reply = rustix::fs::open(&reply, flags, Mode::empty());
+                    reply
+                        .is_ok_and(|reply| rustix::io::write(&reply, format!("{sequence} {hint}\n").as_bytes()).is_ok())
                 });
             }
             HookMessage::End { shell, sequence, exit_code } => self.watcher.line_ends(shell, sequence, exit_code),
