@@ -40,7 +40,7 @@ __lab_line() {
 __lab_start() {
     __lab_last=$1 __lab_armed='' __lab_told=''
     [[ -z ${COMP_LINE-} && -z ${READLINE_LINE-} && -r $__lab_file ]] || return 0
-    local IFS=$' \t\n' LC_ALL=C LC_CTYPE=C place fifo pid answer __lab_text
+    local IFS=$' \t\n' place fifo pid answer __lab_text
     builtin mapfile -t place <"$__lab_file" || return 0
     pid=${place[0]-} fifo=${place[1]-}
     [[ $pid == '1 '* ]] || return 0
@@ -53,7 +53,8 @@ __lab_start() {
     [[ -n $__lab_inside && -p $fifo ]] && builtin kill -0 "$pid" 2>/dev/null || return 0
     # A watcher that did not answer is left alone for three seconds.
     [[ -z $__lab_mute || $SECONDS -ge $__lab_mute ]] || return 0
-    local reply=${fifo%/*}/reply.$$
+    # Lengths in bytes from here on; changing it costs more than all before.
+    local LC_ALL=C reply=${fifo%/*}/reply.$$
     [[ -p $reply ]] || command mkfifo -m 600 "$reply" 2>/dev/null || return 0
     __lab_line "$reply.line"
     if [[ $__lab_text == ' '* ]]; then

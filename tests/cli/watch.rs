@@ -17,7 +17,7 @@ struct Watcher {
 impl Watcher {
     fn start() -> Self {
         let home = home();
-        std::fs::create_dir_all(home.path("runtime")).unwrap();
+        std::fs::create_dir_all(home.path("runtime")).expect("a directory");
         let watcher = Self { home };
         watcher.write("train.py", TRAIN);
         let _ = watcher.lab(&["init"]).run().ok();
@@ -44,7 +44,7 @@ impl Watcher {
     }
 
     fn pid(&self) -> i32 {
-        i32::try_from(field(&self.status()["about"], "pid").as_i64().expect("a process")).unwrap()
+        i32::try_from(field(&self.status()["about"], "pid").as_i64().expect("a process")).expect("a process number")
     }
 
     fn until_noticing(&self) {
@@ -72,6 +72,7 @@ impl Watcher {
         command
     }
 
+    #[expect(clippy::print_stderr, reason = "what is not tested must be said")]
     /// Types lines into a shell with the hook; the terminal's text comes back, `None` without that shell.
     fn typed(&self, shell: &str, lines: &[&str]) -> Option<String> {
         let has = |program: &str| {
@@ -82,7 +83,7 @@ impl Watcher {
             return None;
         }
         let scratch = self.home.path(format!("scratch-{shell}"));
-        std::fs::create_dir_all(&scratch).unwrap();
+        std::fs::create_dir_all(&scratch).expect("a directory");
         let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/hook_shell.py");
         let mut command = self.command("python3", &[driver, shell, env!("CARGO_BIN_EXE_lab")]);
         command.arg(self.home.project()).arg(&scratch).current_dir("/").stdout(Stdio::piped());
@@ -90,11 +91,16 @@ impl Watcher {
         command.envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
         // A busy machine is no reason to miss a command here.
         command.env("LAB_HOOK_PATIENCE", "20");
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(&serde_json::to_vec(lines).unwrap()).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let mut child = command.spawn().expect("python3 starts");
+        child
+            .stdin
+            .take()
+            .expect("it is piped")
+            .write_all(&serde_json::to_vec(lines).expect("strings"))
+            .expect("it works");
+        let output = child.wait_with_output().expect("it works");
         let told = json(&String::from_utf8_lossy(&output.stdout));
-        Some(told["output"].as_str().unwrap().to_owned())
+        Some(told["output"].as_str().expect("it works").to_owned())
     }
 }
 
@@ -290,6 +296,6 @@ fn the_hook_of_bash_breaks_nothing() {
 }
 
 fn kill(pid: i32) {
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
 }

@@ -20,7 +20,7 @@ use super::place::WatchPlace;
 use super::projects::{Projects, WatchedRoot, watch_config};
 use super::protocol::{Decision, WatchedRun};
 use super::serve::Hint;
-use super::work::{Job, Worker};
+use super::work::{Close, Job, Worker};
 use crate::complete::Completion;
 use crate::live::{LiveRun, redacted};
 use crate::run::{Payload, own_key};
@@ -476,7 +476,7 @@ impl<'a> Watcher<'a> {
     fn settle_lines(&mut self, now: u64) {
         let is_over = |line: &Line| line.exit.is_some_and(|(_, at)| now >= at + SETTLE_NANOS);
         let (over, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.lines).into_iter().partition(is_over);
-        self.lines = open.into_iter().filter(|line| line.shell_lives()).collect();
+        self.lines = open.into_iter().filter(Line::shell_lives).collect();
         for mut line in over.into_iter().filter(|line| line.runs == 0 && line.unwanted.is_none()) {
             let (Some(project), Some((exit_code, at_nanos))) = (line.project.clone(), line.exit) else { continue };
             let config = watch_config(Path::new(&project.root));
@@ -535,7 +535,7 @@ impl<'a> Watcher<'a> {
         if variables.is_empty() {
             variables.clone_from(&self.engine.config.variables);
         }
-        let facts = Job::Facts { payload: payload.clone(), argv: program.argv, cwd: program.cwd, variables };
+        let facts = Job::Facts { payload: Box::new(payload.clone()), argv: program.argv, cwd: program.cwd, variables };
         self.worker.add(facts);
         self.follow(payload, process, at_nanos, followed, line, false);
         let run = self.runs.last_mut().expect("because it was pushed just now");
@@ -587,7 +587,7 @@ impl<'a> Watcher<'a> {
             lost_output_bytes: 0,
             left_behind: false,
         };
-        self.worker.add(Job::Close { payload, sink, exit, missing, completion });
+        self.worker.add(Job::Close(Box::new(Close { payload, sink, exit, missing, completion })));
     }
 
     /// When [`Watcher::work`] has something to do at the latest.

@@ -181,7 +181,7 @@ mod tests {
         let mut lines = Lines::default();
         assert!(lines.feed(b"garbage\n2\x1fend\x1f1\x1f1\x1f0\n1\x1fend\x1f-4\x1f1\x1f0\n1\x1fend\x1f4").is_empty());
         let end = HookMessage::End { shell: 4, sequence: 1, exit_code: 2 };
-        assert_eq!(lines.feed(b"\x1f1\x1f2\n"), [end.clone()]);
+        assert_eq!(lines.feed(b"\x1f1\x1f2\n"), std::slice::from_ref(&end));
         assert!(lines.feed(&[b'x'; 10_000]).is_empty());
         assert_eq!(lines.feed(b"1\x1fend\x1f4\x1f1\x1f2\n"), [end], "after a line that never ended");
     }

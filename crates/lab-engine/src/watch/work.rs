@@ -19,9 +19,18 @@ const QUEUE: usize = 64;
 
 pub(crate) enum Job {
     /// Gather what a run stands on.
-    Facts { payload: Payload, argv: Vec<OsString>, cwd: PathBuf, variables: BTreeMap<OsString, OsString> },
+    Facts { payload: Box<Payload>, argv: Vec<OsString>, cwd: PathBuf, variables: BTreeMap<OsString, OsString> },
     /// Scan again and write the end.
-    Close { payload: Payload, sink: RunSink, exit: Exit, missing: Vec<String>, completion: Option<Completion> },
+    Close(Box<Close>),
+}
+
+/// A run that is over.
+pub(crate) struct Close {
+    pub payload: Payload,
+    pub sink: RunSink,
+    pub exit: Exit,
+    pub missing: Vec<String>,
+    pub completion: Option<Completion>,
 }
 
 /// The helping thread.
@@ -101,7 +110,8 @@ fn carry_out(engine: &Engine, job: Job) -> Vec<String> {
                 Err(error) => vec![format!("the environment of {} is not kept: {error}", payload.start.name)],
             }
         }
-        Job::Close { payload, sink, exit, missing, completion } => {
+        Job::Close(close) => {
+            let Close { payload, sink, exit, missing, completion } = *close;
             drop(completion);
             let warnings = finish_with(engine, &payload, sink, &exit, missing);
             let name = &payload.start.name;
