@@ -42,7 +42,8 @@ enum Source {
 struct Looks {
     /// Sorted, the next one first.
     due_nanos: Vec<u64>,
-    last_nanos: u64,
+    /// Before this, a program that has started has to wait for its look.
+    free_nanos: u64,
 }
 
 /// How often `/proc` is looked at where nobody tells of everything.
@@ -220,7 +221,10 @@ impl Looks {
         self.due_nanos.truncate(1);
         self.due_nanos.extend(LOOKS_AFTER_NANOS.map(|after| now_nanos + after));
         if now {
-            self.due_nanos.push(now_nanos.max(self.last_nanos + BETWEEN_LOOKS_NANOS));
+            self.due_nanos.push(now_nanos.max(self.free_nanos));
+            if self.free_nanos <= now_nanos {
+                self.free_nanos = now_nanos + BETWEEN_LOOKS_NANOS;
+            }
         }
         self.due_nanos.sort_unstable();
     }
@@ -229,11 +233,7 @@ impl Looks {
     fn take(&mut self, now_nanos: u64) -> bool {
         let planned = self.due_nanos.len();
         self.due_nanos.retain(|due| *due > now_nanos);
-        let is_time = self.due_nanos.len() < planned;
-        if is_time {
-            self.last_nanos = now_nanos;
-        }
-        is_time
+        self.due_nanos.len() < planned
     }
 }
 

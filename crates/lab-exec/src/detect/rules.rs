@@ -224,7 +224,7 @@ fn reason_against(command: &Command, place: &Place) -> Option<Reason> {
 }
 
 fn against_module(name: &str, command: &Command) -> Option<Reason> {
-    if tables::LAUNCHER_MODULES.contains(&name) {
+    if tables::lists(tables::LAUNCHER_MODULES, name) {
         return against_launched(&command.rest);
     }
     // `jupyter_client.kernelspec`, `pip.__main__`: the package tells.
@@ -260,8 +260,8 @@ fn against_launched(rest: &[String]) -> Option<Reason> {
 
 fn against_file(names: &[&str], command: &Command, place: &Place) -> Option<Reason> {
     let first = command.rest.first().map_or("", String::as_str);
-    let is = |listed: &[&str]| {
-        names.iter().any(|name| listed.contains(name) || listed.contains(&tables::without_version(name)))
+    let is = |list: &str| {
+        names.iter().any(|name| tables::lists(list, name) || tables::lists(list, tables::without_version(name)))
     };
     if place.below.as_ref().is_some_and(|below| !place.installed && !tables::is_build_product(below)) {
         // A file of the project may be called as it likes, but for those that tools expect under these names.
@@ -276,9 +276,8 @@ fn against_file(names: &[&str], command: &Command, place: &Place) -> Option<Reas
     if is(tables::LAUNCHERS) {
         return against_launched(&command.rest);
     }
-    let is_experiment =
-        tables::EXPERIMENTS.iter().any(|(name, word)| is(&[name]) && (word.is_empty() || *word == first));
-    let executes_notebook = is(&["jupyter", "jupyter-nbconvert"])
+    let is_experiment = tables::EXPERIMENTS.iter().any(|(name, word)| is(name) && (word.is_empty() || *word == first));
+    let executes_notebook = is("jupyter jupyter-nbconvert")
         && (first == "execute" || command.rest.iter().any(|argument| argument == "--execute"));
     if is_experiment || executes_notebook {
         return None;

@@ -120,11 +120,8 @@ impl Table {
     /// Looks at the processes that may be new since the last look, and at young ones once more.
     pub(super) fn look_at_newest(&mut self, now_nanos: u64, events: &mut Vec<Event>) {
         let mut waiting = self.newest().unwrap_or_else(numbers);
-        let young = self.known.iter().filter(|(_, known)| known.is_young(now_nanos));
-        let mut young: Vec<(u64, i32)> = young.map(|(pid, known)| (known.seen_nanos, *pid)).collect();
-        // The newest first: whoever waits for them waits for the others as well.
-        young.sort_unstable_by_key(|(seen_nanos, _)| std::cmp::Reverse(*seen_nanos));
-        waiting.extend(young.into_iter().map(|(_, pid)| pid));
+        let young = self.known.iter().filter(|(_, known)| known.is_young(now_nanos)).map(|(pid, _)| *pid);
+        waiting.extend(young.filter(|pid| self.has_changed(*pid)));
         for pid in waiting {
             self.look_at(pid, now_nanos, events);
         }
@@ -181,6 +178,12 @@ impl Table {
         } else if same.is_none() {
             self.remember(pid, &stat, now_nanos, Kind::Quiet);
         }
+    }
+
+    /// Whether a known process has ended or started another program, at the price of one small file.
+    fn has_changed(&self, pid: i32) -> bool {
+        let stat = process::stat(pid).filter(is_living).map(|stat| (stat.start_ticks, stat.image));
+        stat != self.known.get(&pid).map(|known| (known.start_ticks, known.image))
     }
 
     fn tell(&mut self, pid: i32, look: &Look, stat: &Stat, when: When, events: &mut Vec<Event>) {
