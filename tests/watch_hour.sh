@@ -17,8 +17,11 @@ time.sleep(1.5)
 open("model.txt", "w").write(sys.argv[1])
 END
 "$lab" init -q > /dev/null
+# From outside: a script that runs in the project when the watcher comes is a run itself.
+cd "$place"
 "$lab" watch start -q
 until "$lab" watch status | grep -Eq 'Noticed by +(connector|loader|polling)'; do :; done
+cd project
 git init -q . 2> /dev/null || :
 expected=0
 end=$(($(date +%s) + seconds))
