@@ -12,6 +12,7 @@ mod pages;
 mod restore;
 mod run;
 mod secrets;
+mod watch;
 mod words;
 
 use lab_testkit::Home;

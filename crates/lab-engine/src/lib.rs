@@ -23,6 +23,7 @@ mod select;
 mod snapshot;
 mod supervise;
 mod trace;
+pub mod watch;
 pub mod watched;
 
 pub use background::{Background, Job, Lane, Pending, Progress as JobProgress, Wake};

@@ -100,6 +100,15 @@ impl LiveRun {
         entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
     }
 
+    /// Another process looks after the run from now on.
+    pub(crate) fn adopt(&self, front: &ProcessKey) -> Result<()> {
+        let fail = |error| Error::disk("write", &self.directory, error);
+        let front = serde_json::to_vec(front).expect("because a process key always serialises");
+        let fresh = self.directory.join("front.new");
+        std::fs::write(&fresh, front).map_err(fail)?;
+        std::fs::rename(&fresh, self.directory.join("front.json")).map_err(fail)
+    }
+
     /// The file that `$LAB_METRICS` names.
     pub(crate) fn metrics_file(&self) -> PathBuf {
         self.directory.join("metrics.user.jsonl")

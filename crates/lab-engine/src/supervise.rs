@@ -82,6 +82,13 @@ impl RunSink {
     }
 }
 
+impl RunSink {
+    /// Notes a sample of a process that is followed from outside, with what the graphics cards do.
+    pub fn observed(&mut self, sample: &Sample) {
+        Sink::sample(self, sample);
+    }
+}
+
 impl Sink for RunSink {
     fn output(&mut self, stream: Stream, millis_since_start: u64, bytes: &[u8]) {
         if let Some(writer) = &mut self.writer {
@@ -156,12 +163,24 @@ impl FilesAtEnd {
 
 /// Closes a run whose command has ended; what the person should know comes back.
 pub(crate) fn finish(engine: &Engine, payload: &Payload, sink: RunSink, exit: &Exit) -> Vec<String> {
+    finish_with(engine, payload, sink, exit, Vec::new())
+}
+
+/// The same for a run of which more is `missing`.
+pub(crate) fn finish_with(
+    engine: &Engine,
+    payload: &Payload,
+    sink: RunSink,
+    exit: &Exit,
+    missing: Vec<String>,
+) -> Vec<String> {
     let Some(mut writer) = sink.writer else { return Vec::new() };
     if let Some((mut follow, mut witness)) = sink.follow {
         follow.finish(&mut witness, &mut writer);
     }
     writer.close(exit.duration_millis);
-    let ending = ending_of(engine, &writer, exit);
+    let mut ending = ending_of(engine, &writer, exit);
+    ending.missing.extend(missing);
     let mut warnings = Vec::new();
     let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
     if let Err(error) = engine.close_run(payload, &live, &ending) {

@@ -21,6 +21,7 @@ pub mod gpu;
 mod holders;
 mod launch;
 pub mod machine;
+pub mod observe;
 mod outlet;
 mod process;
 mod relay;
