@@ -8,6 +8,7 @@
 //! This crate never reads or writes a file, knows no notebook and starts no thread.
 
 mod align;
+mod backend;
 mod chart;
 mod error;
 mod font;
