@@ -107,8 +107,11 @@ impl<B: DrawingBackend> Brush<'_, B> {
         places[1..places.len() - 1].iter().try_for_each(|joint| self.backend.draw_circle(*joint, width / 2, &ink, true))
     }
 
+    /// What is far beyond the page is brought near it, since plotters walks along every side.
     fn place(&self, [x, y]: [f64; 2]) -> BackendCoord {
-        ((x * self.units).round() as i32, (y * self.units).round() as i32)
+        let (width, height) = self.backend.get_size();
+        let near = |place: f64, side: u32| (place * self.units).round().clamp(-f64::from(side), 2.0 * f64::from(side));
+        (near(x, width) as i32, near(y, height) as i32)
     }
 
     fn length(&self, length: f64) -> u32 {

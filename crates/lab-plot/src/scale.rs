@@ -43,6 +43,9 @@ impl Mapping {
         let [low, high] = if log {
             widen(low.log10(), high.log10(), margin)
         } else {
+            // A moment alone is shown within its second.
+            let moment = axis.scale == Scale::Time && high - low < 1000.0;
+            let (low, high) = if moment { (low - 500.0, high + 500.0) } else { (low, high) };
             widen(low, high, margin).map(|end| end.clamp(-f64::MAX, f64::MAX))
         };
         Self { scale: axis.scale, low, high, categories: axis.categories.clone(), zone_minutes: axis.zone_minutes }

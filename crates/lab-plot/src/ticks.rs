@@ -304,6 +304,9 @@ mod tests {
         check(3_600_000.0, 4, "12:00 12:15 12:30 12:45 13:00");
         check(86_400_000.0, 4, "12:00 18:00 Nov 22 06:00 12:00");
         check(40.0 * 86_400_000.0, 4, "Nov 23 Dec 3 Dec 13 Dec 23");
+        let ahead = time(start, start + 3_600_000.0, 4, 330);
+        assert_eq!(words(&ahead), "17:30 17:45 18:00 18:15 18:30");
+        assert_eq!(ahead.major[0].0, start);
         assert_eq!(civil(0), (1970, 1, 1));
         assert_eq!(civil(19_782), (2024, 2, 29));
         assert_eq!(civil(-1), (1969, 12, 31));

@@ -346,12 +346,16 @@ fn seed_groups(reader: &Reader, rows: &[RunRow]) -> Result<Vec<Group>> {
         }
         let alike = seeds::group(reader, row, &rows[place..])?;
         let is_alike = |other: &RunRow| alike.iter().any(|found| found.start.run == other.start.run);
-        let places = (place..rows.len()).filter(|place| is_alike(&rows[*place])).collect();
+        let places: Vec<usize> = (place..rows.len()).filter(|place| is_alike(&rows[*place])).collect();
         let keys = varying.iter().filter(|key| !seeds::is_seed(key));
         let words = keys.filter_map(|key| Some(format!("{key}={}", format::value(row.start.params.get(key)?))));
         let words: Vec<String> = words.collect();
-        let label = if words.is_empty() { "mean".to_owned() } else { words.join(" ") };
-        groups.push((lab_model::display_bytes(label.as_bytes()), places));
+        let label = match (words.is_empty(), &places[..]) {
+            (true, [only]) => name(&rows[*only]),
+            (true, _) => "mean".to_owned(),
+            _ => lab_model::display_bytes(words.join(" ").as_bytes()),
+        };
+        groups.push((label, places));
     }
     // Where what differs is no parameter, the first run's name tells the groups apart.
     let labels: Vec<String> = groups.iter().map(|group| group.0.clone()).collect();

@@ -14,6 +14,8 @@ const MARKER: f64 = 1.7;
 const MARKERS: usize = 5;
 /// Lines from which on they get thinner.
 const CROWD: usize = 12;
+/// Lines up to which they are dashed: looks repeat beyond.
+const DASHED_MAX: usize = 140;
 
 /// Draws all data.
 pub fn draw(pen: &mut Pen, picture: &Picture, plot: Area) {
@@ -39,6 +41,7 @@ pub fn draw(pen: &mut Pen, picture: &Picture, plot: Area) {
                 };
                 let marked = marker.filter(|_| !faint && (*sparse || several) && lines <= CROWD * 3);
                 let spots = marked.map(|(marker, slot)| (marker, spots(&pieces, *sparse, slot, plot)));
+                let dash = if lines <= DASHED_MAX { dash } else { &[] };
                 let dash = dash.iter().map(|length| length * width).collect();
                 let opacity = if *faint {
                     0.35
