@@ -116,7 +116,7 @@ fn what_cannot_be_drawn_is_said() {
     check(&["--kind", "confusion", "--file", "train.py"], 2, &["no table of counts"]);
     check(&["--kind", "confusion", "--file", "gone.csv"], 3, &["gone.csv"]);
     check(&["--kind", "images"], 3, &["no PNG files"]);
-    check(&["-m", "loss", "-o", "no/such/place.svg"], 5, &["no/such/place.svg"]);
+    check(&["-m", "loss", "-o", "no/such/place.svg"], 3, &["no/such/place.svg"]);
 }
 
 /// Every tag that is opened is closed, in turn; attributes and words hold nothing that ends them early.
@@ -124,7 +124,7 @@ fn assert_well_formed(svg: &str) {
     let mut open: Vec<&str> = Vec::new();
     for tag in svg.split('<').skip(1).map(|tag| tag.split_once('>').expect("a tag ends").0) {
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
-        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        assert!(tag.matches('"').count() % 2 == 0 && !tag.contains("NaN") && !tag.contains("inf"), "{tag}");
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name));
         } else if !tag.ends_with('/') {
@@ -132,7 +132,6 @@ fn assert_well_formed(svg: &str) {
         }
     }
     assert!(open.is_empty() && svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
-    assert!(!svg.contains("NaN") && !svg.contains("inf"));
 }
 
 /// The width in the header of a PNG.

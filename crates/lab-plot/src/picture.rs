@@ -1,6 +1,8 @@
 //! A chart on the unit square: ranges found, lines thinned and cut at the frame. What is left to a
 //! painter is to stretch it. x goes from left (0) to right (1), y from bottom (0) to top (1).
 
+use std::collections::BTreeSet;
+
 use crate::scale::Mapping;
 use crate::{Axis, Bins, Chart, Image, Layer, ParallelRow, RidgeRow, Scale, thin, ticks};
 
@@ -163,7 +165,18 @@ impl Picture {
         let bars = chart.layers.iter().filter(|layer| matches!(layer, Layer::Bars { .. })).count();
         let histograms = chart.layers.iter().filter(|layer| matches!(layer, Layer::Histogram { .. })).count();
         let mut bar = 0;
+        let mut named = BTreeSet::new();
         for layer in &chart.layers {
+            if let Some((name, slot)) = layer.legend()
+                && named.insert((slot, name))
+            {
+                let sample = match layer {
+                    Layer::Line { .. } => Sample::Line,
+                    Layer::Scatter { .. } => Sample::Points,
+                    _ => Sample::Area,
+                };
+                picture.legend.push(Entry { name: name.to_owned(), slot, sample });
+            }
             picture.add(layer, columns, (bar, bars), histograms > 1);
             bar += usize::from(matches!(layer, Layer::Bars { .. }));
         }
@@ -172,16 +185,6 @@ impl Picture {
     }
 
     fn add(&mut self, layer: &Layer, columns: usize, (bar, bars): (usize, usize), several: bool) {
-        if let Some((name, slot)) = layer.legend()
-            && !self.legend.iter().any(|entry| entry.slot == slot && entry.name == name)
-        {
-            let sample = match layer {
-                Layer::Line { .. } => Sample::Line,
-                Layer::Scatter { .. } => Sample::Points,
-                _ => Sample::Area,
-            };
-            self.legend.push(Entry { name: name.to_owned(), slot, sample });
-        }
         match layer {
             Layer::Line { slot, points, faint, .. } => {
                 let points = thin::m4(&self.places(points), [0.0, 1.0], columns);

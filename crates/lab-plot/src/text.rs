@@ -92,8 +92,13 @@ pub fn letter(slot: usize) -> char {
     char::from(if slot % 52 < 26 { b'a' + (slot % 26) as u8 } else { b'A' + (slot % 26) as u8 })
 }
 
+/// Whether each series has a letter of its own.
+fn has_letters(entries: &[Entry]) -> bool {
+    (2..=52).contains(&entries.len())
+}
+
 fn paint(canvas: &mut Canvas, picture: &Picture) {
-    let several = picture.legend.len() > 1;
+    let several = has_letters(&picture.legend);
     for mark in &picture.marks {
         match mark {
             // Where all lines are equally strong, raw values would hide the smoothed ones.
@@ -161,7 +166,7 @@ fn foot_of(picture: &Picture, width: usize, glyphs: Glyphs) -> (String, String) 
 /// The names, as many as stand in `most` lines.
 fn legend(entries: &[Entry], columns: usize, most: usize, glyphs: Glyphs) -> Vec<Line> {
     let sample = |entry: &Entry| match glyphs {
-        Glyphs::Braille if entries.len() > 1 => format!("⠒{} ", letter(entry.slot)),
+        Glyphs::Braille if has_letters(entries) => format!("⠒{} ", letter(entry.slot)),
         Glyphs::Braille => "⠒⠒ ".to_owned(),
         Glyphs::Ascii => format!("{} ", canvas::ascii_mark(entry.slot)),
     };
