@@ -9,6 +9,7 @@ mod lineage;
 mod list;
 mod maintain;
 mod pages;
+mod plot;
 mod restore;
 mod run;
 mod secrets;

@@ -34,6 +34,8 @@ const WHOLE_TESTS: (&str, &[&str]) = ("lab-cli", &["lab-store", "blake3"]);
 
 /// Every outside crate and who may use it. `ANY` is for what has no effect outside memory.
 const OUTSIDE: &[(&str, &[&str])] = &[
+    // The embedded font: widths of words, and letters as pixels.
+    ("ab_glyph", &["lab-plot"]),
     ("aho-corasick", &["lab-ingest", "lab-engine"]),
     ("anstream", &["lab-cli"]),
     ("anstyle", &["lab-cli"]),
@@ -63,6 +65,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("parquet", &["lab-ingest"]),
     ("pdf-writer", &["lab-plot"]),
     ("plotters", &["lab-plot"]),
+    ("plotters-backend", &["lab-plot"]),
+    // Plotters' bitmaps as files, and pictures of runs in figures.
     ("png", &["lab-plot"]),
     ("portable-pty", &["lab-exec"]),
     ("ratatui", &["lab-tui"]),
@@ -75,9 +79,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("sysinfo", &["lab-exec"]),
     ("tempfile", &["lab-testkit"]),
     ("thiserror", ANY),
-    ("tiny-skia", &["lab-plot"]),
     ("toml", &["lab-ingest", "lab-workdir"]),
-    ("ttf-parser", &["lab-plot"]),
     ("unicode-segmentation", &["lab-view", "lab-tui"]),
     ("unicode-width", &["lab-cli", "lab-tui", "lab-plot"]),
     ("yaml_serde", &["lab-ingest"]),
