@@ -1,6 +1,7 @@
 //! The list of runs: which of them, in which order, and which are marked.
 
 pub(crate) mod compose;
+pub mod inspected;
 pub mod trends;
 
 use std::collections::BTreeSet;
@@ -282,9 +283,9 @@ impl Screen for RunsScreen {
             RunsAction::GroupBy(keys) => self.ask(compose::grouped_by(&self.query, &keys)),
             RunsAction::Columns(keys) => self.ask(compose::with_columns(&self.query, &keys)),
             RunsAction::OpenGroup => {
-                let row = page.filter(|page| page.is_grouped()).and_then(|page| {
-                    page.page.groups.rows.get(self.cursor.row.checked_sub(page.first)?)
-                });
+                let row = page
+                    .filter(|page| page.is_grouped())
+                    .and_then(|page| page.page.groups.rows.get(self.cursor.row.checked_sub(page.first)?));
                 if let Some(row) = row {
                     self.before.push((self.query.clone(), self.cursor));
                     self.ask(compose::opened(&self.query, &row.key));
@@ -333,9 +334,9 @@ fn add_trends(table: &mut Table, at: usize, subjects: &[Subject], trends: &Trend
     table.columns.insert(at, Column::left("trend", "Trend", 5));
     let bar = |level: &Option<u8>| level.map_or(" ", |level| BARS[usize::from(level.min(HIGHEST))]);
     for (row, subject) in table.rows.iter_mut().zip(subjects) {
-        let cell = trends.of(&subject.run).map(|trend| {
-            Cell::new(trend.levels.iter().map(bar).collect::<String>(), trend.tone)
-        });
+        let cell = trends
+            .of(&subject.run)
+            .map(|trend| Cell::new(trend.levels.iter().map(bar).collect::<String>(), trend.tone));
         row.cells.insert(at, cell.unwrap_or_else(Cell::none));
     }
     // Rows without a subject cannot be; a table keeps its shape all the same.

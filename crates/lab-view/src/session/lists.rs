@@ -11,16 +11,17 @@ use crate::format::Moment;
 use crate::list::Cursor;
 use crate::query::{self, Completion, FIELDS, Query, QueryError, Vocabulary, quote};
 use crate::screen::{Loaded, Stamp};
+use crate::screens::runs::inspected::{self, Inspected};
 use crate::screens::runs::trends::Trends;
 use crate::screens::runs::{RunsAction, compose};
-use crate::show::{self, RunPage};
+use crate::show;
 use crate::{Line, Tone, metrics};
 
 /// What is read beside a list.
 #[derive(Default)]
 pub(super) struct Lists {
     trends: Trends,
-    inspected: Loaded<RunId, RunPage>,
+    inspected: Loaded<RunId, Inspected>,
     offers: Loaded<Wanted, Offers>,
 }
 
@@ -49,7 +50,7 @@ impl Session {
     }
 
     /// What is known of the run under the cursor of the list, when there is room for it.
-    pub fn inspected(&self) -> Option<&RunPage> {
+    pub fn inspected(&self) -> Option<&Inspected> {
         let run = self.runs.screen.under_cursor(self.runs.page())?;
         self.lists.inspected.page_for(&run)
     }
@@ -72,7 +73,7 @@ impl Session {
         {
             let (background, moment) = (&self.background, self.now.clone());
             self.lists.inspected.want(&run, stamp, |run| {
-                background.read(Lane::Page, move |reader| show::load(reader, &show::Key { run, moment }))
+                background.read(Lane::Page, move |reader| inspected::load(reader, &show::Key { run, moment }))
             });
         }
         changed
@@ -111,7 +112,8 @@ impl Session {
             _ => return false,
         }
         self.search_again();
-        if let Some(draft) = draft.filter(|draft| *draft != self.runs.screen.query || self.runs.screen.draft.is_some()) {
+        if let Some(draft) = draft.filter(|draft| *draft != self.runs.screen.query || self.runs.screen.draft.is_some())
+        {
             self.runs.act(RunsAction::Draft(Some(draft)));
         }
         true

@@ -47,6 +47,18 @@ impl Session {
         }
     }
 
+    /// The file that the cursor is on in a list: the script of a run as it is now, the settings of a project.
+    fn file_here(&self) -> Option<PathBuf> {
+        const SCRIPTS: [&str; 10] = [".py", ".sh", ".jl", ".R", ".r", ".ipynb", ".js", ".rb", ".lua", ".pl"];
+        let root = PathBuf::from(&self.project_here()?.root);
+        let script = self.subject().and_then(|subject| {
+            let is_script = |word: &&String| SCRIPTS.iter().any(|end| word.ends_with(end));
+            let script = subject.argv.iter().find(is_script)?;
+            Some(root.join(subject.directory.to_string()).join(script))
+        });
+        Some(script.unwrap_or_else(|| root.join("lab.toml")))
+    }
+
     /// Whether the place has a list with a cursor.
     pub fn has_list(&self) -> bool {
         !matches!(self.route(), Route::Charts(_))
@@ -132,6 +144,10 @@ impl Session {
                 self.apply(effects);
             }
             ActionId::Apply => self.apply_plan(),
+            ActionId::Edit if matches!(self.route(), Route::Runs | Route::Projects) => {
+                let file = self.file_here();
+                self.apply(file.map(|file| Effect::Request(Request::Edit(file))).into_iter().collect());
+            }
             ActionId::OpenFolder => {
                 let folder = self.project_here().map(|project| PathBuf::from(&project.root));
                 self.apply(folder.map(|folder| Effect::Request(Request::Open(folder))).into_iter().collect());

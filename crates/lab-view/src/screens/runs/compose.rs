@@ -50,9 +50,8 @@ fn sorting_of(query: &Query) -> Option<(Operand, bool)> {
 
 /// Dates and durations tell most from the largest, and so do metrics of which more is better; words begin with A.
 fn largest_first(by: &Operand) -> bool {
-    const WORDS: [&str; 12] = [
-        "name", "id", "status", "project", "script", "command", "host", "branch", "commit", "tags", "note", "failure",
-    ];
+    const WORDS: [&str; 12] =
+        ["name", "id", "status", "project", "script", "command", "host", "branch", "commit", "tags", "note", "failure"];
     by.function.is_some_and(|function| matches!(function, "count" | "step"))
         || !WORDS.contains(&by.key.as_str()) && !Summary::smaller_is_better(&by.key)
 }
