@@ -78,9 +78,18 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     match dialog {
         Dialog::Help { cursor } => help(paint, area, cursor),
         Dialog::Palette { input, found, cursor } => palette(paint, area, input, found, cursor),
-        Dialog::Ask { title, input, hint, wrong, completions, cursor, .. } => {
+        Dialog::Ask { purpose, title, input, hint, wrong, completions, cursor } => {
             let shown = Typed { input, wrong: wrong.as_ref() };
-            ask(paint, area, title, &shown, hint, completions, cursor);
+            let offers = completions.len().min(OFFERS) as u16;
+            let inside = if *purpose == Purpose::Filter {
+                // It stays where it is while one types, and the list that is being chosen stays in sight.
+                let height = (OFFERS as u16 + 5).min(area.height / 2 + 1);
+                let low = Rect { y: area.bottom().saturating_sub(height + 1), height, ..area };
+                framed(paint, Rect { width: area.width.min(110), ..low }, title)
+            } else {
+                window(paint, area, 96, (5 + offers).min(area.height), title)
+            };
+            ask(paint, inside, &shown, hint, completions, cursor);
         }
         Dialog::Choose { title, several, input, choices, found, cursor, .. } => {
             choose(paint, area, title, *several, input, choices, found, cursor);
@@ -94,7 +103,10 @@ fn window(paint: &mut Paint<'_>, area: Rect, columns: u16, rows: u16, title: &st
     let (width, height) = (columns.min(area.width - 2), rows.min(area.height - 2));
     let x = area.x + (area.width - width) / 2;
     let y = area.y + (area.height - height) / 3;
-    let place = Rect { x, y, width, height };
+    framed(paint, Rect { x, y, width, height }, title)
+}
+
+fn framed(paint: &mut Paint<'_>, place: Rect, title: &str) -> Rect {
     paint.clear(place);
     paint.zone(place, Action::Dialog(DialogAction::Move(Motion::By(0))));
     paint.boxed(place, title)
@@ -166,22 +178,12 @@ fn extent(paint: &mut Paint<'_>, cursor: &Cursor, height: u16) {
 }
 
 /// So many completions are in sight at once.
-const OFFERS: u16 = 10;
+const OFFERS: usize = 9;
 
-fn ask(
-    paint: &mut Paint<'_>,
-    area: Rect,
-    title: &str,
-    shown: &Typed<'_>,
-    hint: &Line,
-    completions: &[Choice],
-    cursor: &Cursor,
-) {
-    let offers = (completions.len() as u16).min(OFFERS).min(area.height.saturating_sub(8));
-    // The list below is being chosen: what it shows should stay in sight.
-    let inside = window(paint, area, 96, 5 + offers, title);
+fn ask(paint: &mut Paint<'_>, inside: Rect, shown: &Typed<'_>, hint: &Line, completions: &[Choice], cursor: &Cursor) {
     typed(paint, Rect { height: 1, ..inside }, shown);
     let room = usize::from(inside.width).saturating_sub(2);
+    let offers = inside.height.saturating_sub(3).min(completions.len() as u16);
     if offers > 0 {
         extent(paint, cursor, offers);
     }

@@ -16,6 +16,10 @@ use crate::text::{safe, shorten, shorten_front, width};
 const GAP: usize = 2;
 /// Columns that may be cut are not cut below this.
 const SHORTEST: usize = 10;
+/// Heads of numbers are not cut below this.
+const SHORTEST_HEAD: usize = 9;
+/// Columns of this priority and above are dropped before any head is cut.
+const LITTLE: u8 = 5;
 
 /// Which columns are shown, each with its width.
 pub struct Fit {
@@ -27,34 +31,40 @@ impl Fit {
     /// Chooses the columns for so much room by the rows in sight: those with the largest priority go first, then text
     /// is cut.
     pub fn new(table: &Table, rows: &[Row], room: usize) -> Self {
-        let natural: Vec<usize> = (0..table.columns.len())
-            .map(|place| {
-                let cells = rows.iter().map(|row| width(&row.cells[place].text));
-                cells.max().unwrap_or(0).max(width(&table.columns[place].title)).min(200)
-            })
-            .collect();
+        let widest = |place: usize| rows.iter().map(|row| width(&row.cells[place].text)).max().unwrap_or(0).min(200);
+        let cells: Vec<usize> = (0..table.columns.len()).map(widest).collect();
+        let natural: Vec<usize> =
+            cells.iter().zip(&table.columns).map(|(cells, column)| (*cells).max(width(&column.title))).collect();
+        // Text may be cut to some letters, heads of numbers to the numbers below them.
         let shortest = |place: usize| {
             let column = &table.columns[place];
-            let least = SHORTEST.max(width(&column.title));
-            if column.shrinks { natural[place].min(least) } else { natural[place] }
+            let title = width(&column.title);
+            let least = if column.shrinks { SHORTEST.max(title) } else { cells[place].max(title.min(SHORTEST_HEAD)) };
+            natural[place].min(least)
         };
         let mut places: Vec<usize> =
             (0..table.columns.len()).filter(|place| table.columns[*place].priority != Column::HIDDEN).collect();
         let gaps = |count: usize| GAP * count.saturating_sub(1);
-        while places.iter().map(|place| shortest(*place)).sum::<usize>() + gaps(places.len()) > room {
-            let worst = places.iter().copied().filter(|place| table.columns[*place].priority > 0);
-            let Some(worst) = worst.max_by_key(|place| (table.columns[*place].priority, *place)) else { break };
-            places.retain(|place| *place != worst);
+        // For the sake of a column that matters little no head is cut.
+        for (least_priority, cut_heads) in [(LITTLE, false), (1, true)] {
+            let wide = |place: &usize| match (cut_heads, table.columns[*place].shrinks) {
+                (false, false) => natural[*place],
+                _ => shortest(*place),
+            };
+            while places.iter().map(wide).sum::<usize>() + gaps(places.len()) > room {
+                let droppable = places.iter().copied().filter(|place| table.columns[*place].priority >= least_priority);
+                let Some(worst) = droppable.max_by_key(|place| (table.columns[*place].priority, *place)) else { break };
+                places.retain(|place| *place != worst);
+            }
         }
         let mut widths = natural.clone();
-        for may_cut in [true, false] {
-            let least = |place: usize| if may_cut { shortest(place) } else { natural[place].min(4) };
+        for least in [&shortest as &dyn Fn(usize) -> usize, &|place| natural[place].min(4)] {
             loop {
                 let total: usize = places.iter().map(|place| widths[*place]).sum::<usize>() + gaps(places.len());
                 let over = total.saturating_sub(room);
-                let candidates = places.iter().copied().filter(|place| table.columns[*place].shrinks || !may_cut);
-                let widest =
-                    candidates.filter(|place| widths[*place] > least(*place)).max_by_key(|place| widths[*place]);
+                let candidates = places.iter().copied().filter(|place| widths[*place] > least(*place));
+                // Text is cut before heads are.
+                let widest = candidates.max_by_key(|place| (table.columns[*place].shrinks, widths[*place]));
                 let Some(widest) = widest.filter(|_| over > 0) else { break };
                 widths[widest] -= 1;
             }

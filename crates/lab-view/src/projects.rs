@@ -49,8 +49,8 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ProjectsPage> {
         Column::left("id", "Id", 3),
         Column::right("runs", "Runs", 0),
         Column::left("last_run", "Last run", 1),
-        Column::left("last_status", "It is", 2),
-        Column::left("last_name", "Called", 4).shrinking(),
+        Column::left("last_status", "Status", 2),
+        Column::left("last_name", "Newest", 4).shrinking(),
         Column::left("root", "Folder", 0).shrinking(),
     ]);
     for (newest, runs, project) in rows {

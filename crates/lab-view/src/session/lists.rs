@@ -294,14 +294,22 @@ fn ranked(vocabulary: &Vocabulary) -> Vec<&String> {
     keys
 }
 
+/// A parameter as it is written where a field has its name.
+fn param(key: &str) -> Choice {
+    let is_field = FIELDS.iter().any(|field| field.name.eq_ignore_ascii_case(key));
+    choice(quote(&if is_field { format!("param.{key}") } else { key.to_owned() }), "parameter")
+}
+
 fn sort_choices(vocabulary: &Vocabulary, query: &str) -> Vec<Choice> {
     let mut choices: Vec<Choice> = Vec::new();
     for key in ranked(vocabulary) {
         choices.push(choice(format!("best({})", quote(key)), "best value"));
         choices.push(choice(quote(key), "last value"));
     }
-    let (main, rest) = choices.split_at(choices.len().min(6));
-    let params = vocabulary.params.iter().map(|key| choice(quote(key), "parameter"));
+    // Of many metrics the promising ones, then what runs were given, then all the others.
+    let own = vocabulary.metrics.iter().filter(|key| !metrics::is_machine_use(key)).count();
+    let (main, rest) = choices.split_at((2 * own).min(6));
+    let params = vocabulary.params.iter().map(|key| param(key));
     let fields = FIELDS.iter().map(|field| choice(field.name, field.help));
     let mut all: Vec<Choice> = main.to_vec();
     all.extend(fields.take(3));
@@ -320,7 +328,7 @@ fn sort_choices(vocabulary: &Vocabulary, query: &str) -> Vec<Choice> {
 fn group_choices(vocabulary: &Vocabulary, query: &str) -> Vec<Choice> {
     const FITTING: [&str; 10] =
         ["status", "script", "project", "host", "branch", "commit", "code", "config", "data", "env"];
-    let params = vocabulary.params.iter().map(|key| choice(quote(key), "parameter"));
+    let params = vocabulary.params.iter().map(|key| param(key));
     let fields = FIELDS.iter().filter(|field| FITTING.contains(&field.name));
     let all = params.chain(fields.map(|field| choice(field.name, field.help))).collect();
     checked_first(all, compose::groups_and_columns(query).0)
@@ -333,7 +341,7 @@ fn column_choices(vocabulary: &Vocabulary, query: &str) -> Vec<Choice> {
         all.push(choice(quote(key), "last value"));
         all.push(choice(format!("best({})", quote(key)), "best value"));
     }
-    all.extend(vocabulary.params.iter().map(|key| choice(quote(key), "parameter")));
+    all.extend(vocabulary.params.iter().map(|key| param(key)));
     let others = FIELDS.iter().filter(|field| !OWN.contains(&field.name));
     all.extend(others.map(|field| choice(field.name, field.help)));
     checked_first(all, compose::groups_and_columns(query).1)
@@ -381,6 +389,7 @@ impl Session {
 
     pub(super) fn unremove(&mut self) {
         let runs = std::mem::take(&mut self.removed);
+        self.notices.retain(|notice| notice.action != Some(crate::ActionId::Unremove));
         let edits = runs.iter().map(|run| (Target::Run(run.clone()), Change::Unremove)).collect();
         let said = format!("{} back", crate::format::count(runs.len() as u64, "run"));
         self.command(lab_engine::Command::Edit(edits), super::Then::Say(said));

@@ -35,7 +35,7 @@ impl Blocks for Inspected {
             .add("Notes", Block::Table(&self.notes))
             .add("Metrics", Block::Table(&self.metrics))
             .add("Parameters", Block::Table(&self.params))
-            .add("", Block::Line(&self.equal))
+            .add(if self.params.is_empty() { "Parameters" } else { "" }, Block::Line(&self.equal))
             .finish()
     }
 }
