@@ -35,7 +35,7 @@ fn shows(session: &mut Session, bell: &Receiver<()>, (columns, rows): (u16, u16)
 }
 
 /// The course of the last run in sight is what comes last.
-const OLDEST_IS_THERE: &str = "first    ▁▅▆▇████";
+const OLDEST_IS_THERE: &str = "first    █▄▂▁▁▁▁▁";
 
 #[test]
 fn runs_in_a_small_terminal() {
@@ -59,6 +59,7 @@ fn runs_in_a_wide_terminal_with_the_run_under_the_cursor() {
 #[test]
 fn the_filter_stands_below_the_list_that_it_chooses() {
     let (_sample, mut session, bell) = start();
+    shows(&mut session, &bell, (80, 24), "calm-lynx");
     session.act(Action::Do(ActionId::Filter));
     let typing = Typing::Insert("val/loss < 1.2 and lrr = 3".into());
     session.act(Action::Dialog(lab_view::session::DialogAction::Type(typing)));
