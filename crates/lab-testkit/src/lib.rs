@@ -4,6 +4,8 @@
 //! [`Home::lab`] runs a command there with a cleared environment and a fixed clock. Everything
 //! panics with a message that names what went wrong: this crate is for tests only.
 
+pub mod sample;
+
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -119,6 +119,16 @@ fn ascii(words: &str) -> String {
         '–' | '−' => "-",
         '∞' => "inf",
         '●' => "o",
+        '▼' => "v",
+        '▲' => "^",
+        '▁' => "_",
+        '▂' => ".",
+        '▃' => "-",
+        '▄' => "~",
+        '▅' => "=",
+        '▆' => "+",
+        '▇' => "*",
+        '█' => "#",
         _ => "?",
     };
     let mut text = String::new();
@@ -201,7 +211,12 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
     let wide = width(&right) as u16;
     if wide + x + 2 < area.right() {
         let style = bar.patch(paint.theme.tone(Tone::Accent));
-        paint.put(area.right() - wide - 1, area.y, usize::from(wide), &right, style);
+        let from = area.right() - wide - 1;
+        paint.put(from, area.y, usize::from(wide), &right, style);
+        if !session.jobs().is_empty() {
+            // A click asks it to stop.
+            paint.zone(Rect { x: from, width: wide, ..area }, Action::Cancel(0));
+        }
     }
 }
 
@@ -241,14 +256,15 @@ fn footer(paint: &mut Paint<'_>, area: Rect) {
 /// What people do most in each place.
 fn keys_of(session: &Session) -> Vec<ActionId> {
     use ActionId::{
-        Apply, Back, Charts, Collect, Columns, Compare, Filter, Follow, Group, LogScale, Mark, NextPart, Note, Open,
-        Rerun, Restore, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Verify, Watch,
-        WatchService, ZoomIn, ZoomOut,
+        AllRuns, Apply, Back, Charts, Collect, Columns, Compare, Filter, Follow, Group, LogScale, Mark, NextPart, Note,
+        Open, Rerun, Restore, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Verify,
+        Views, Watch, WatchService, ZoomIn, ZoomOut,
     };
     match session.route() {
-        Route::Projects => vec![Open, Watch, WatchService],
+        Route::Projects => vec![Open, AllRuns, Watch, WatchService],
         Route::Runs => vec![
-            Open, Filter, Mark, Compare, Restore, Undo, Charts, Sort, Group, Columns, Tag, Star, Note, Rerun, Follow,
+            Open, Filter, Mark, Compare, Restore, Undo, Charts, Sort, Group, Columns, Views, Tag, Star, Note, Rerun,
+            Follow,
         ],
         Route::Run(_) => vec![NextPart, Compare, Restore, Charts, Note, Tag, Star, Rerun, Follow, Undo, Back],
         Route::Compare(_) => vec![SideBySide, Charts, Back],

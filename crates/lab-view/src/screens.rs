@@ -6,7 +6,7 @@ pub mod run;
 pub mod runs;
 
 use lab_engine::{Reader, RunRow};
-use lab_model::{ProjectId, RelPath, RunId, Status};
+use lab_model::{ProjectId, RelPath, RunId, Status, Time};
 use serde::Serialize;
 
 /// What actions need to know of a run.
@@ -30,6 +30,8 @@ pub struct Subject {
     pub hidden: bool,
     /// It goes on.
     pub is_running: bool,
+    /// When it started.
+    pub started: Time,
 }
 
 impl Subject {
@@ -45,6 +47,7 @@ impl Subject {
             starred: row.starred,
             hidden: row.hidden,
             is_running: reader.standing(row) == Status::Running,
+            started: row.start.time,
         }
     }
 }

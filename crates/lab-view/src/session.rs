@@ -3,6 +3,7 @@
 
 mod dialog;
 mod jobs;
+mod lists;
 mod perform;
 
 use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
@@ -138,7 +139,12 @@ pub struct Session {
     notices: Vec<Notice>,
     jobs: Vec<Running>,
     requests: Vec<Request>,
+    lists: lists::Lists,
+    /// Runs that were removed last; they can be brought back.
+    removed: Vec<RunId>,
     now: Moment,
+    /// The clock at the poll before, in milliseconds since 1970.
+    polled_before: i64,
 }
 
 /// A notice that is not sticky goes after so long.
@@ -165,6 +171,9 @@ impl Session {
             notices: Vec::new(),
             jobs: Vec::new(),
             requests: Vec::new(),
+            lists: lists::Lists::default(),
+            removed: Vec::new(),
+            polled_before: now.now.0,
             now,
         };
         session.enter(project);
@@ -222,6 +231,7 @@ impl Session {
     /// Takes in what other threads have ready, asks for what the place needs. True when the screen should be
     /// painted again.
     pub fn poll(&mut self) -> bool {
+        self.polled_before = self.now.now.0;
         self.now = Moment { now: self.background.config().clock.now(), zone: self.now.zone.clone() };
         let stamp = Stamp { revision: self.background.revision(), minute: self.now.now.0.div_euclid(60_000) };
         let (background, now) = (&self.background, &self.now);
@@ -232,6 +242,7 @@ impl Session {
             Some(Route::Restore(_)) => self.restore.poll(background, Stamp::default(), now),
             _ => false,
         };
+        changed |= self.poll_lists(stamp);
         changed |= self.poll_jobs();
         let before = self.notices.len();
         let now = self.now.now.0;
@@ -309,6 +320,13 @@ impl Session {
 
     fn go(&mut self, route: Route) {
         if *self.route() == route {
+            return;
+        }
+        // A place on the way here is gone back to.
+        if let Some(place) = self.route.iter().position(|before| *before == route) {
+            while self.route.len() > place + 1 {
+                self.back();
+            }
             return;
         }
         match &route {
