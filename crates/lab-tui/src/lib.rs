@@ -4,15 +4,24 @@
 //! [`text`] the one way for text from outside to the screen. This crate never reads a notebook, never
 //! computes what a page says, and sends the terminal no control but its own.
 
+mod ansi;
 mod blocks;
+mod charts;
+mod compare;
 mod dialog;
+mod diff;
 mod events;
+mod files;
 mod frame;
+mod health;
 mod keys;
+mod log;
+mod notes;
 mod projects;
 mod restore;
 mod run;
 mod runs;
+mod search;
 mod table;
 mod terminal;
 mod text;

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use crate::blocks::{self, Styled};
+use crate::diff::Document;
 use crate::frame::Paint;
 use crate::run::put_styled;
 use crate::table;
@@ -42,10 +43,11 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     steps(paint, list);
     let inside = paint.boxed(diff, "Change");
     if let Some(diff) = shown.page() {
-        let mut lines = Vec::new();
-        blocks::block_lines(&mut lines, Block::Diff(diff), paint.theme, usize::from(inside.width));
-        for (row, line) in lines.iter().take(usize::from(inside.height)).enumerate() {
-            put_styled(paint, inside.x, inside.y + row as u16, usize::from(inside.width), line);
+        let (room, height) = (usize::from(inside.width), usize::from(inside.height));
+        let mut document = Document::default();
+        document.diff(diff, false, false);
+        for (row, line) in document.visible(0..height, paint.theme, room) {
+            put_styled(paint, inside.x, inside.y + row as u16, room, &line);
         }
     }
 }

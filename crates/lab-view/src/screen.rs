@@ -126,6 +126,11 @@ impl<S: Screen + Default> Default for Shown<S> {
 }
 
 impl<S: Screen> Shown<S> {
+    /// A screen that has choices to begin with.
+    pub fn of(screen: S) -> Self {
+        Self { screen, loaded: Loaded::default() }
+    }
+
     /// The newest page there is.
     pub fn page(&self) -> Option<&S::Page> {
         self.loaded.page()

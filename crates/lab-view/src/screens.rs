@@ -1,9 +1,15 @@
 //! The places of the two interfaces: for each one the choices around its page.
 
+pub mod charts;
+pub mod compare;
+pub mod health;
+pub mod notes;
 pub mod projects;
 pub mod restore;
 pub mod run;
+pub mod run_parts;
 pub mod runs;
+pub mod search;
 
 use lab_engine::{Reader, RunRow};
 use lab_model::{ProjectId, RelPath, RunId, Status};

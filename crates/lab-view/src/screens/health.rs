@@ -1,0 +1,42 @@
+//! The notebook: how large it is, and what can be done for it.
+
+use lab_engine::{Reader, Result};
+
+use crate::format::Moment;
+use crate::health::{self, HealthPage};
+use crate::list::Cursor;
+use crate::screen::Screen;
+use crate::session::Effect;
+
+/// Where the notebook lies, and what is on screen.
+pub struct HealthScreen {
+    /// What is on screen of the page.
+    pub cursor: Cursor,
+    notebook: String,
+}
+
+impl HealthScreen {
+    pub(crate) fn new(notebook: String) -> Self {
+        Self { cursor: Cursor::in_text(), notebook }
+    }
+}
+
+impl Screen for HealthScreen {
+    type Key = String;
+    type Page = HealthPage;
+    type Action = ();
+
+    fn key(&self) -> Option<String> {
+        Some(self.notebook.clone())
+    }
+
+    fn load(reader: &Reader, notebook: &String, _: &Moment) -> Result<HealthPage> {
+        health::load(reader, notebook)
+    }
+
+    fn arrived(&mut self, _: &HealthPage) {}
+
+    fn act(&mut self, (): (), _: Option<&HealthPage>) -> Vec<Effect> {
+        Vec::new()
+    }
+}
