@@ -95,6 +95,9 @@ fn fields(lines: &mut Vec<Styled>, fields: &Fields, theme: &Theme, columns: usiz
 
 /// A whole table, for tables that are part of a page.
 fn table(lines: &mut Vec<Styled>, table: &Table, theme: &Theme, columns: usize) {
+    if table.is_empty() {
+        return;
+    }
     let fit = Fit::new(table, &table.rows, columns);
     let titled = fit.columns.iter().any(|(place, _)| !table.columns[*place].title.is_empty());
     let mut add = |cell: &dyn Fn(usize) -> (String, Style), is_head: bool| {
@@ -110,6 +113,7 @@ fn table(lines: &mut Vec<Styled>, table: &Table, theme: &Theme, columns: usize) 
             line.push((words, style));
             line.push((format!("{:1$}", "", after + 2), Style::new()));
         }
+        line.pop();
         lines.push(line);
     };
     if titled {

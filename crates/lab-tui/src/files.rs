@@ -69,7 +69,13 @@ fn file(paint: &mut Paint<'_>, area: Rect) {
         let mut styled = vec![(format!("{:>5} ", row + 1), muted)];
         let mut left = room.saturating_sub(6);
         styled.extend(diff::words(line, &mut left, &|span| paint.theme.syntax(span.syntax)));
-        put_styled(paint, inside.x, inside.y + (row - top) as u16, room, &styled);
+        let y = inside.y + (row - top) as u16;
+        if shown.screen.at == Some(row) {
+            let under = paint.theme.cursor();
+            paint.fill(Rect { y, height: 1, ..inside }, under);
+            styled.iter_mut().for_each(|(_, style)| *style = under.patch(*style));
+        }
+        put_styled(paint, inside.x, y, room, &styled);
     }
     if full {
         let bar = Rect { x: area.right().saturating_sub(1), width: 1, y: inside.y, height: inside.height };

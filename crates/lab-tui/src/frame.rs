@@ -245,9 +245,9 @@ fn footer(paint: &mut Paint<'_>, area: Rect) {
 /// What people do most in each place.
 fn keys_of(session: &Session) -> Vec<ActionId> {
     use ActionId::{
-        Apply, Back, CancelWork, ChartAlone, Charts, Collect, Columns, Compare, Edit, Filter, Find, FindNext, Fold,
-        FoldAll, Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rebuild, Rerun, ResetZoom, Restore,
-        RestoreFile, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Verify, Watch,
+        Apply, Back, CancelWork, ChartAlone, Charts, Columns, Compare, Edit, Filter, Find, FindNext, Fold,
+        FoldAll, Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rerun, ResetZoom, Restore,
+        RestoreFile, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Watch,
         WatchService, ZoomIn, ZoomOut,
     };
     match session.route() {
@@ -265,7 +265,7 @@ fn keys_of(session: &Session) -> Vec<ActionId> {
         Route::Restore(_) => vec![Apply, ToggleFile, RestoreTo, Back],
         Route::Notes => vec![Open, Note, Back],
         Route::Search => vec![Open, Find, Back],
-        Route::Health => vec![Verify, Collect, Rebuild, CancelWork, WatchService, Back],
+        Route::Health => vec![Open, CancelWork, WatchService, Back],
     }
 }
 

@@ -1,18 +1,18 @@
 //! The notebook: how large it is, what is under way, what can be done for it.
 
+use lab_view::list::Motion;
 use lab_view::session::Action;
-use lab_view::{ActionId, Tone, format};
+use lab_view::screens::health::WORK;
+use lab_view::{Tone, format};
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
+use ratatui::style::Style;
 
 use crate::blocks::{self, Styled};
 use crate::frame::Paint;
-use crate::run::{document, put_styled};
+use crate::run::put_styled;
 use crate::runs;
 use crate::text::width;
 
-/// What can be done here, in the order of how often it is.
-const WORK: [ActionId; 4] = [ActionId::Verify, ActionId::VerifyDeep, ActionId::Collect, ActionId::Rebuild];
 /// Columns of a bar of progress.
 const BAR: u64 = 30;
 
@@ -23,23 +23,23 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let room = usize::from(area.width).saturating_sub(4);
     let mut y = area.y;
     paint.put(area.x + 1, y, room, "What can be done", paint.theme.heading());
-    for id in WORK {
+    for (place, id) in WORK.into_iter().enumerate() {
         y += 1;
         let row = id.row();
-        let style = paint.theme.tone(Tone::Accent).add_modifier(Modifier::BOLD);
-        let key = row.keys.first().copied().unwrap_or(paint.theme.mark("▸", ">")).to_owned();
-        paint.put(area.x + 2, y, 8, &key, style);
-        let x = paint.put(area.x + 5, y, room, row.label, style);
-        let left = room.saturating_sub(usize::from(x - area.x));
-        paint.put(x.max(area.x + 26), y, left, row.help, paint.theme.tone(Tone::Muted));
-        paint.zone(Rect { y, height: 1, ..area }, Action::Do(id));
+        let line = Rect { y, height: 1, ..area };
+        let under = if place == shown.screen.cursor.row { paint.theme.cursor() } else { Style::new() };
+        paint.fill(line, under);
+        paint.put(area.x + 2, y, room, row.label, under.patch(paint.theme.tone(Tone::Accent)));
+        paint.put(area.x + 24, y, room.saturating_sub(22), row.help, under.patch(paint.theme.tone(Tone::Muted)));
+        paint.zone(line, Action::Move(Motion::To(place)));
     }
     y += 2;
     y = jobs(paint, Rect { y, height: area.bottom().saturating_sub(y), ..area });
-    let lines = blocks::page(page, paint.theme, room);
-    let body = Rect { y: y + 1, height: area.bottom().saturating_sub(y + 1), ..area };
     paint.put(area.x + 1, y, room, "The notebook", paint.theme.heading());
-    document(paint, body, &shown.screen.cursor, &lines);
+    let lines = blocks::page(page, paint.theme, room);
+    for (row, line) in lines.iter().take(usize::from(area.bottom().saturating_sub(y + 1))).enumerate() {
+        put_styled(paint, area.x + 2, y + 1 + row as u16, room, line);
+    }
 }
 
 /// What is under way; gives the next free line.

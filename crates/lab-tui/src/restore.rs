@@ -24,12 +24,19 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let mut lines: Vec<Styled> = Vec::new();
     blocks::block_lines(&mut lines, Block::Line(&page.headline), paint.theme, room);
     blocks::block_lines(&mut lines, Block::Fields(&page.about), paint.theme, room);
-    for block in [&page.unrestorable, &page.kept] {
-        blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
+    for (title, block) in [("Cannot be brought back", &page.unrestorable), ("Stays as it is", &page.kept)] {
+        if !block.is_empty() {
+            lines.push(Vec::new());
+            lines.push(vec![(title.to_owned(), paint.theme.heading())]);
+            blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
+        }
     }
     let above = lines.len().min(usize::from(area.height) / 2);
     for (row, line) in lines.iter().take(above).enumerate() {
         put_styled(paint, area.x + 1, area.y + row as u16, room, line);
+    }
+    if page.steps.is_empty() {
+        return;
     }
     let rest = Rect { y: area.y + above as u16 + 1, height: area.height - above as u16 - 1, ..area };
     // Beside each other where there is room, otherwise one below the other.

@@ -10,7 +10,7 @@ use ratatui::style::Modifier;
 
 use crate::blocks::{self, Styled};
 use crate::frame::Paint;
-use crate::text::safe;
+use crate::text::{safe, shorten};
 use crate::{Theme, files, log, runs, table};
 
 /// Paints the place.
@@ -51,7 +51,14 @@ fn sections(page: &impl Blocks, wanted: &[&str], theme: &Theme, room: usize) -> 
                 lines.push(Vec::new());
             }
             lines.push(vec![((*title).to_owned(), theme.heading())]);
-            blocks::block_lines(&mut lines, section.block, theme, room);
+            match section.block {
+                // What a program said of its failure is laid out by columns: it is cut, not wrapped.
+                Block::Prose(prose) if *title == "Failure" => {
+                    let cut = |line: &str| vec![(shorten(&safe(line), room), theme.tone(Tone::Bad))];
+                    lines.extend(prose.0.lines().map(cut));
+                }
+                block => blocks::block_lines(&mut lines, block, theme, room),
+            }
         }
     }
     lines
@@ -104,8 +111,6 @@ fn overview(paint: &mut Paint<'_>, area: Rect, page: &RunView) {
     }
     document(paint, left, paint.session.run.screen.cursor(), &lines);
     if right.width > 0 {
-        let edge = Rect { x: right.x - 1, width: 1, ..right };
-        paint.rule(edge, "│", "|");
         beside_charts(paint, Rect { x: right.x + 1, width: right.width - 1, ..right }, charts);
     }
 }

@@ -156,6 +156,13 @@ impl<S: Screen> Shown<S> {
         self.screen.act(action, self.loaded.page())
     }
 
+    /// The choices are new: those that the page has no place for are corrected.
+    pub(crate) fn settle(&mut self) {
+        if let Some(page) = self.loaded.page() {
+            self.screen.arrived(page);
+        }
+    }
+
     /// Takes what has come, asks for what is missing. True when there is something new to show.
     pub(crate) fn poll(&mut self, background: &Background, stamp: Stamp, moment: &Moment) -> bool {
         let changed = self.loaded.poll();

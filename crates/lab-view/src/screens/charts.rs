@@ -1,10 +1,11 @@
 //! Metrics of runs over time: which charts, along what, how smooth, which part, and where the reading line stands.
 
-use lab_engine::{Error, ErrorKind, Reader, Result};
-use lab_model::RunId;
+use lab_engine::{Reader, Result};
+use lab_model::{RunId, Summary};
 use lab_plot::{Chart, Layer};
 use serde::Serialize;
 
+use super::oldest_first;
 use crate::charts::{self, Along};
 use crate::format::Moment;
 use crate::list::{Cursor, Motion};
@@ -188,16 +189,14 @@ impl Screen for ChartsScreen {
     }
 
     fn load(reader: &Reader, key: &Key, _: &Moment) -> Result<ChartsView> {
-        let mut summaries = Vec::new();
-        let mut names = Vec::new();
-        for run in &key.runs {
-            let missing = || Error::new(ErrorKind::Missing, format!("There is no run {run}"));
-            let row = reader.run(run)?.ok_or_else(missing)?;
-            summaries.push(reader.summaries(&row)?);
-            names.push(lab_model::display_bytes(row.name.as_bytes()));
-        }
+        let rows = oldest_first(reader, &key.runs)?;
+        let summaries = rows.iter().map(|row| reader.summaries(row)).collect::<Result<Vec<_>>>()?;
+        let names = rows.iter().map(|row| lab_model::display_bytes(row.name.as_bytes())).collect();
         let mut keys = metrics::main_keys(&summaries, usize::MAX);
-        let mut others: Vec<&String> = summaries.iter().flatten().map(|summary| &summary.key).collect();
+        // A single sample of the machine is no course of anything.
+        let has_course = |summary: &&Summary| summary.count > 1 || !metrics::is_machine_use(&summary.key);
+        let mut others: Vec<&String> =
+            summaries.iter().flatten().filter(has_course).map(|summary| &summary.key).collect();
         // What was logged comes before what the machine did.
         others.sort_by_key(|key| (metrics::is_machine_use(key), key.as_str()));
         for other in others {
@@ -212,7 +211,7 @@ impl Screen for ChartsScreen {
         let mut charts = Vec::new();
         if !keys.is_empty() {
             let wanted = charts::Key {
-                runs: key.runs.clone(),
+                runs: rows.into_iter().map(|row| row.start.run).collect(),
                 metrics: keys.clone(),
                 along: key.along,
                 log_y: key.log,

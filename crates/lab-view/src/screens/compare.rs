@@ -6,6 +6,7 @@ use lab_engine::{Reader, Result};
 use lab_model::RunId;
 use serde::Serialize;
 
+use super::oldest_first;
 use crate::block::{Blocks, Section};
 use crate::compare::many::{self, ManyPage};
 use crate::compare::{self, ComparePage, Which};
@@ -112,12 +113,13 @@ impl Screen for CompareScreen {
     }
 
     fn load(reader: &Reader, runs: &Vec<RunId>, moment: &Moment) -> Result<CompareView> {
+        let runs: Vec<RunId> = oldest_first(reader, runs)?.into_iter().map(|row| row.start.run).collect();
         if let [left, right] = &runs[..] {
             let (left, right) = (Which::Run(left.clone()), Which::Run(right.clone()));
             let key = compare::Key { left, right, only: Vec::new(), moment: moment.clone() };
             return Ok(CompareView::Pair(Box::new(compare::load(reader, &key)?)));
         }
-        let key = many::Key { runs: runs.clone(), moment: moment.clone() };
+        let key = many::Key { runs, moment: moment.clone() };
         Ok(CompareView::Many(Box::new(many::load(reader, &key)?)))
     }
 

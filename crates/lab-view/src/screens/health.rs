@@ -2,22 +2,26 @@
 
 use lab_engine::{Reader, Result};
 
+use crate::ActionId;
 use crate::format::Moment;
 use crate::health::{self, HealthPage};
 use crate::list::Cursor;
 use crate::screen::Screen;
 use crate::session::Effect;
 
-/// Where the notebook lies, and what is on screen.
+/// What can be done for it, in the order of how often it is.
+pub const WORK: [ActionId; 4] = [ActionId::Verify, ActionId::VerifyDeep, ActionId::Collect, ActionId::Rebuild];
+
+/// Where the notebook lies, and which work is chosen.
 pub struct HealthScreen {
-    /// What is on screen of the page.
+    /// A place in [`WORK`].
     pub cursor: Cursor,
     notebook: String,
 }
 
 impl HealthScreen {
     pub(crate) fn new(notebook: String) -> Self {
-        Self { cursor: Cursor::in_text(), notebook }
+        Self { cursor: Cursor { total: WORK.len(), ..Cursor::default() }, notebook }
     }
 }
 

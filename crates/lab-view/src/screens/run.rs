@@ -148,6 +148,9 @@ impl Screen for RunScreen {
     }
 
     fn arrived(&mut self, page: &RunView) {
+        if self.run.as_ref() != Some(&page.subject.run) {
+            return;
+        }
         // Of what is painted as text the painter says how long it is.
         if let Some(files) = page.files.as_ref().filter(|_| page.part == Part::Files) {
             let cursor = &mut self.cursors[Part::Files as usize];

@@ -69,10 +69,19 @@ impl RunParts {
         let chosen = page.snapshot.zip(path.and_then(|path| RelPath::new(path.as_bytes()).ok()));
         let screen = &mut self.file.screen;
         if page.part == Part::Files && screen.chosen != chosen {
+            // The line that was found is in the file that is opened for it, and in no later one.
+            screen.at = screen.at.take().filter(|_| screen.chosen.is_none());
             screen.chosen = chosen;
-            screen.cursor = Cursor::in_text();
+            screen.cursor = Cursor { height: screen.cursor.height, ..Cursor::in_text() };
         }
         screen.base = page.base_snapshot;
+    }
+
+    /// Forgets what was chosen; what was read stays until there is something newer.
+    pub(crate) fn reset(&mut self) {
+        self.log.screen = LogScreen::default();
+        self.hits.screen = HitsScreen::default();
+        self.file.screen = FileScreen::default();
     }
 
     /// Looks for words in the log; nothing ends the search.
@@ -244,13 +253,15 @@ pub struct FileScreen {
     pub cursor: Cursor,
     /// Its changes against the base run are shown, not its content.
     pub diff: bool,
+    /// A line that was found in it, from 0.
+    pub at: Option<usize>,
     chosen: Option<(Hash, RelPath)>,
     base: Option<Hash>,
 }
 
 impl Default for FileScreen {
     fn default() -> Self {
-        Self { cursor: Cursor::in_text(), diff: false, chosen: None, base: None }
+        Self { cursor: Cursor::in_text(), diff: false, at: None, chosen: None, base: None }
     }
 }
 
@@ -328,7 +339,12 @@ impl Screen for FileScreen {
         Ok(view)
     }
 
-    fn arrived(&mut self, _: &FileView) {}
+    fn arrived(&mut self, page: &FileView) {
+        self.cursor.set_total(page.lines.len());
+        if let Some(at) = self.at.filter(|_| self.path() == Some(&page.path)) {
+            self.cursor.go(Motion::To(at.saturating_sub(self.cursor.height / 3)));
+        }
+    }
 
     fn act(&mut self, (): (), _: Option<&FileView>) -> Vec<Effect> {
         Vec::new()

@@ -8,7 +8,7 @@ use lab_model::{RelPath, RunId};
 use super::{Action, Dialog, Purpose, Route, Session, Then};
 use crate::screens::charts::ChartsAction;
 use crate::screens::compare::CompareAction;
-use crate::screens::run::{Part, RunAction};
+use crate::screens::run::{Part, RunAction, RunScreen};
 
 impl Session {
     /// Whether the log of a run is shown.
@@ -54,6 +54,9 @@ impl Session {
         let place = self.search.screen.cursor.row;
         let Some(hit) = self.search.page().and_then(|page| page.hits.get(place)).cloned() else { return };
         let words = self.search.screen.words.clone();
+        // Even when the same run was looked at before: it is opened at another place now.
+        self.run.screen = RunScreen::default();
+        self.run_parts.reset();
         self.go(Route::Run(hit.run.clone()));
         self.run.screen.part = hit.part;
         self.run_parts.enter(&hit.run, None, 0);
@@ -62,9 +65,14 @@ impl Session {
                 self.run_parts.hits.screen.words = words;
                 self.run_parts.log.screen.show(hit.line);
             }
-            Part::Files => self.run.screen.wanted = Some(hit.path),
+            Part::Files => {
+                self.run.screen.wanted = Some(hit.path);
+                self.run.screen.full = true;
+                self.run_parts.file.screen.at = Some(hit.line);
+            }
             Part::Overview | Part::Environment => {}
         }
+        self.run.settle();
     }
 
     /// Opens a copy of the file under the cursor: the original is what is in the notebook, and stays.

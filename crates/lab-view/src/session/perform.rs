@@ -11,6 +11,7 @@ use crate::actions::ActionId;
 use crate::list::{Cursor, Motion};
 use crate::screens::charts::ChartsAction;
 use crate::screens::compare::CompareAction;
+use crate::screens::health::WORK;
 use crate::screens::restore::RestoreAction;
 use crate::screens::runs::RunsAction;
 use crate::screens::run::{Part, RunAction};
@@ -261,6 +262,7 @@ impl Session {
                 run.into_iter().for_each(|run| self.go(Route::Run(run)));
             }
             Route::Search => self.open_hit(),
+            Route::Health => self.perform(WORK[self.health.screen.cursor.row]),
             _ => {}
         }
     }
