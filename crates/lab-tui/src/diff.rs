@@ -44,6 +44,9 @@ impl<'a> Document<'a> {
 
     /// Adds a file's changes.
     pub fn diff(&mut self, diff: &'a Diff, side_by_side: bool, folded: bool) {
+        if matches!(self.parts.last(), Some((_, Part::File { .. }))) {
+            self.lines(vec![Vec::new()]);
+        }
         let mut rows = vec![Row::Head];
         let start = self.total;
         self.files.push((start, diff.path.clone()));

@@ -279,6 +279,23 @@ impl Session {
         changed || before != self.notices.len()
     }
 
+    /// Whether something is still being read or done for the place.
+    pub fn is_busy(&self) -> bool {
+        let parts = &self.run_parts;
+        let reads = match self.route() {
+            Route::Projects => self.projects.is_loading(),
+            Route::Runs => self.runs.is_loading(),
+            Route::Run(_) => self.run.is_loading() || parts.is_loading(),
+            Route::Compare(_) => self.compare.is_loading(),
+            Route::Charts(_) => self.charts.is_loading(),
+            Route::Restore(_) => self.restore.is_loading(),
+            Route::Notes => self.notes.is_loading(),
+            Route::Search => self.search.is_loading(),
+            Route::Health => self.health.is_loading(),
+        };
+        reads || !self.jobs.is_empty()
+    }
+
     /// Does what the person asked for.
     pub fn act(&mut self, action: Action) {
         match action {

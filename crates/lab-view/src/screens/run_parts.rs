@@ -52,6 +52,10 @@ impl RunParts {
         }
     }
 
+    pub(crate) const fn is_loading(&self) -> bool {
+        self.log.is_loading() || self.hits.is_loading() || self.file.is_loading() || self.beside.is_loading()
+    }
+
     /// Another run, or another file of it.
     pub(crate) fn enter(&mut self, run: &RunId, page: Option<&RunView>, row: usize) {
         let run = Some(run.clone());
