@@ -442,8 +442,9 @@ impl Reader {
             let mut select = self
                 .connection
                 .prepare_cached("SELECT time, kind, text FROM note WHERE target=? ORDER BY time, record")?;
-            let rows = select
-                .query_map([target], |row| Ok((Time(row.get(0)?), note_kind(row.get_ref(1)?.as_str()?), row.get(2)?)))?;
+            let rows = select.query_map([target], |row| {
+                Ok((Time(row.get(0)?), note_kind(row.get_ref(1)?.as_str()?), row.get(2)?))
+            })?;
             rows.collect()
         };
         self.sql(select())

@@ -42,7 +42,8 @@ pub const LOG_LINES: usize = 500;
 /// When it cannot be written.
 pub fn small_notebook() -> Small {
     let directory = tempfile::Builder::new().prefix("lab-test-").tempdir().expect("a temporary directory");
-    let notebook = Notebook::create(&directory.path().join("notebook"), [7; 16], Time(CLOCK_MILLIS)).expect("a new notebook");
+    let notebook =
+        Notebook::create(&directory.path().join("notebook"), [7; 16], Time(CLOCK_MILLIS)).expect("a new notebook");
     let mut writer = notebook.writer([8; 16]).expect("a writer");
     let mut encoder = Encoder::new(DEFAULT_LEVEL);
     let project = Project {
@@ -141,11 +142,7 @@ fn snapshot(
         root_mode: 0o755,
         root_mtime: (CLOCK_MILLIS / 1000 - 86_400, 0),
         roles: [fingerprint.code, fingerprint.config, None, None],
-        coverage: Coverage {
-            copied_files: 2,
-            copied_bytes: (code.len() + config.len()) as u64,
-            ..Coverage::default()
-        },
+        coverage: Coverage { copied_files: 2, copied_bytes: (code.len() + config.len()) as u64, ..Coverage::default() },
     };
     (append(writer, encoder.json(RecordKind::Snapshot, &snapshot)), fingerprint)
 }

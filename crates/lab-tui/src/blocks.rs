@@ -5,9 +5,9 @@ use lab_plot::text::{Glyphs, draw};
 use lab_view::{Block, Blocks, Cell, Fields, Section, Table, Tone};
 use ratatui::style::{Modifier, Style};
 
-use crate::{Theme, diff};
 use crate::table::Fit;
 use crate::text::{safe, shorten, shorten_front, width, wrap};
+use crate::{Theme, diff};
 
 /// A line on the screen: pieces with their looks.
 pub type Styled = Vec<(String, Style)>;

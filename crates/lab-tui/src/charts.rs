@@ -61,12 +61,7 @@ fn grid(paint: &mut Paint<'_>, area: Rect, page: &ChartsView, chosen: usize) {
     let (wide, high) = (area.width / across, area.height / rows);
     for place in first..(first + per_page).min(count) {
         let at = (place - first) as u16;
-        let cell = Rect {
-            x: area.x + at % across * wide,
-            y: area.y + at / across * high,
-            width: wide,
-            height: high,
-        };
+        let cell = Rect { x: area.x + at % across * wide, y: area.y + at / across * high, width: wide, height: high };
         one(paint, cell, page, place);
     }
 }
@@ -172,9 +167,8 @@ fn one(paint: &mut Paint<'_>, area: Rect, page: &ChartsView, place: usize) {
 /// A drawn chart on the screen.
 fn put_drawing(paint: &mut Paint<'_>, area: Rect, drawn: &Drawing) {
     for (row, line) in drawn.lines.iter().take(usize::from(area.height)).enumerate() {
-        let look = |slot: Option<usize>| {
-            slot.map_or_else(|| paint.theme.tone(Tone::Muted), |slot| paint.theme.series(slot))
-        };
+        let look =
+            |slot: Option<usize>| slot.map_or_else(|| paint.theme.tone(Tone::Muted), |slot| paint.theme.series(slot));
         let line: Vec<_> = line.iter().map(|span| (span.text.clone(), look(span.slot))).collect();
         put_styled(paint, area.x, area.y + row as u16, usize::from(area.width), &line);
     }
@@ -218,4 +212,3 @@ fn reading(paint: &mut Paint<'_>, area: Rect, drawn: &Drawing) {
         }
     }
 }
-

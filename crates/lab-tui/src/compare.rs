@@ -36,12 +36,16 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     for Section { title, block } in sections.into_iter().skip(1) {
         let mut lines = Vec::new();
         if !title.is_empty() {
-            lines.push(Vec::new());
+            if document.total > 0 {
+                lines.push(Vec::new());
+            }
             lines.push(vec![(title.to_owned(), paint.theme.heading())]);
         }
         match block {
             Block::Diff(diff) => {
-                document.lines(lines);
+                if !lines.is_empty() {
+                    document.lines(lines);
+                }
                 document.diff(diff, side_by_side, screen.folded.contains(&diff.path));
             }
             block => {

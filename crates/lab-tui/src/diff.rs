@@ -108,7 +108,8 @@ impl Row<'_> {
             Self::Gap => vec![(format!("{:>8}", theme.mark("⋯", "...")), theme.tone(Tone::Muted))],
             Self::One(line) => {
                 let number = |number: Option<usize>| number.map(|number| number.to_string()).unwrap_or_default();
-                let gutter = format!("{:>5} {:>5} {} ", number(line.old_number), number(line.new_number), line.sign.mark());
+                let gutter =
+                    format!("{:>5} {:>5} {} ", number(line.old_number), number(line.new_number), line.sign.mark());
                 half(line, gutter, theme, columns)
             }
             Self::Two(old, new) => {

@@ -245,10 +245,10 @@ fn footer(paint: &mut Paint<'_>, area: Rect) {
 /// What people do most in each place.
 fn keys_of(session: &Session) -> Vec<ActionId> {
     use ActionId::{
-        Apply, Back, CancelWork, ChartAlone, Charts, Columns, Compare, Edit, Filter, Find, FindNext, Fold,
-        FoldAll, Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rerun, ResetZoom, Restore,
-        RestoreFile, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Watch,
-        WatchService, ZoomIn, ZoomOut,
+        Apply, Back, CancelWork, ChartAlone, Charts, Columns, Compare, Edit, Filter, Find, FindNext, Fold, FoldAll,
+        Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rerun, ResetZoom, Restore, RestoreFile,
+        RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Watch, WatchService, ZoomIn,
+        ZoomOut,
     };
     match session.route() {
         Route::Projects => vec![Open, Watch, WatchService],
@@ -261,7 +261,9 @@ fn keys_of(session: &Session) -> Vec<ActionId> {
         Route::Run(_) if session.in_log() => vec![NextPart, Find, FindNext, Follow, Compare, Restore, Charts, Back],
         Route::Run(_) => vec![NextPart, Compare, Restore, Charts, Note, Tag, Star, Rerun, Follow, Undo, Back],
         Route::Compare(_) => vec![FindNext, Fold, FoldAll, SideBySide, Charts, Back],
-        Route::Charts(_) => vec![ChartAlone, ReadRight, ZoomIn, ZoomOut, ResetZoom, LogScale, Smooth, StepAxis, Find, Back],
+        Route::Charts(_) => {
+            vec![ChartAlone, ReadRight, ZoomIn, ZoomOut, ResetZoom, LogScale, Smooth, StepAxis, Find, Back]
+        }
         Route::Restore(_) => vec![Apply, ToggleFile, RestoreTo, Back],
         Route::Notes => vec![Open, Note, Back],
         Route::Search => vec![Open, Find, Back],

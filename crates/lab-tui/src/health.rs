@@ -1,8 +1,8 @@
 //! The notebook: how large it is, what is under way, what can be done for it.
 
 use lab_view::list::Motion;
-use lab_view::session::Action;
 use lab_view::screens::health::WORK;
+use lab_view::session::Action;
 use lab_view::{Tone, format};
 use ratatui::layout::Rect;
 use ratatui::style::Style;

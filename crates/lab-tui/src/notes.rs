@@ -21,7 +21,8 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let Some(page) = shown.page() else { return runs::no_page(paint, area, shown.error(), shown.is_loading()) };
     if page.notes.is_empty() {
         let style = paint.theme.tone(Tone::Muted);
-        let words = "Nothing was written down yet: `o` on a run notes what came of it, `lab run --reason …` why it is run";
+        let words =
+            "Nothing was written down yet: `o` on a run notes what came of it, `lab run --reason …` why it is run";
         paint.put(area.x + 2, area.y + 1, usize::from(area.width) - 4, words, style);
         return;
     }

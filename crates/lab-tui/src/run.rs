@@ -4,13 +4,13 @@ use lab_plot::Chart;
 use lab_view::list::Cursor;
 use lab_view::screens::run::{Part, RunAction, RunView};
 use lab_view::session::Action;
-use lab_view::{Block, Blocks, Tone};
+use lab_view::{Block, Blocks, Row, Tone};
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 
 use crate::blocks::{self, Styled};
 use crate::frame::Paint;
-use crate::text::{safe, shorten};
+use crate::text::{safe, shorten, wrap};
 use crate::{Theme, files, log, runs, table};
 
 /// Paints the place.
@@ -57,11 +57,30 @@ fn sections(page: &impl Blocks, wanted: &[&str], theme: &Theme, room: usize) -> 
                     let cut = |line: &str| vec![(shorten(&safe(line), room), theme.tone(Tone::Bad))];
                     lines.extend(prose.0.lines().map(cut));
                 }
+                // Notes are text: a table would cut them.
+                Block::Table(table) if *title == "Notes" => {
+                    table.rows.iter().for_each(|row| note(&mut lines, row, theme, room));
+                }
                 block => blocks::block_lines(&mut lines, block, theme, room),
             }
         }
     }
     lines
+}
+
+/// Kind and time on one line, the words below.
+fn note(lines: &mut Vec<Styled>, row: &Row, theme: &Theme, room: usize) {
+    let [kind, text, time] = &row.cells[..] else { return };
+    let tone = match kind.text.as_str() {
+        "reason" => Tone::Warn,
+        "outcome" => Tone::Good,
+        _ => Tone::Plain,
+    };
+    let time = format!("  {}", time.text);
+    lines.push(vec![(safe(&kind.text), theme.tone(tone)), (time, theme.tone(Tone::Muted))]);
+    let words = text.value.as_ref().and_then(|value| value.as_str()).unwrap_or(&text.text);
+    let indented = |line: String| vec![(format!("  {}", safe(&line)), Style::new())];
+    lines.extend(wrap(words.trim_end(), room.saturating_sub(2)).into_iter().map(indented));
 }
 
 /// From so many columns on charts stand beside the text.

@@ -12,10 +12,10 @@ use lab_model::RunId;
 use lab_testkit::{CLOCK_MILLIS, Small, small_notebook};
 use lab_tui::{Depth, Theme, shot};
 use lab_view::ActionId;
+use lab_view::Typing;
 use lab_view::list::Motion;
 use lab_view::screens::run::{Part, RunAction};
 use lab_view::session::{Action, DialogAction, Route, Session};
-use lab_view::Typing;
 
 const THEME: Theme = Theme { depth: Depth::True, light: false, ascii: false };
 /// Long after the runs: their ages are dates then, and do not change while a test runs.
@@ -105,10 +105,7 @@ fn todo(id: ActionId) -> Action {
 }
 
 fn typed(words: &str) -> [Action; 2] {
-    [
-        Action::Dialog(DialogAction::Type(Typing::Set(words.to_owned()))),
-        Action::Dialog(DialogAction::Accept),
-    ]
+    [Action::Dialog(DialogAction::Type(Typing::Set(words.to_owned()))), Action::Dialog(DialogAction::Accept)]
 }
 
 #[test]
@@ -251,14 +248,9 @@ fn small_plain_and_colourless_terminals() {
     let mut stage = Stage::new();
     let (run, runs) = (stage.run(3), vec![stage.run(0), stage.run(1)]);
     let theme = Theme { depth: Depth::None, light: false, ascii: true };
-    for route in [
-        Route::Run(run),
-        Route::Compare(runs.clone()),
-        Route::Charts(runs),
-        Route::Notes,
-        Route::Search,
-        Route::Health,
-    ] {
+    for route in
+        [Route::Run(run), Route::Compare(runs.clone()), Route::Charts(runs), Route::Notes, Route::Search, Route::Health]
+    {
         stage.act([Action::Go(route.clone())]);
         for (columns, rows) in [(40, 10), (60, 12), (300, 100)] {
             let woken = &stage.woken;

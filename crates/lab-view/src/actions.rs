@@ -298,7 +298,14 @@ pub static ACTIONS: &[ActionRow] = &[
     row(ActionId::PanLeft, "Move left", "Show what is further left", &["<", "Shift-Left"], Group::Chart, in_charts),
     row(ActionId::PanRight, "Move right", "Show what is further right", &[">", "Shift-Right"], Group::Chart, in_charts),
     row(ActionId::ResetZoom, "See everything", "Show the whole axis again", &["0"], Group::Chart, in_charts),
-    row(ActionId::Find, "Find…", "Find words in the log, charts by name, or in all runs", &["/"], Group::List, can_find),
+    row(
+        ActionId::Find,
+        "Find…",
+        "Find words in the log, charts by name, or in all runs",
+        &["/"],
+        Group::List,
+        can_find,
+    ),
     row(ActionId::FindNext, "Next", "Go to the next match or change", &["n"], Group::List, has_next),
     row(ActionId::FindPrevious, "Previous", "Go to the match or change before", &["N"], Group::List, has_next),
     row(
@@ -362,7 +369,14 @@ pub static ACTIONS: &[ActionRow] = &[
     ),
     row(ActionId::Collect, "Collect garbage", "Drop what no run needs any more", &[], Group::Notebook, always),
     row(ActionId::Rebuild, "Rebuild index", "Make the index anew from the packs", &[], Group::Notebook, always),
-    row(ActionId::CancelWork, "Cancel", "Stop what is under way, where it can stop", &["Ctrl-X"], Group::General, with_work),
+    row(
+        ActionId::CancelWork,
+        "Cancel",
+        "Stop what is under way, where it can stop",
+        &["Ctrl-X"],
+        Group::General,
+        with_work,
+    ),
 ];
 
 impl ActionId {

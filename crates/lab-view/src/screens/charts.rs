@@ -265,8 +265,7 @@ fn extent(charts: &[Chart]) -> [f64; 2] {
         Layer::Line { points, .. } => Some([points.first()?[0], points.last()?[0]]),
         _ => None,
     });
-    let whole = points.fold([f64::INFINITY, f64::NEG_INFINITY], |range, [first, last]| {
-        [range[0].min(first), range[1].max(last)]
-    });
+    let whole = points
+        .fold([f64::INFINITY, f64::NEG_INFINITY], |range, [first, last]| [range[0].min(first), range[1].max(last)]);
     if whole[0] <= whole[1] { whole } else { [0.0, 1.0] }
 }

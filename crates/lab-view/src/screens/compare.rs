@@ -88,8 +88,7 @@ impl Blocks for CompareView {
 impl CompareScreen {
     pub(crate) fn enter(&mut self, runs: Vec<RunId>) {
         if self.runs != runs {
-            *self =
-                Self { runs, side_by_side: self.side_by_side, cursor: Cursor::in_text(), ..Self::default() };
+            *self = Self { runs, side_by_side: self.side_by_side, cursor: Cursor::in_text(), ..Self::default() };
         }
     }
 

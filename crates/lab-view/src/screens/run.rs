@@ -5,12 +5,12 @@ use lab_model::{Hash, RunId};
 use serde::Serialize;
 
 use super::Subject;
+use crate::Tone;
 use crate::files;
 use crate::format::Moment;
 use crate::list::{Cursor, Motion};
 use crate::screen::Screen;
 use crate::session::Effect;
-use crate::Tone;
 use crate::show::{self, RunPage};
 
 /// A part of what is shown of a run.

@@ -13,8 +13,8 @@ use crate::screens::charts::ChartsAction;
 use crate::screens::compare::CompareAction;
 use crate::screens::health::WORK;
 use crate::screens::restore::RestoreAction;
-use crate::screens::runs::RunsAction;
 use crate::screens::run::{Part, RunAction};
+use crate::screens::runs::RunsAction;
 use crate::screens::{Subject, runs};
 use crate::{Line, Tone, format};
 
