@@ -172,6 +172,8 @@ impl Plot {
             x: self.x_key.clone(),
             y: self.y_key.clone(),
             file: file.transpose()?,
+            x_range: None,
+            columns: None,
         })
     }
 

@@ -68,6 +68,12 @@ impl Mapping {
         (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0)
     }
 
+    /// The number at a place: the inverse of [`Mapping::place`].
+    pub fn value(&self, place: f64) -> f64 {
+        let value = self.low + (self.high - self.low) * place;
+        if self.scale == Scale::Log { 10f64.powf(value) } else { value }
+    }
+
     /// At most `most` labelled ticks, and unlabelled ones between.
     pub fn ticks(&self, most: usize) -> Ticks {
         let mut ticks = if self.categories.is_empty() {

@@ -5,7 +5,7 @@ mod canvas;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::picture::{Entry, Mark, Picture, Tint};
-use crate::{Chart, font};
+use crate::{Chart, Mapping, font};
 use canvas::Canvas;
 
 /// With what a chart is drawn.
@@ -33,8 +33,30 @@ pub type Line = Vec<Span>;
 /// Columns and rows that a chart has at least; with less room it is drawn all the same and is to be cut.
 const LEAST: (usize, usize) = (16, 5);
 
+/// A chart as lines, and where in them the plot lies.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Drawing {
+    /// The lines, from the top.
+    pub lines: Vec<Line>,
+    /// The first column of the plot.
+    pub left: usize,
+    /// The first line of the plot.
+    pub top: usize,
+    /// Columns of the plot.
+    pub width: usize,
+    /// Lines of the plot.
+    pub height: usize,
+    /// The horizontal axis, from 0 at the left edge of the plot to 1 at its right edge.
+    pub x: Mapping,
+}
+
 /// The chart in `columns` × `rows` cells, with axes, ticks and legend. Fewer rows are given where nothing is to be said.
 pub fn draw(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Vec<Line> {
+    drawing(chart, columns, rows, glyphs).lines
+}
+
+/// Like [`draw`], for interfaces that point at places in the plot.
+pub fn drawing(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Drawing {
     let (columns, rows) = (columns.clamp(LEAST.0, 1000), rows.clamp(LEAST.1, 500));
     let picture = Picture::new(chart, columns * 2);
     let mut lines = Vec::new();
@@ -57,6 +79,7 @@ pub fn draw(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Vec<L
     if !y.factor.is_empty() {
         lines.push(plain(y.factor.clone()));
     }
+    let top = lines.len();
     let mut labels = vec![String::new(); height];
     for (place, label) in &y.major {
         let row = (((1.0 - place) * height as f64) as usize).min(height - 1);
@@ -84,7 +107,7 @@ pub fn draw(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Vec<L
         lines.iter_mut().flatten().for_each(|span| span.text = ascii(&span.text));
     }
     lines.iter_mut().for_each(trim_end);
-    lines
+    Drawing { lines, left: gutter + 2, top, width, height, x: picture.x }
 }
 
 /// The letter of a series: what tells it apart without colour.

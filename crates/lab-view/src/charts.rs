@@ -77,6 +77,10 @@ pub struct Key {
     pub y: Option<String>,
     /// The file that holds a confusion matrix, as CSV; the picture, or the directory of pictures.
     pub file: Option<RelPath>,
+    /// Only this part of the x axis; lines only.
+    pub x_range: Option<[f64; 2]>,
+    /// So many columns of dots are all that can be told apart, where that is known; lines only.
+    pub columns: Option<usize>,
 }
 
 /// Charts side by side.
@@ -232,6 +236,7 @@ fn lines(
         Along::Relative if key.log_x => Axis::new("time since the start (s)").scale(Scale::Log),
         Along::Relative => Axis::new("time since the start").scale(Scale::Duration),
     };
+    let x = Axis { range: key.x_range, ..x };
     let mut chart = Chart { x, y: metric_axis(metric, key.log_y), ..Chart::default() };
     let mut lost = 0;
     let mut of_run = |place: usize| {
@@ -263,10 +268,10 @@ fn lines(
             let Some(points) = of_run(slot) else { continue };
             let name = if rows.len() > 1 { name(row) } else { String::new() };
             if key.smooth > 0.0 {
-                let raw = thinned(points.clone());
+                let raw = thinned(within(points.clone(), key.x_range), key.columns);
                 chart.layers.insert(0, Layer::Line { name: String::new(), slot, points: raw, faint: true });
             }
-            let points = thinned(smoothed(points, key.smooth));
+            let points = thinned(within(smoothed(points, key.smooth), key.x_range), key.columns);
             chart.layers.push(Layer::Line { name, slot, points, faint: false });
         }
     }
@@ -307,9 +312,23 @@ fn smoothed(points: Vec<[f64; 2]>, weight: f64) -> Vec<[f64; 2]> {
     points.iter().zip(lab_plot::exponential(&values, weight)).map(|(point, y)| [point[0], y]).collect()
 }
 
-fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
+/// The points in a part of the axis, with one neighbour on each side so that lines reach the edges.
+fn within(mut points: Vec<[f64; 2]>, range: Option<[f64; 2]>) -> Vec<[f64; 2]> {
+    if let Some([low, high]) = range {
+        let first = points.partition_point(|point| point[0] < low).saturating_sub(1);
+        let last = (points.partition_point(|point| point[0] <= high) + 1).min(points.len());
+        points.truncate(last);
+        points.drain(..first.min(last));
+    }
+    points
+}
+
+fn thinned(points: Vec<[f64; 2]>, columns: Option<usize>) -> Vec<[f64; 2]> {
+    let columns = columns.unwrap_or(COLUMNS);
     match (points.first(), points.last()) {
-        (Some(first), Some(last)) if points.len() > POINTS_MAX => thin::m4(&points, [first[0], last[0]], COLUMNS),
+        (Some(first), Some(last)) if points.len() > POINTS_MAX.min(4 * columns) => {
+            thin::m4(&points, [first[0], last[0]], columns)
+        }
         _ => points,
     }
 }
