@@ -1,7 +1,7 @@
 //! Listens to Jupyter kernels: what they execute and what they print.
 //!
 //! A kernel tells everybody who subscribes what it does, on its *iopub* socket. [`Connection`] says where that is;
-//! [`Iopub`] subscribes to it and gives [`Told`] in the order in which the kernel said it. Nothing is ever sent to a
+//! [`Iopub`] subscribes to it and gives each [`Message`] in the order in which the kernel said it. Nothing is ever sent to a
 //! kernel but the subscription, and a kernel does not wait for its subscribers: whoever reads too slowly loses
 //! messages, which the numbers of the executions show.
 //!
@@ -19,7 +19,7 @@ mod message;
 mod zmtp;
 
 pub use connection::{Connection, connection_file};
-pub use message::Told;
+pub use message::{Message, Told};
 
 use zmtp::Subscriber;
 
@@ -102,7 +102,7 @@ impl Iopub {
     ///
     /// # Errors
     /// Those of [`Iopub::connect`], since whether a kernel can be understood is known only when it answers.
-    pub fn drain(&mut self, told: &mut Vec<Told>) -> Result<bool, IopubError> {
+    pub fn drain(&mut self, told: &mut Vec<Message>) -> Result<bool, IopubError> {
         let mut buffer = vec![0; 64 << 10];
         let mut left = TURN_BYTES;
         while left > 0 {

@@ -55,7 +55,7 @@ impl SavedCells {
     /// What is not in order in the executions of a kernel: cells that ran after one below them, again, or with code
     /// that no saved cell has. Only what is said of the executions from `first` on comes back.
     pub fn out_of_order(&self, executions: &[Execution], first: usize) -> Vec<String> {
-        let mut said = Vec::new();
+        let (mut said, mut unsaved) = (Vec::new(), Vec::new());
         // Of the cells that ran so far: place and number, the lowest one on the page last.
         let mut lowest: Option<(usize, u64)> = None;
         let mut ran: Vec<(usize, u64)> = Vec::new();
@@ -65,9 +65,7 @@ impl SavedCells {
             // Of equal cells the first that has not run yet is meant.
             let Some(place) = self.places(&execution.code).find(fresh).or_else(|| self.places(&execution.code).next())
             else {
-                if at >= first && !self.cells.is_empty() {
-                    said.push(format!("[{count}] is in no cell as it is saved"));
-                }
+                unsaved.extend((at >= first && !self.cells.is_empty()).then(|| format!("[{count}]")));
                 continue;
             };
             if at >= first {
@@ -84,6 +82,11 @@ impl SavedCells {
             if lowest.is_none_or(|(below, _)| below < place) {
                 lowest = Some((place, count));
             }
+        }
+        if !unsaved.is_empty() {
+            let more = if unsaved.len() > MAX_WORDS { " and more" } else { "" };
+            unsaved.truncate(MAX_WORDS);
+            said.insert(0, format!("no cell of the saved notebook has the code of {}{more}", unsaved.join(", ")));
         }
         if said.len() > MAX_WORDS {
             let more = said.len() - MAX_WORDS;
@@ -155,7 +158,7 @@ mod tests {
             (&["c", "a = 1\na"], 0, &["[2] ran cell 1 after cell 3 ([1])"]),
             (&["c", "c"], 0, &["[2] ran cell 3 again, after [1]"]),
             (&["c", "a = 1\na", "c"], 2, &["[3] ran cell 3 again, after [1]"]),
-            (&["a = 2"], 0, &["[1] is in no cell as it is saved"]),
+            (&["a = 2"], 0, &["no cell of the saved notebook has the code of [1]"]),
             (&["a = 1\na", "c"], 0, &[]),
         ];
         for (ran, first, expected) in table {

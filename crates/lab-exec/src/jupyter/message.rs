@@ -8,6 +8,15 @@ use sha2::Sha256;
 /// Stands between the topic and the message.
 const DELIMITER: &[u8] = b"<IDS|MSG>";
 
+/// Something that a kernel tells, and when it said so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// In milliseconds since 1970 by the kernel's clock; `None` where it does not tell in UTC.
+    pub millis: Option<i64>,
+    /// What.
+    pub told: Told,
+}
+
 /// What a kernel tells. `request` names the request that it speaks of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -31,6 +40,8 @@ pub(super) struct Refused;
 #[derive(Deserialize)]
 struct Header {
     msg_type: String,
+    #[serde(default)]
+    date: String,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +51,7 @@ struct Parent {
 }
 
 /// Reads a message; `None` for one that tells nothing of a cell.
-pub(super) fn read(frames: &[Vec<u8>], key: &[u8]) -> Result<Option<Told>, Refused> {
+pub(super) fn read(frames: &[Vec<u8>], key: &[u8]) -> Result<Option<Message>, Refused> {
     let at = frames.iter().position(|frame| frame == DELIMITER).ok_or(Refused)?;
     let [signature, header, parent, metadata, content, ..] = &frames[at + 1..] else { return Err(Refused) };
     if !key.is_empty() {
@@ -55,7 +66,8 @@ pub(super) fn read(frames: &[Vec<u8>], key: &[u8]) -> Result<Option<Told>, Refus
         return Ok(None);
     }
     let content: Value = serde_json::from_slice(content).map_err(|_| Refused)?;
-    Ok(told(&header.msg_type, parent.msg_id, &content))
+    let told = told(&header.msg_type, parent.msg_id, &content);
+    Ok(told.map(|told| Message { millis: millis_of(&header.date), told }))
 }
 
 fn told(kind: &str, request: String, content: &Value) -> Option<Told> {
@@ -82,6 +94,23 @@ fn told(kind: &str, request: String, content: &Value) -> Option<Told> {
         },
         _ => return None,
     })
+}
+
+/// Milliseconds since 1970 of a date as in `2026-11-21T15:32:08.888649Z`.
+fn millis_of(date: &str) -> Option<i64> {
+    let date = date.strip_suffix('Z').or_else(|| date.strip_suffix("+00:00"))?;
+    let number = |range: std::ops::Range<usize>| date.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let fraction: String = date.get(19..)?.strip_prefix('.').unwrap_or_default().chars().take(3).collect();
+    let millis = format!("{fraction:0<3}").parse::<i64>().ok()?;
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Years begin in March, so that the leap day is the last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis)
 }
 
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
@@ -112,7 +141,9 @@ mod tests {
 
     #[test]
     fn a_recorded_kernel_is_understood() {
-        let told: Vec<Told> = recorded().iter().filter_map(|frames| read(frames, KEY).unwrap()).collect();
+        let messages: Vec<Message> = recorded().iter().filter_map(|frames| read(frames, KEY).unwrap()).collect();
+        assert_eq!(messages[0].millis, Some(1_795_275_128_888));
+        let told: Vec<Told> = messages.into_iter().map(|message| message.told).collect();
         let request = |number: u32| format!("ff1a2ff8-25bcc7a362bc5d13162c56c5_17189_{number}");
         let input = |number, code: &str| Told::Input {
             request: request(number),
@@ -133,6 +164,20 @@ mod tests {
         assert_eq!((name.as_str(), value.as_str()), ("ZeroDivisionError", "division by zero"));
         assert!(traceback.iter().any(|line| line.contains("Traceback (most recent call last)")));
         assert_eq!(told[9..], [idle(3)]);
+    }
+
+    #[test]
+    fn dates_are_read() {
+        let table = [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T12:00:00.5Z", Some(951_825_600_500)),
+            ("2024-12-31T23:59:59.999999+00:00", Some(1_735_689_599_999)),
+            ("2024-12-31T23:59:59.9+02:00", None),
+            ("yesterday", None),
+        ];
+        for (date, expected) in table {
+            assert_eq!(millis_of(date), expected, "{date}");
+        }
     }
 
     #[test]

@@ -74,6 +74,7 @@ fn run_end(start: &RunStart, chance: &mut Chance) -> RunEnd {
         changed_inputs: Vec::new(),
         series,
         log: LogSummary::default(),
+        notebook: None,
         usage: Usage::default(),
         missing: Vec::new(),
     }
