@@ -15,6 +15,7 @@ mod grep;
 mod lineage;
 mod live;
 mod maintain;
+mod notebook;
 pub mod plan;
 mod reader;
 mod restore;

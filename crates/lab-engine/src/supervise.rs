@@ -279,11 +279,13 @@ impl Engine {
         let (metrics, key) = (live.reader(payload.start.time), self.seal_key()?);
         let mut missing = ending.missing.clone();
         missing.extend_from_slice(metrics.troubles());
+        let notebook = self.keep_notebook(payload, live, writer, &mut encoder)?;
         let end = RunEnd {
             run: payload.start.run.clone(),
             time: ending.time,
             status: ending.status,
-            exit_code: ending.exit_code,
+            // Cells have none.
+            exit_code: ending.exit_code.filter(|_| notebook.is_none()),
             signal: ending.signal,
             duration_millis: ending.duration_millis,
             failure: ending.failure.clone(),
@@ -294,6 +296,7 @@ impl Engine {
             params: Scanner::new().redact_params(metrics.params(), &mut |secret, rule| redacted(key, secret, rule)),
             series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
+            notebook,
             usage: ending.usage.clone(),
             missing,
         };

@@ -52,6 +52,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("egui", &["lab-desktop"]),
     ("egui_plot", &["lab-desktop"]),
     ("fastcdc", &["lab-store"]),
+    // Kernels sign their messages with HMAC-SHA-256.
+    ("hmac", &["lab-exec"]),
     ("ignore", &["lab-workdir"]),
     ("indicatif", &["lab-cli"]),
     ("inotify", &["lab-workdir"]),
@@ -75,6 +77,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("rustix", &["lab-workdir", "lab-exec", "lab-store", "lab-engine", "lab-cli"]),
     ("serde", ANY),
     ("serde_json", ANY),
+    ("sha2", &["lab-exec"]),
     ("similar", &["lab-view"]),
     ("sysinfo", &["lab-exec"]),
     ("tempfile", &["lab-testkit"]),

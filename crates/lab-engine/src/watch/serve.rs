@@ -71,6 +71,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
     while !server.stopping {
         server.turn();
     }
+    server.watcher.leave_kernels();
     let _ = std::fs::remove_file(server.place.hook_file());
     let _ = std::fs::remove_file(server.place.socket());
     server.watcher.say("stops");
@@ -117,6 +118,8 @@ impl Server<'_> {
         let (starts, ends): (Vec<_>, Vec<_>) =
             self.messages().into_iter().partition(|message| matches!(message, HookMessage::Start { .. }));
         starts.into_iter().for_each(|message| self.hear(message));
+        // Before what the cells have started is told of.
+        self.watcher.hear_kernels();
         let mut events: Vec<Event> = Vec::new();
         if let Some(detector) = &mut self.detector {
             detector.drain(&mut events);
@@ -160,6 +163,7 @@ impl Server<'_> {
             .chain(files)
             .chain(detector)
             .chain(clients)
+            .chain(self.watcher.kernel_fds())
             .chain(followed);
         let mut waiting: Vec<PollFd<'_>> = all.map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN)).collect();
         // An interruption only means another turn.

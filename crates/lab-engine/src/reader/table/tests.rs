@@ -77,6 +77,7 @@ fn run_end(start: &RunStart, chance: &mut Chance) -> RunEnd {
         params: Default::default(),
         series,
         log: LogSummary::default(),
+        notebook: None,
         usage: Usage::default(),
         missing: Vec::new(),
     }
