@@ -260,9 +260,9 @@ fn footer(paint: &mut Paint<'_>, area: Rect) {
 /// What people do most in each place.
 fn keys_of(session: &Session) -> Vec<ActionId> {
     use ActionId::{
-        AllRuns, Apply, Back, CancelWork, ChartAlone, Charts, Collect, Columns, Compare, Edit, Filter, Find, FindNext,
-        Fold, FoldAll, Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rerun, ResetZoom, Restore,
-        RestoreFile, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Verify, Views, Watch,
+        AllRuns, Apply, Back, CancelWork, ChartAlone, Charts, Columns, Compare, Edit, Filter, Find, FindNext, Fold,
+        FoldAll, Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rerun, ResetZoom, Restore,
+        RestoreFile, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Views, Watch,
         WatchService, ZoomIn, ZoomOut,
     };
     match session.route() {
