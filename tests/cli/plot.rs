@@ -123,7 +123,7 @@ fn what_cannot_be_drawn_is_said() {
 fn assert_well_formed(svg: &str) {
     let mut open: Vec<&str> = Vec::new();
     for tag in svg.split('<').skip(1).map(|tag| tag.split_once('>').expect("a tag ends").0) {
-        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+        let name = tag.trim_start_matches('/').split([' ', '/']).next().expect("a tag has a name");
         assert!(tag.matches('"').count() % 2 == 0 && !tag.contains("NaN") && !tag.contains("inf"), "{tag}");
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name));
@@ -137,7 +137,7 @@ fn assert_well_formed(svg: &str) {
 /// The width in the header of a PNG.
 fn png_width(bytes: &[u8]) -> u32 {
     assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"));
-    u32::from_be_bytes(bytes[16..20].try_into().unwrap())
+    bytes[16..20].iter().fold(0, |width, byte| width << 8 | u32::from(*byte))
 }
 
 /// The smallest PNG: one grey pixel.
@@ -146,5 +146,6 @@ fn one_pixel() -> Vec<u8> {
                 7e9b550000000a49444154789c636800000082008177cd72b60000000049\
                 454e44ae426082";
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    let value = |digit: u8| char::from(digit).to_digit(16).expect("a hexadecimal digit") as u8;
+    digits.chunks(2).map(|pair| value(pair[0]) << 4 | value(pair[1])).collect()
 }

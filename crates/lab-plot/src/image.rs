@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn smaller_is_the_mean() {
-        let image = Image { width: 4, height: 2, pixels: vec![[0; 3], [100; 3]].repeat(4), ..Image::default() };
+        let image = Image { width: 4, height: 2, pixels: [[0; 3], [100; 3]].repeat(4), ..Image::default() };
         assert_eq!(image.within(2), Image { width: 2, height: 1, pixels: vec![[50; 3]; 2], ..Image::default() });
         assert_eq!(image.within(9), image);
         assert_eq!(image.within(2).runs().collect::<Vec<_>>(), [(0, 0, 2, [50; 3])]);

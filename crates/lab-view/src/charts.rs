@@ -121,12 +121,8 @@ pub fn load(reader: &Reader, key: &Key, moment: &Moment) -> Result<ChartsPage> {
         [row] => Line::of(format!("{} ({})", name(row), row.start.run), Tone::Accent),
         rows => Line::of(format::count(rows.len() as u64, "run"), Tone::Muted),
     };
-    let of_file: Option<fn(&Reader, &RunRow, Option<&RelPath>) -> Result<Chart>> = match key.kind {
-        Kind::Confusion => Some(files::confusion),
-        Kind::Images => Some(files::images),
-        _ => None,
-    };
-    if let Some(chart) = of_file {
+    if matches!(key.kind, Kind::Confusion | Kind::Images) {
+        let chart = if key.kind == Kind::Images { files::images } else { files::confusion };
         let charts = rows.iter().map(|row| chart(reader, row, key.file.as_ref())).collect::<Result<_>>()?;
         return Ok(ChartsPage { headline, charts });
     }
