@@ -53,6 +53,8 @@ const LOCAL: &[&[u8]] = &[
 pub(super) struct Mounts {
     /// Each with whether it is local, the longest path first; the root is the empty path.
     mounts: Vec<(Vec<u8>, bool)>,
+    /// The root, which nobody wants to unmount.
+    root: Option<OwnedFd>,
 }
 
 impl Mounts {
@@ -83,7 +85,7 @@ impl Mounts {
             *is_local = all.iter().filter(|(above, _)| is_below(place, above)).all(|(_, is_local)| *is_local);
         }
         mounts.sort_by_key(|(place, _)| std::cmp::Reverse(place.len()));
-        Self { mounts }
+        Self { mounts, root: open_base(b"/") }
     }
 
     /// Opens the absolute `path` as a path only. An error that means "not there" is `None`.
@@ -94,11 +96,9 @@ impl Mounts {
         let (true, Some(below)) = (*is_local, below) else { return Err(Away) };
         let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
         // Opened each time: who holds it keeps it from being unmounted.
-        let base = if base.is_empty() { b"/" } else { base.as_slice() };
-        let Ok(base) = rustix::fs::open(base, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else {
-            return Err(Away);
-        };
-        match rustix::fs::openat2(&base, below, flags, Mode::empty(), ResolveFlags::NO_XDEV) {
+        let opened = if base.is_empty() { None } else { Some(open_base(base).ok_or(Away)?) };
+        let base = opened.as_ref().or(self.root.as_ref()).ok_or(Away)?;
+        match rustix::fs::openat2(base, below, flags, Mode::empty(), ResolveFlags::NO_XDEV) {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP | Errno::NAMETOOLONG) => Ok(None),
             // Another file system, or a kernel that cannot say so.
@@ -167,6 +167,10 @@ impl Mounts {
         }
         Ok(None)
     }
+}
+
+fn open_base(path: &[u8]) -> Option<OwnedFd> {
+    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()
 }
 
 /// The real name behind a descriptor of a regular file that has one.

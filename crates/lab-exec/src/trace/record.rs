@@ -78,7 +78,7 @@ pub enum Event {
 }
 
 /// How a file was, as far as `stat` tells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct State {
     /// Bytes.
     pub size: u64,

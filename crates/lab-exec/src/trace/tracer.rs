@@ -363,7 +363,8 @@ impl Look<'_> {
         let slash = to.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         let directory = if slash == 0 { None } else { self.mounts.state(&to[..slash])? };
         let is_elsewhere = directory.is_some_and(|directory| directory.st_dev != before.st_dev);
-        if !is_elsewhere && !(flags & NO_REPLACE != 0 && target.is_some()) {
+        let is_in_the_way = flags & NO_REPLACE != 0 && target.is_some();
+        if !is_elsewhere && !is_in_the_way {
             let is_directory = FileType::from_raw_mode(before.st_mode) == FileType::Directory;
             self.recorder.rename(&from, &to, is_directory);
         }

@@ -57,16 +57,8 @@ fn run_end(start: &RunStart, chance: &mut Chance) -> RunEnd {
         if chance.below(4) > 0 {
             let last = if chance.below(5) == 0 { f64::NAN } else { chance.below(5) as f64 };
             let (min, max) = (last.min(1.0), last.max(2.0));
-            let summary = Summary {
-                key: key.into(),
-                count: 3,
-                last_step: 2,
-                first: 1.5,
-                last,
-                min,
-                max,
-                ..Summary::default()
-            };
+            let summary =
+                Summary { key: key.into(), count: 3, last_step: 2, first: 1.5, last, min, max, ..Summary::default() };
             series.push(SeriesRef { record: lab_model::Hash([7; 32]), summary });
         }
     }
