@@ -2,7 +2,8 @@
 //! on, so that the command never finds a call that fails because nobody answers.
 //!
 //! There are always two that hold the listener: one answers, the other watches it. Whoever is left takes
-//! over and starts another one to watch. The keeper is forked and never executes anything; after the fork
+//! over and starts another one to watch. Should the one that answers stand still, because it was stopped or waits for
+//! a disk, the other lets calls go on for as long as that lasts: no call waits for much longer than a second. The keeper is forked and never executes anything; after the fork
 //! it makes plain system calls only, so that it may be forked from a process with threads. It has a name
 //! and a session of its own, and takes no signal that can be refused.
 
@@ -188,7 +189,7 @@ fn watch(slot: &Slot, listener: BorrowedFd<'_>, watched: BorrowedFd<'_>) -> Foun
         let now = Some((last, wait(listener, None, true, 0)));
         if now == before {
             // When there is none, or it was answered long ago, this is nothing to the kernel.
-            let_go_on(listener, last);
+            slot.let_go_on_unseen(listener, last);
             if now.is_some_and(|(_, found)| found == Found::Call) {
                 stand_in(slot, listener, watched, last);
             }

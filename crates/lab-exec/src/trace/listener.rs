@@ -126,7 +126,13 @@ impl Slot {
         let mut waiting: Waiting = unsafe { std::mem::zeroed() };
         // SAFETY: the structure is valid for the length of the call.
         if let Ok(waiting) = unsafe { receive(listener, &raw mut waiting) } {
-            let_go_on(listener, waiting.id);
+            self.let_go_on_unseen(listener, waiting.id);
+        }
+    }
+
+    /// Lets a call go on and counts it.
+    pub(super) fn let_go_on_unseen(&self, listener: BorrowedFd<'_>, id: u64) {
+        if let_go_on(listener, id) {
             // SAFETY: the mapping lives as long as the process.
             unsafe { (*self.0).unseen.fetch_add(1, Ordering::Relaxed) };
         }
@@ -159,11 +165,11 @@ unsafe fn receive(listener: BorrowedFd<'_>, place: *mut Waiting) -> io::Result<W
     }
 }
 
-/// Lets a call go on as if nobody had looked. One whose caller is gone is no matter.
-pub(super) fn let_go_on(listener: BorrowedFd<'_>, id: u64) {
+/// Lets a call go on as if nobody had looked. One whose caller is gone is no matter: true when it did wait.
+pub(super) fn let_go_on(listener: BorrowedFd<'_>, id: u64) -> bool {
     let mut answer = Answer { id, value: 0, error: 0, flags: CONTINUE };
     // SAFETY: the structure is valid for the length of the call.
-    unsafe { libc::ioctl(listener.as_raw_fd(), SEND as _, &raw mut answer) };
+    unsafe { libc::ioctl(listener.as_raw_fd(), SEND as _, &raw mut answer) == 0 }
 }
 
 /// What a wait found.

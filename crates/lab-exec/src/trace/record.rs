@@ -130,6 +130,10 @@ impl Recorder {
     pub(super) fn note(&mut self, event: &Event) {
         serde_json::to_writer(&mut self.buffer, event).expect("because events always serialise into memory");
         self.buffer.push(b'\n');
+    }
+
+    /// Writes what is buffered when it is much; not while a call waits, since the disk may take its time.
+    pub(super) fn relieve(&mut self) {
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush();
         }

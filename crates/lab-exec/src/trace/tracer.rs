@@ -219,6 +219,7 @@ impl Tracer {
             if let Some(path) = path {
                 look.read(&path);
             }
+            look.recorder.relieve();
         }));
         if seen.is_err() {
             let_go_on(listener, waiting.id);
