@@ -129,6 +129,11 @@ impl LiveRun {
         self.directory.join("cells.jsonl")
     }
 
+    /// Hashes of big files that the command read, made beside it.
+    pub(crate) fn used_file(&self) -> PathBuf {
+        self.directory.join("used.jsonl")
+    }
+
     fn printed_file(&self) -> PathBuf {
         self.directory.join("metrics.log.jsonl")
     }
