@@ -1,7 +1,7 @@
 //! The lists as a person uses them: scripts of actions, and what comes of them.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use lab_testkit::sample::Sample;
@@ -20,10 +20,10 @@ struct Person {
 impl Person {
     fn new() -> Self {
         let sample = Sample::new();
-        let (ring, bell) = channel();
-        // Nobody listens any more when a test is over.
-        let wake = Arc::new(move || ring.send(()).unwrap_or_default());
-        let session = Session::start(sample.config(), Some(sample.project.clone()), wake).unwrap();
+        let (ring, bell) = sync_channel(16);
+        // A bell that is ringing already, or that nobody hears any more, need not ring.
+        let wake = Arc::new(move || ring.try_send(()).unwrap_or_default());
+        let session = Session::start(sample.config(), Some(sample.project.clone()), wake).expect("a session");
         let mut person = Self { session, bell, sample };
         person.until("the list", |session| session.runs.is_current());
         person
@@ -59,7 +59,7 @@ impl Person {
     #[track_caller]
     fn names(&mut self) -> Vec<String> {
         self.until("the list", |session| session.runs.is_current());
-        let page = self.session.runs.page().unwrap();
+        let page = self.session.runs.page().expect("the list");
         page.page.subjects.iter().map(|subject| subject.name.clone()).collect()
     }
 

@@ -10,7 +10,7 @@ use super::{Dialog, Effect, Purpose, Request, Route, Session, Then};
 use crate::actions::ActionId;
 use crate::list::Cursor;
 use crate::screens::restore::RestoreAction;
-use crate::screens::runs::RunsAction;
+use crate::screens::runs::{RunsAction, RunsView};
 use crate::screens::{Subject, run, runs};
 use crate::{Line, Tone, format};
 
@@ -226,7 +226,7 @@ impl Session {
                     self.go(Route::Runs);
                 }
             }
-            Route::Runs if self.runs.page().is_some_and(|page| page.is_grouped()) => {
+            Route::Runs if self.runs.page().is_some_and(RunsView::is_grouped) => {
                 self.on_runs(RunsAction::OpenGroup);
             }
             Route::Runs => {
