@@ -205,6 +205,26 @@ fn what_is_removed_can_be_brought_back() {
 }
 
 #[test]
+fn the_cursor_stays_on_its_run_when_others_go_and_come() {
+    let mut person = Person::new();
+    person.act(ActionId::Mark);
+    person.session.act(Action::Move(Motion::To(4)));
+    let under_cursor = |session: &Session| {
+        let page = session.runs.page();
+        page.and_then(|page| page.at(session.runs.screen.cursor.row)).map(|subject| subject.name.clone())
+    };
+    assert_eq!(under_cursor(&person.session).as_deref(), Some("eager-maple"));
+    person.act(ActionId::Remove).dialog(DialogAction::Accept);
+    person.until("the removal", |session| session.runs.page().is_some_and(|page| page.page.total == 11));
+    assert_eq!(person.session.runs.screen.cursor.row, 3);
+    assert_eq!(under_cursor(&person.session).as_deref(), Some("eager-maple"));
+    person.until("its end", Session::has_removed);
+    person.act(ActionId::Unremove);
+    person.until("all runs", |session| session.runs.page().is_some_and(|page| page.page.total == 12));
+    assert_eq!(under_cursor(&person.session).as_deref(), Some("eager-maple"));
+}
+
+#[test]
 fn edits_show_in_the_list() {
     let mut person = Person::new();
     person.act(ActionId::Tag).type_in("paper").dialog(DialogAction::Accept);
