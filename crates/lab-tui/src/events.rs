@@ -306,7 +306,6 @@ impl Interface {
 }
 
 /// The one thread that this crate starts: nothing but reading keys can wait for the terminal.
-#[expect(clippy::disallowed_methods, reason = "the interface's own key reader")]
 fn read_keys(sender: SyncSender<Message>, keyboard: Arc<Mutex<()>>) -> Result<()> {
     let read = move || loop {
         let event = {

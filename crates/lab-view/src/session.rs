@@ -264,6 +264,9 @@ impl Session {
         self.polled_before = self.now.now.0;
         self.now = Moment { now: self.background.config().clock.now(), zone: self.now.zone.clone() };
         let stamp = Stamp { revision: self.background.revision(), minute: self.now.now.0.div_euclid(60_000) };
+        if self.runs.is_current() {
+            self.runs.screen.hold(self.runs.screen.under_cursor(self.runs.page()));
+        }
         let (background, now) = (&self.background, &self.now);
         let mut changed = match self.route.last() {
             Some(Route::Projects) => self.projects.poll(background, stamp, now),

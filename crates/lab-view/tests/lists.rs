@@ -1,7 +1,7 @@
 //! The lists as a person uses them: scripts of actions, and what comes of them.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use lab_testkit::sample::Sample;
@@ -20,10 +20,10 @@ struct Person {
 impl Person {
     fn new() -> Self {
         let sample = Sample::new();
-        let (ring, bell) = channel();
-        // Nobody listens any more when a test is over.
-        let wake = Arc::new(move || ring.send(()).unwrap_or_default());
-        let session = Session::start(sample.config(), Some(sample.project.clone()), wake).unwrap();
+        let (ring, bell) = sync_channel(16);
+        // A bell that is ringing already, or that nobody hears any more, need not ring.
+        let wake = Arc::new(move || ring.try_send(()).unwrap_or_default());
+        let session = Session::start(sample.config(), Some(sample.project.clone()), wake).expect("a session");
         let mut person = Self { session, bell, sample };
         person.until("the list", |session| session.runs.is_current());
         person
@@ -59,7 +59,7 @@ impl Person {
     #[track_caller]
     fn names(&mut self) -> Vec<String> {
         self.until("the list", |session| session.runs.is_current());
-        let page = self.session.runs.page().unwrap();
+        let page = self.session.runs.page().expect("the list");
         page.page.subjects.iter().map(|subject| subject.name.clone()).collect()
     }
 
@@ -202,6 +202,26 @@ fn what_is_removed_can_be_brought_back() {
     person.act(ActionId::Unremove);
     person.until("all runs", |session| session.runs.page().is_some_and(|page| page.page.total == 12));
     assert!(!person.session.has_removed());
+}
+
+#[test]
+fn the_cursor_stays_on_its_run_when_others_go_and_come() {
+    let mut person = Person::new();
+    person.act(ActionId::Mark);
+    person.session.act(Action::Move(Motion::To(4)));
+    let under_cursor = |session: &Session| {
+        let page = session.runs.page();
+        page.and_then(|page| page.at(session.runs.screen.cursor.row)).map(|subject| subject.name.clone())
+    };
+    assert_eq!(under_cursor(&person.session).as_deref(), Some("eager-maple"));
+    person.act(ActionId::Remove).dialog(DialogAction::Accept);
+    person.until("the removal", |session| session.runs.page().is_some_and(|page| page.page.total == 11));
+    assert_eq!(person.session.runs.screen.cursor.row, 3);
+    assert_eq!(under_cursor(&person.session).as_deref(), Some("eager-maple"));
+    person.until("its end", Session::has_removed);
+    person.act(ActionId::Unremove);
+    person.until("all runs", |session| session.runs.page().is_some_and(|page| page.page.total == 12));
+    assert_eq!(under_cursor(&person.session).as_deref(), Some("eager-maple"));
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub struct RunsScreen {
     before: Vec<(String, Cursor)>,
     /// Where the cursor is to be when the list is back.
     back_to: Option<Cursor>,
+    /// The run under the cursor, while the list is what was asked for: the cursor stays on it when others come or go.
+    held: Option<RunId>,
     project: Option<ProjectId>,
 }
 
@@ -182,6 +184,23 @@ impl RunsScreen {
         table
     }
 
+    /// Before a newer list comes: the run that the cursor is on.
+    pub(crate) fn hold(&mut self, run: Option<RunId>) {
+        self.held = run;
+    }
+
+    /// Puts the cursor back on its run, which others may have moved.
+    fn return_to_held(&mut self, page: &RunsView) {
+        let Some(run) = self.held.take() else { return };
+        let Some(place) = page.page.subjects.iter().position(|subject| subject.run == run) else { return };
+        let row = page.first + place;
+        // At the top what is new comes into sight; further down nothing moves below the eyes.
+        if self.cursor.top > 0 {
+            self.cursor.top = (self.cursor.top + row).saturating_sub(self.cursor.row);
+        }
+        self.cursor.go(Motion::To(row));
+    }
+
     /// Goes back one step within the list: marks, then the list it was opened from, then the filter. False when there
     /// is nothing to go back from.
     pub(crate) fn step_back(&mut self) -> bool {
@@ -258,6 +277,7 @@ impl Screen for RunsScreen {
     fn arrived(&mut self, page: &RunsView) {
         let total = if page.is_grouped() { page.page.group_total } else { page.page.total };
         self.cursor.set_total(usize::try_from(total).unwrap_or(usize::MAX));
+        self.return_to_held(page);
         if let Some(cursor) = self.back_to.take() {
             self.cursor.top = cursor.top;
             self.cursor.go(Motion::To(cursor.row));
@@ -331,7 +351,7 @@ fn chips(cell: &mut Cell) {
 /// Puts the course of the main metric beside what changed.
 fn add_trends(table: &mut Table, at: usize, subjects: &[Subject], trends: &Trends) {
     const BARS: [&str; HIGHEST as usize + 1] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-    table.columns.insert(at, Column::left("trend", "Trend", 5));
+    table.columns.insert(at, Column::left("trend", "Trend", 4));
     let bar = |level: &Option<u8>| level.map_or(" ", |level| BARS[usize::from(level.min(HIGHEST))]);
     for (row, subject) in table.rows.iter_mut().zip(subjects) {
         let cell = trends

@@ -14,7 +14,7 @@ use crate::screens::compare::CompareAction;
 use crate::screens::health::WORK;
 use crate::screens::restore::RestoreAction;
 use crate::screens::run::{Part, RunAction};
-use crate::screens::runs::RunsAction;
+use crate::screens::runs::{RunsAction, RunsView};
 use crate::screens::{Subject, runs};
 use crate::{Line, Tone, format};
 
@@ -285,7 +285,7 @@ impl Session {
                     self.go(Route::Runs);
                 }
             }
-            Route::Runs if self.runs.page().is_some_and(|page| page.is_grouped()) => {
+            Route::Runs if self.runs.page().is_some_and(RunsView::is_grouped) => {
                 self.on_runs(RunsAction::OpenGroup);
             }
             Route::Runs => {

@@ -18,12 +18,12 @@ pub struct Inspected {
     pub failure: Prose,
     /// What was written down.
     pub notes: Table,
-    /// Metrics, with what they changed by.
-    pub metrics: Table,
     /// Parameters that differ from the base run; all of them without one.
     pub params: Table,
     /// How many are the same.
     pub equal: Line,
+    /// The metrics that promise most, with what they changed by.
+    pub metrics: Table,
 }
 
 impl Blocks for Inspected {
@@ -33,15 +33,17 @@ impl Blocks for Inspected {
             .add("", Block::Line(&self.fingerprint))
             .add("Failure", Block::Prose(&self.failure))
             .add("Notes", Block::Table(&self.notes))
-            .add("Metrics", Block::Table(&self.metrics))
             .add("Parameters", Block::Table(&self.params))
             .add(if self.params.is_empty() { "Parameters" } else { "" }, Block::Line(&self.equal))
+            .add("Metrics", Block::Table(&self.metrics))
             .finish()
     }
 }
 
 /// Of a traceback so many lines are told.
 const FAILURE_LINES: usize = 6;
+/// So many metrics are told.
+const METRICS: usize = 8;
 
 /// Reads the page.
 ///
@@ -66,8 +68,11 @@ fn of(page: RunPage) -> Inspected {
     if same > 0 {
         equal = Line::of(format!("{} the same", format::count(same, "parameter")), Tone::Muted);
     }
+    let mut metrics = page.metrics;
+    metrics.total = Some(metrics.rows.len() as u64);
+    metrics.rows.truncate(METRICS);
     let lines: Vec<&str> = page.failure.0.trim_end().lines().collect();
     let failure = Prose(lines[lines.len().saturating_sub(FAILURE_LINES)..].join("\n"));
     let (headline, fingerprint) = (page.headline, page.fingerprint);
-    Inspected { headline, fingerprint, failure, notes: page.notes, metrics: page.metrics, params, equal }
+    Inspected { headline, fingerprint, failure, notes: page.notes, params, equal, metrics }
 }
