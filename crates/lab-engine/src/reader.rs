@@ -283,11 +283,24 @@ impl Reader {
     /// [`ErrorKind::Damaged`] when a record is missing.
     pub fn series(&self, row: &RunRow) -> Result<Vec<Series>> {
         let Some(end) = &row.end else { return Ok(self.live(row).series(row.start.time)) };
-        let read = |id: &Hash| -> Result<Series> {
-            Series::decode(&self.store.read(id, self.key())?)
-                .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("A series record is damaged: {id}")))
+        end.series.iter().map(|series| self.series_record(&series.record)).collect()
+    }
+
+    /// One metric of a run, also of one that goes on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when its record is missing.
+    pub fn one_series(&self, row: &RunRow, key: &str) -> Result<Option<Series>> {
+        let Some(end) = &row.end else {
+            return Ok(self.live(row).series(row.start.time).into_iter().find(|series| series.key == key));
         };
-        end.series.iter().map(|series| read(&series.record)).collect()
+        let found = end.series.iter().find(|series| series.summary.key == key);
+        found.map(|series| self.series_record(&series.record)).transpose()
+    }
+
+    fn series_record(&self, id: &Hash) -> Result<Series> {
+        Series::decode(&self.store.read(id, self.key())?)
+            .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("A series record is damaged: {id}")))
     }
 
     /// The summaries of all metrics, without reading the points of a run that is over.

@@ -5,6 +5,7 @@
 //! panics with a message that names what went wrong: this crate is for tests only.
 
 mod notebook;
+pub mod sample;
 
 use std::ffi::OsStr;
 use std::io::Write;

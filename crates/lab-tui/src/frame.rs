@@ -119,6 +119,16 @@ fn ascii(words: &str) -> String {
         '–' | '−' => "-",
         '∞' => "inf",
         '●' => "o",
+        '▼' => "v",
+        '▲' => "^",
+        '▁' => "_",
+        '▂' => ".",
+        '▃' => "-",
+        '▄' => "~",
+        '▅' => "=",
+        '▆' => "+",
+        '▇' => "*",
+        '█' => "#",
         _ => "?",
     };
     let mut text = String::new();
@@ -205,7 +215,12 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
     let wide = width(&right) as u16;
     if wide + x + 2 < area.right() {
         let style = bar.patch(paint.theme.tone(Tone::Accent));
-        paint.put(area.right() - wide - 1, area.y, usize::from(wide), &right, style);
+        let from = area.right() - wide - 1;
+        paint.put(from, area.y, usize::from(wide), &right, style);
+        if !session.jobs().is_empty() {
+            // A click asks it to stop.
+            paint.zone(Rect { x: from, width: wide, ..area }, Action::Cancel(0));
+        }
     }
 }
 
@@ -245,15 +260,16 @@ fn footer(paint: &mut Paint<'_>, area: Rect) {
 /// What people do most in each place.
 fn keys_of(session: &Session) -> Vec<ActionId> {
     use ActionId::{
-        Apply, Back, CancelWork, ChartAlone, Charts, Columns, Compare, Edit, Filter, Find, FindNext, Fold, FoldAll,
-        Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rerun, ResetZoom, Restore, RestoreFile,
-        RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Watch, WatchService, ZoomIn,
-        ZoomOut,
+        AllRuns, Apply, Back, CancelWork, ChartAlone, Charts, Columns, Compare, Edit, Filter, Find, FindNext, Fold,
+        FoldAll, Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rerun, ResetZoom, Restore,
+        RestoreFile, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Views, Watch,
+        WatchService, ZoomIn, ZoomOut,
     };
     match session.route() {
-        Route::Projects => vec![Open, Watch, WatchService],
+        Route::Projects => vec![Open, AllRuns, Watch, WatchService],
         Route::Runs => vec![
-            Open, Filter, Mark, Compare, Restore, Undo, Charts, Sort, Group, Columns, Tag, Star, Note, Rerun, Follow,
+            Open, Filter, Mark, Compare, Restore, Undo, Charts, Sort, Group, Columns, Views, Tag, Star, Note, Rerun,
+            Follow,
         ],
         Route::Run(_) if session.file().is_some() => {
             vec![NextPart, Open, SideBySide, Edit, RestoreFile, Compare, Restore, Back]

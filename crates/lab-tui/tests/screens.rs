@@ -10,7 +10,7 @@ use std::time::Duration;
 use lab_engine::{Clock, EngineConfig, Random};
 use lab_model::RunId;
 use lab_testkit::{CLOCK_MILLIS, Small, small_notebook};
-use lab_tui::{Depth, Theme, shot};
+use lab_tui::{Depth, Theme, picture};
 use lab_view::ActionId;
 use lab_view::Typing;
 use lab_view::list::Motion;
@@ -56,9 +56,20 @@ impl Stage {
     }
 
     fn shot(&mut self, columns: u16, rows: u16) -> String {
-        let woken = &self.woken;
-        let text = shot(&mut self.session, &THEME, columns, rows, &mut |session| settle(session, woken));
-        without_times(&text)
+        without_times(&self.shot_in(&THEME, columns, rows))
+    }
+
+    /// A frame finds out how much room there is; what is wanted for that is read before the next one.
+    fn shot_in(&mut self, theme: &Theme, columns: u16, rows: u16) -> String {
+        let mut last = String::new();
+        loop {
+            settle(&mut self.session, &self.woken);
+            let text = picture(&mut self.session, theme, columns, rows);
+            if text == last {
+                return text;
+            }
+            last = text;
+        }
     }
 }
 
@@ -253,10 +264,8 @@ fn small_plain_and_colourless_terminals() {
     {
         stage.act([Action::Go(route.clone())]);
         for (columns, rows) in [(40, 10), (60, 12), (300, 100)] {
-            let woken = &stage.woken;
-            let text = shot(&mut stage.session, &theme, columns, rows, &mut |session| settle(session, woken));
+            let text = stage.shot_in(&theme, columns, rows);
             assert!(text.is_ascii(), "{route:?} at {columns} x {rows}:\n{text}");
-            assert!(!text.contains("again and again"), "{route:?} at {columns} x {rows}");
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum ActionId {
     Note,
     Hide,
     Remove,
+    Unremove,
+    AllRuns,
     Edit,
     OpenFolder,
     CopyId,
@@ -160,6 +162,10 @@ fn in_runs(session: &Session) -> bool {
     matches!(session.route(), Route::Runs)
 }
 
+fn in_projects(session: &Session) -> bool {
+    matches!(session.route(), Route::Projects)
+}
+
 fn in_list(session: &Session) -> bool {
     session.has_list()
 }
@@ -268,15 +274,14 @@ pub static ACTIONS: &[ActionRow] = &[
     row(ActionId::Note, "Note…", "Write down what came of it", &["o"], Group::Run, with_one_run),
     row(ActionId::Hide, "Hide", "Take it off the lists, or put it back", &["h"], Group::Run, with_runs),
     row(ActionId::Remove, "Remove…", "Remove it; `lab gc` makes it final", &["Delete", "D"], Group::Run, with_runs),
-    row(ActionId::Edit, "Open in editor", "Open what the cursor is on in $EDITOR", &["e"], Group::Files, with_project),
-    row(
-        ActionId::OpenFolder,
-        "Open folder",
-        "Open the project in the file manager",
-        &["O"],
-        Group::Files,
-        with_project,
-    ),
+    row(ActionId::Unremove, "Bring back", "Bring back what was removed last", &["Z"], Group::Run, Session::has_removed),
+    row(ActionId::AllRuns, "All runs", "The runs of all projects", &["a"], Group::Places, in_projects),
+    row(ActionId::Edit, "Open in editor", "Open what the cursor is on in $EDITOR", &["e"], Group::Files, |session| {
+        session.project_here().is_some()
+    }),
+    row(ActionId::OpenFolder, "Open folder", "Open the project in the file manager", &["O"], Group::Files, |session| {
+        session.project_here().is_some()
+    }),
     row(ActionId::CopyId, "Copy id", "Copy the id to the clipboard", &["y"], Group::Run, with_runs),
     row(
         ActionId::CopyCommand,

@@ -12,7 +12,7 @@ pub mod runs;
 pub mod search;
 
 use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
-use lab_model::{ProjectId, RelPath, RunId, Status};
+use lab_model::{ProjectId, RelPath, RunId, Status, Time};
 use serde::Serialize;
 
 /// Runs with the oldest first: what came before is what later runs are compared with, however they were chosen.
@@ -47,6 +47,8 @@ pub struct Subject {
     pub hidden: bool,
     /// It goes on.
     pub is_running: bool,
+    /// When it started.
+    pub started: Time,
 }
 
 impl Subject {
@@ -62,6 +64,7 @@ impl Subject {
             starred: row.starred,
             hidden: row.hidden,
             is_running: reader.standing(row) == Status::Running,
+            started: row.start.time,
         }
     }
 }

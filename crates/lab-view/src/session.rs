@@ -4,6 +4,7 @@
 mod dialog;
 mod find;
 mod jobs;
+mod lists;
 mod perform;
 
 use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
@@ -161,7 +162,12 @@ pub struct Session {
     notices: Vec<Notice>,
     jobs: Vec<Running>,
     requests: Vec<Request>,
+    lists: lists::Lists,
+    /// Runs that were removed last; they can be brought back.
+    removed: Vec<RunId>,
     now: Moment,
+    /// The clock at the poll before, in milliseconds since 1970.
+    polled_before: i64,
 }
 
 /// A notice that is not sticky goes after so long.
@@ -195,6 +201,9 @@ impl Session {
             notices: Vec::new(),
             jobs: Vec::new(),
             requests: Vec::new(),
+            lists: lists::Lists::default(),
+            removed: Vec::new(),
+            polled_before: now.now.0,
             now,
         };
         session.enter(project);
@@ -252,6 +261,7 @@ impl Session {
     /// Takes in what other threads have ready, asks for what the place needs. True when the screen should be
     /// painted again.
     pub fn poll(&mut self) -> bool {
+        self.polled_before = self.now.now.0;
         self.now = Moment { now: self.background.config().clock.now(), zone: self.now.zone.clone() };
         let stamp = Stamp { revision: self.background.revision(), minute: self.now.now.0.div_euclid(60_000) };
         let (background, now) = (&self.background, &self.now);
@@ -272,6 +282,7 @@ impl Session {
             Some(Route::Restore(_)) => self.restore.poll(background, Stamp::default(), now),
             None => false,
         };
+        changed |= self.poll_lists(stamp);
         changed |= self.poll_jobs();
         let before = self.notices.len();
         let now = self.now.now.0;
@@ -389,6 +400,13 @@ impl Session {
 
     fn go(&mut self, route: Route) {
         if *self.route() == route {
+            return;
+        }
+        // A place on the way here is gone back to.
+        if let Some(place) = self.route.iter().position(|before| *before == route) {
+            while self.route.len() > place + 1 {
+                self.back();
+            }
             return;
         }
         match &route {

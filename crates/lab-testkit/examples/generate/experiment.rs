@@ -341,6 +341,8 @@ impl Experiment {
             snapshot: None,
             outputs: Vec::new(),
             changed_inputs: Vec::new(),
+            files: lab_model::FilesUsed::default(),
+            params: BTreeMap::new(),
             series: series
                 .into_iter()
                 .map(|(record, summary)| SeriesRef { record: *record, summary: summary.clone() })

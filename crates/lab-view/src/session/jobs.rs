@@ -18,6 +18,8 @@ pub enum Then {
     Show,
     /// The project is entered.
     Enter,
+    /// Runs were removed; it is said, with a way back.
+    Removed(Vec<lab_model::RunId>),
     /// The files are opened in the system's file manager.
     Open,
     /// This one of the files is opened in the person's editor.
@@ -121,6 +123,12 @@ impl Session {
             (Done::Rebuilt(report), _) => self.say_sticky(reports::rebuild(&report).headline),
             (Done::Collected(report), _) => self.say_sticky(reports::gc(&report, false).headline),
             (Done::Nothing, Then::Say(words)) => self.say(Line::of(words, Tone::Good)),
+            (Done::Nothing, Then::Removed(runs)) => {
+                let words = format!("{} removed", format::count(runs.len() as u64, "run"));
+                self.removed = runs;
+                let (line, action) = (Line::of(words, Tone::Plain), Some(ActionId::Unremove));
+                self.notices.push(Notice { line, hint: None, sticky: false, action, since: self.now.now.0 });
+            }
             (Done::Nothing, _) => {}
         }
     }

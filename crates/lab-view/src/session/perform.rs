@@ -43,6 +43,26 @@ impl Session {
         self.subject().filter(|subject| subject.is_running).map(|subject| subject.run.clone())
     }
 
+    /// The project that is shown, or under the cursor.
+    pub fn project_here(&self) -> Option<&lab_model::Project> {
+        match self.route() {
+            Route::Projects => self.projects.page()?.projects.get(self.projects.screen.cursor.row),
+            _ => self.project(),
+        }
+    }
+
+    /// The file that the cursor is on in a list: the script of a run as it is now, the settings of a project.
+    fn file_here(&self) -> Option<PathBuf> {
+        const SCRIPTS: [&str; 10] = [".py", ".sh", ".jl", ".R", ".r", ".ipynb", ".js", ".rb", ".lua", ".pl"];
+        let root = PathBuf::from(&self.project_here()?.root);
+        let script = self.subject().and_then(|subject| {
+            let is_script = |word: &&String| SCRIPTS.iter().any(|end| word.ends_with(end));
+            let script = subject.argv.iter().find(is_script)?;
+            Some(root.join(subject.directory.to_string()).join(script))
+        });
+        Some(script.unwrap_or_else(|| root.join("lab.toml")))
+    }
+
     /// Whether the place has a list with a cursor.
     pub fn has_list(&self) -> bool {
         !matches!(self.route(), Route::Charts(_))
@@ -98,7 +118,16 @@ impl Session {
             ActionId::MarkAll => self.on_runs(RunsAction::MarkAll),
             ActionId::ClearMarks => self.on_runs(RunsAction::ClearMarks),
             ActionId::Follow => self.follow(),
-            ActionId::Filter => self.ask_filter(),
+            ActionId::Filter => self.ask_of_list(Purpose::Filter),
+            ActionId::Sort => self.ask_of_list(Purpose::Sort),
+            ActionId::Group => self.ask_of_list(Purpose::Group),
+            ActionId::Columns => self.ask_of_list(Purpose::Columns),
+            ActionId::Views => self.ask_of_list(Purpose::Views),
+            ActionId::SaveView => self.ask_of_list(Purpose::SaveView),
+            ActionId::AllRuns => {
+                self.enter(None);
+                self.go(Route::Runs);
+            }
             ActionId::Compare => self.compare(runs),
             ActionId::Charts => self.go(Route::Charts(runs)),
             ActionId::Restore => runs.into_iter().for_each(|run| self.go(Route::Restore(run))),
@@ -107,7 +136,7 @@ impl Session {
             ActionId::Redo => self.take_back(Command::PlanRedo),
             ActionId::Rerun => self.rerun(None),
             ActionId::RerunWith => self.ask_rerun(),
-            ActionId::Stop => self.stop(),
+            ActionId::Stop => self.ask_stop(),
             ActionId::Tag => {
                 let title = format!("Tags for {}", self.subjects_words());
                 self.open(Dialog::ask(Purpose::Tag(runs), title, "", "several with blanks; -tag takes one off"));
@@ -130,13 +159,18 @@ impl Session {
                 let text = Line::of("They leave all lists; `lab gc` makes it final after a week", Tone::Plain);
                 self.open(Dialog::Confirm { purpose: Purpose::Remove(runs), title, text, yes: "Remove".to_owned() });
             }
+            ActionId::Unremove => self.unremove(),
             ActionId::ToggleFile => {
                 let effects = self.restore.act(RestoreAction::Toggle);
                 self.apply(effects);
             }
             ActionId::Apply => self.apply_plan(),
+            ActionId::Edit if matches!(self.route(), Route::Runs | Route::Projects) => {
+                let file = self.file_here();
+                self.apply(file.map(|file| Effect::Request(Request::Edit(file))).into_iter().collect());
+            }
             ActionId::OpenFolder => {
-                let folder = self.project().map(|project| PathBuf::from(&project.root));
+                let folder = self.project_here().map(|project| PathBuf::from(&project.root));
                 self.apply(folder.map(|folder| Effect::Request(Request::Open(folder))).into_iter().collect());
             }
             ActionId::CopyId => {
@@ -201,7 +235,8 @@ impl Session {
         let notices = self.notices.len();
         self.notices.retain(|notice| !notice.sticky);
         // What is on top goes first.
-        if self.notices.len() == notices {
+        let in_list = matches!(self.route(), Route::Runs);
+        if self.notices.len() == notices && !(in_list && self.runs.screen.step_back()) {
             self.back();
         }
     }
@@ -250,6 +285,9 @@ impl Session {
                     self.go(Route::Runs);
                 }
             }
+            Route::Runs if self.runs.page().is_some_and(|page| page.is_grouped()) => {
+                self.on_runs(RunsAction::OpenGroup);
+            }
             Route::Runs => {
                 if let Some(run) = self.runs.screen.under_cursor(self.runs.page()) {
                     self.go(Route::Run(run));
@@ -279,12 +317,6 @@ impl Session {
         } else {
             self.go(Route::Compare(runs));
         }
-    }
-
-    fn ask_filter(&mut self) {
-        let text = self.runs.screen.query.clone();
-        let hint = "such as acc > 0.9 and status:done";
-        self.open(Dialog::ask(Purpose::Filter, "Which runs", &text, hint));
     }
 
     fn ask_restore_to(&mut self) {
@@ -362,9 +394,11 @@ impl Session {
         self.command(command, Then::Say(format!("Started again: {}", lab_model::display_bytes(name.as_bytes()))));
     }
 
-    fn stop(&mut self) {
+    fn ask_stop(&mut self) {
         if let Some(run) = self.one_running() {
-            self.command(Command::Stop(run), Then::Say("Asked to stop".to_owned()));
+            let title = format!("Stop {}?", self.subjects_words());
+            let text = Line::of("The command is asked to end; what it has done so far is kept", Tone::Plain);
+            self.open(Dialog::Confirm { purpose: Purpose::Stop(run), title, text, yes: "Stop it".to_owned() });
         }
     }
 
@@ -413,7 +447,8 @@ impl Session {
             Purpose::Note(run) if !text.is_empty() => {
                 self.edit(vec![run], &Change::Note { kind: NoteKind::Outcome, text });
             }
-            Purpose::Remove(runs) => self.edit(runs, &Change::Remove),
+            Purpose::Remove(runs) => self.remove(runs),
+            Purpose::Stop(run) => self.command(Command::Stop(run), Then::Say("Asked to stop".to_owned())),
             Purpose::RestoreTo(run) if !text.is_empty() => {
                 let destination = self.config().cwd.join(text);
                 let target = RestoreTarget::Run(run);
@@ -425,7 +460,12 @@ impl Session {
                 Err(message) => self.say(Line::of(message, Tone::Bad)),
             },
             Purpose::Find => self.find(text),
-            Purpose::Filter => self.on_runs(RunsAction::Query(text)),
+            Purpose::Filter
+            | Purpose::Sort
+            | Purpose::Group
+            | Purpose::Columns
+            | Purpose::Views
+            | Purpose::SaveView => self.fulfil_list(&purpose, values),
             Purpose::Quit => self.requests.push(Request::Quit),
             _ => {}
         }
