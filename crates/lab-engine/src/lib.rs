@@ -15,6 +15,7 @@ mod grep;
 mod lineage;
 mod live;
 mod maintain;
+mod notebook;
 pub mod plan;
 mod reader;
 mod restore;
@@ -23,6 +24,7 @@ mod select;
 mod snapshot;
 mod supervise;
 mod trace;
+pub mod watch;
 pub mod watched;
 
 pub use background::{Background, Job, Lane, Pending, Progress as JobProgress, Wake};

@@ -82,6 +82,13 @@ impl RunSink {
     }
 }
 
+impl RunSink {
+    /// Notes a sample of a process that is followed from outside, with what the graphics cards do.
+    pub fn observed(&mut self, sample: &Sample) {
+        Sink::sample(self, sample);
+    }
+}
+
 impl Sink for RunSink {
     fn output(&mut self, stream: Stream, millis_since_start: u64, bytes: &[u8]) {
         if let Some(writer) = &mut self.writer {
@@ -156,12 +163,24 @@ impl FilesAtEnd {
 
 /// Closes a run whose command has ended; what the person should know comes back.
 pub(crate) fn finish(engine: &Engine, payload: &Payload, sink: RunSink, exit: &Exit) -> Vec<String> {
+    finish_with(engine, payload, sink, exit, Vec::new())
+}
+
+/// The same for a run of which more is `missing`.
+pub(crate) fn finish_with(
+    engine: &Engine,
+    payload: &Payload,
+    sink: RunSink,
+    exit: &Exit,
+    missing: Vec<String>,
+) -> Vec<String> {
     let Some(mut writer) = sink.writer else { return Vec::new() };
     if let Some((mut follow, mut witness)) = sink.follow {
         follow.finish(&mut witness, &mut writer);
     }
     writer.close(exit.duration_millis);
-    let ending = ending_of(engine, &writer, exit);
+    let mut ending = ending_of(engine, &writer, exit);
+    ending.missing.extend(missing);
     let mut warnings = Vec::new();
     let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
     if let Err(error) = engine.close_run(payload, &live, &ending) {
@@ -260,11 +279,13 @@ impl Engine {
         let (metrics, key) = (live.reader(payload.start.time), self.seal_key()?);
         let mut missing = ending.missing.clone();
         missing.extend_from_slice(metrics.troubles());
+        let notebook = self.keep_notebook(payload, live, writer, &mut encoder)?;
         let end = RunEnd {
             run: payload.start.run.clone(),
             time: ending.time,
             status: ending.status,
-            exit_code: ending.exit_code,
+            // Cells have none.
+            exit_code: ending.exit_code.filter(|_| notebook.is_none()),
             signal: ending.signal,
             duration_millis: ending.duration_millis,
             failure: ending.failure.clone(),
@@ -275,6 +296,7 @@ impl Engine {
             params: Scanner::new().redact_params(metrics.params(), &mut |secret, rule| redacted(key, secret, rule)),
             series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
+            notebook,
             usage: ending.usage.clone(),
             missing,
         };

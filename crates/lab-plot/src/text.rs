@@ -70,7 +70,7 @@ pub fn drawing(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Dr
     let foot = 2 + usize::from(!picture.x_label.is_empty()) + legend.len();
     let height = rows.saturating_sub(lines.len() + foot).max(3);
     let y = picture.y.ticks(if picture.y.is_named() { height } else { (height / 3).max(2) });
-    let y = if picture.uprights.is_empty() { y } else { crate::Ticks::default() };
+    let y = if picture.uprights.is_empty() && !picture.is_bare() { y } else { crate::Ticks::default() };
     let gutter = y.major.iter().map(|tick| tick.1.width()).max().unwrap_or(0).min(columns / 3);
     let width = columns.saturating_sub(gutter + 2).max(8);
 
@@ -115,8 +115,13 @@ pub fn letter(slot: usize) -> char {
     char::from(if slot % 52 < 26 { b'a' + (slot % 26) as u8 } else { b'A' + (slot % 26) as u8 })
 }
 
+/// Whether each series has a letter of its own.
+fn has_letters(entries: &[Entry]) -> bool {
+    (2..=52).contains(&entries.len())
+}
+
 fn paint(canvas: &mut Canvas, picture: &Picture) {
-    let several = picture.legend.len() > 1;
+    let several = has_letters(&picture.legend);
     for mark in &picture.marks {
         match mark {
             // Where all lines are equally strong, raw values would hide the smoothed ones.
@@ -133,6 +138,7 @@ fn paint(canvas: &mut Canvas, picture: &Picture) {
             }
             Mark::Points { slot, points } => points.iter().for_each(|point| canvas.point(*point, *slot)),
             Mark::Tile { part, low, high, text } => canvas.tile(*part, *low, *high, text),
+            Mark::Image { image, low, high } => canvas.image(image, *low, *high),
         }
     }
     for (place, mapping, _) in &picture.uprights {
@@ -154,7 +160,9 @@ fn paint(canvas: &mut Canvas, picture: &Picture) {
 
 /// The line below the plot and the labels below it.
 fn foot_of(picture: &Picture, width: usize, glyphs: Glyphs) -> (String, String) {
-    let ticks: Vec<(f64, String)> = if picture.uprights.is_empty() {
+    let ticks: Vec<(f64, String)> = if picture.is_bare() {
+        Vec::new()
+    } else if picture.uprights.is_empty() {
         picture.x.ticks(if picture.x.is_named() { width / 4 } else { (width / 8).max(2) }).major
     } else {
         picture.uprights.iter().map(|(place, _, label)| (*place, label.clone())).collect()
@@ -181,7 +189,7 @@ fn foot_of(picture: &Picture, width: usize, glyphs: Glyphs) -> (String, String) 
 /// The names, as many as stand in `most` lines.
 fn legend(entries: &[Entry], columns: usize, most: usize, glyphs: Glyphs) -> Vec<Line> {
     let sample = |entry: &Entry| match glyphs {
-        Glyphs::Braille if entries.len() > 1 => format!("⠒{} ", letter(entry.slot)),
+        Glyphs::Braille if has_letters(entries) => format!("⠒{} ", letter(entry.slot)),
         Glyphs::Braille => "⠒⠒ ".to_owned(),
         Glyphs::Ascii => format!("{} ", canvas::ascii_mark(entry.slot)),
     };

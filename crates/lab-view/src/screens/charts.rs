@@ -188,7 +188,7 @@ impl Screen for ChartsScreen {
         })
     }
 
-    fn load(reader: &Reader, key: &Key, _: &Moment) -> Result<ChartsView> {
+    fn load(reader: &Reader, key: &Key, moment: &Moment) -> Result<ChartsView> {
         let rows = oldest_first(reader, &key.runs)?;
         let summaries = rows.iter().map(|row| reader.summaries(row)).collect::<Result<Vec<_>>>()?;
         let names = rows.iter().map(|row| lab_model::display_bytes(row.name.as_bytes())).collect();
@@ -220,7 +220,7 @@ impl Screen for ChartsScreen {
                 columns: Some(COLUMNS),
                 ..charts::Key::default()
             };
-            charts = charts::load(reader, &wanted)?.charts;
+            charts = charts::load(reader, &wanted, moment)?.charts;
         }
         Ok(ChartsView { extent: extent(&charts), charts: titled(keys, charts), names, total })
     }

@@ -386,7 +386,7 @@ impl Screen for BesideScreen {
         self.run.clone()
     }
 
-    fn load(reader: &Reader, run: &RunId, _: &Moment) -> Result<BesideView> {
+    fn load(reader: &Reader, run: &RunId, moment: &Moment) -> Result<BesideView> {
         let row = row_of(reader, run)?;
         let summaries = vec![reader.summaries(&row)?];
         let mut keys = metrics::main_keys(&summaries, CHARTS);
@@ -402,7 +402,7 @@ impl Screen for BesideScreen {
                 columns: Some(200),
                 ..charts::Key::default()
             };
-            charts = charts::load(reader, &wanted)?.charts;
+            charts = charts::load(reader, &wanted, moment)?.charts;
         }
         charts.iter_mut().for_each(|chart| chart.y.label.clear());
         let lineage = lineage::load(reader, &lineage::Key { run: run.clone() })?;

@@ -288,7 +288,7 @@ impl Session {
                     self.go(Route::Runs);
                 }
             }
-            Route::Runs if self.runs.page().is_some_and(|page| page.is_grouped()) => {
+            Route::Runs if self.runs.page().is_some_and(runs::RunsView::is_grouped) => {
                 self.on_runs(RunsAction::OpenGroup);
             }
             Route::Runs => {
