@@ -280,7 +280,7 @@ fn keys_of(session: &Session) -> Vec<ActionId> {
         Route::Charts(_) => {
             vec![ChartAlone, ReadRight, ZoomIn, ZoomOut, ResetZoom, LogScale, Smooth, StepAxis, Find, Back]
         }
-        Route::Restore(_) => vec![Apply, ToggleFile, RestoreTo, Back],
+        Route::Restore(_) => vec![Apply, ToggleFile, FindNext, RestoreTo, Back],
         Route::Notes => vec![Open, Note, Back],
         Route::Search => vec![Open, Find, Back],
         Route::Health => vec![Open, CancelWork, WatchService, Back],

@@ -19,7 +19,8 @@ pub fn safe(text: &str) -> String {
     if text.chars().all(|letter| letter == ' ' || letter.is_alphanumeric() || letter.is_ascii_graphic()) {
         return text.to_owned();
     }
-    lab_model::display_bytes(text.replace('\t', "    ").as_bytes())
+    // A space without width would hide that two words are not one.
+    lab_model::display_bytes(text.replace('\t', "    ").as_bytes()).replace('\u{200b}', "\\u{200b}")
 }
 
 /// A text that takes at most so many columns; what was cut is marked.

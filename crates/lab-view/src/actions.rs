@@ -174,6 +174,10 @@ fn in_charts(session: &Session) -> bool {
     matches!(session.route(), Route::Charts(_))
 }
 
+fn can_note(session: &Session) -> bool {
+    with_one_run(session) || matches!(session.route(), Route::Notes) && with_project(session)
+}
+
 fn in_compare(session: &Session) -> bool {
     matches!(session.route(), Route::Compare(_))
 }
@@ -187,7 +191,7 @@ fn can_find(session: &Session) -> bool {
 }
 
 fn has_next(session: &Session) -> bool {
-    in_compare(session) || session.in_log() && !session.run_parts.hits.screen.words.is_empty()
+    in_compare(session) || in_restore(session) || session.in_log() && !session.run_parts.hits.screen.words.is_empty()
 }
 
 fn with_work(session: &Session) -> bool {
@@ -271,7 +275,7 @@ pub static ACTIONS: &[ActionRow] = &[
     row(ActionId::Tag, "Tags…", "Add tags, or remove them with a minus", &["t"], Group::Run, with_runs),
     row(ActionId::Star, "Star", "Star it, or take the star off", &["*"], Group::Run, with_runs),
     row(ActionId::Rename, "Rename…", "Give it another name", &["n", "F2"], Group::Run, with_one_run),
-    row(ActionId::Note, "Note…", "Write down what came of it", &["o"], Group::Run, with_one_run),
+    row(ActionId::Note, "Note…", "Write down what came of it", &["o"], Group::Run, can_note),
     row(ActionId::Hide, "Hide", "Take it off the lists, or put it back", &["h"], Group::Run, with_runs),
     row(ActionId::Remove, "Remove…", "Remove it; `lab gc` makes it final", &["Delete", "D"], Group::Run, with_runs),
     row(ActionId::Unremove, "Bring back", "Bring back what was removed last", &["Z"], Group::Run, Session::has_removed),

@@ -1,6 +1,6 @@
 //! Questions to the person: at most one is open.
 
-use lab_model::RunId;
+use lab_model::{RunId, Target};
 
 use super::{Effect, Session};
 use crate::actions::{ACTIONS, ActionId};
@@ -16,7 +16,7 @@ pub enum Purpose {
     /// Tags, with a minus to take one off.
     Tag(Vec<RunId>),
     /// A note; the kind is the outcome.
-    Note(RunId),
+    Note(Target),
     /// Whether runs may be removed.
     Remove(Vec<RunId>),
     /// Whether a run may be stopped.

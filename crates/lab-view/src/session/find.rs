@@ -6,6 +6,7 @@ use lab_engine::{Command, RestoreTarget};
 use lab_model::{RelPath, RunId};
 
 use super::{Action, Dialog, Purpose, Route, Session, Then};
+use crate::list::Motion;
 use crate::screens::charts::ChartsAction;
 use crate::screens::compare::CompareAction;
 use crate::screens::run::{Part, RunAction, RunScreen};
@@ -45,6 +46,7 @@ impl Session {
         match self.route() {
             Route::Compare(_) => self.act(Action::Compare(CompareAction::Change(by))),
             Route::Run(_) => self.run_parts.next_hit(by),
+            Route::Restore(_) => self.restore.screen.diff.go(Motion::Page(by)),
             _ => {}
         }
     }
