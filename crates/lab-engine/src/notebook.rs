@@ -100,11 +100,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Reader::content`].
-    pub fn notebook(
-        &self,
-        notebook: &NotebookRun,
-        sink: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
-    ) -> Result<()> {
+    pub fn notebook(&self, notebook: &NotebookRun, sink: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
         self.store().copy_content(&notebook.as_run, None, sink)?;
         Ok(())
     }

@@ -322,7 +322,9 @@ fn about(reader: &Reader, row: &RunRow, base: Option<&RunRow>, moment: &Moment) 
         if let Some(notebook) = &end.notebook {
             fields.push("cells", "Cells", Cell::plain(notebook.cells.to_string()).with(notebook.cells));
             let order = (!notebook.out_of_order.is_empty()).then(|| {
-                let words = format!("cells ran out of order: {}", notebook.out_of_order.join("; "));
+                let words = notebook.out_of_order.join("; ");
+                let is_order = words.contains(" ran cell ");
+                let words = if is_order { format!("cells ran out of order: {words}") } else { words };
                 Cell::new(words, Tone::Warn).with(notebook.out_of_order.clone())
             });
             fields.push_some("out_of_order", "Order", order);
