@@ -8,6 +8,7 @@ mod hostile;
 mod lineage;
 mod list;
 mod maintain;
+mod notebooks;
 mod pages;
 mod plot;
 mod restore;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::live::{LiveRun, append_file, write_line};
 use crate::run::Payload;
-use crate::{Engine, Result};
+use crate::{Engine, Reader, Result};
 
 /// A larger saved notebook, full of pictures, is not looked into.
 const MAX_SAVED_BYTES: u64 = 64 << 20;
@@ -92,5 +92,16 @@ impl Engine {
         writer.append(record)?;
         let size_bytes = notebook.len() as u64;
         Ok(Some(NotebookRun { path, as_run, size_bytes, cells: ran, out_of_order }))
+    }
+}
+
+impl Reader {
+    /// Hands out a notebook as it was run, in parts.
+    ///
+    /// # Errors
+    /// See [`Reader::content`].
+    pub fn notebook(&self, notebook: &NotebookRun, sink: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
+        self.store().copy_content(&notebook.as_run, None, sink)?;
+        Ok(())
     }
 }

@@ -415,6 +415,8 @@ impl<'a> Watcher<'a> {
                 && let Some(sample) = run.observer.sample(millis)
             {
                 run.sink.observed(&sample);
+                // While it lives it can be seen which of the new files are its own.
+                lab_exec::Sink::tick(&mut run.sink, millis);
             }
             if run.end.ended.is_none()
                 && let Some(ended) = ended(run.followed.as_ref(), &run.process)

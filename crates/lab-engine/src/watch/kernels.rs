@@ -32,6 +32,10 @@ use crate::watched::monotonic_nanos as now_nanos;
 
 /// A cell that begins so long after the one before was over begins another run.
 const GAP_NANOS: u64 = 2_000 * NANOS_PER_MILLI;
+/// How often what the cells printed is written, and their files are looked at.
+const TICK_NANOS: u64 = 100 * NANOS_PER_MILLI;
+/// The same when nothing is told.
+const FLUSH_NANOS: u64 = 1_000 * NANOS_PER_MILLI;
 /// How often to see whether a kernel listens, at first: nobody sends it cells before.
 const KNOCK_NANOS: u64 = 20 * NANOS_PER_MILLI;
 /// The same for one that takes longer.
@@ -78,6 +82,7 @@ struct CellRun {
     /// Those of them that are not over.
     open: Vec<String>,
     idle_nanos: u64,
+    ticked_nanos: u64,
     failed: bool,
     missing: Vec<String>,
 }
@@ -92,7 +97,7 @@ impl Kernel {
     pub fn due_nanos(&self) -> Option<u64> {
         let run = self.run.as_ref().map(|run| match run.open.is_empty() {
             true => run.idle_nanos + GAP_NANOS,
-            false => run.at_nanos + run.observer.next_millis() * NANOS_PER_MILLI,
+            false => (run.at_nanos + run.observer.next_millis() * NANOS_PER_MILLI).min(run.ticked_nanos + FLUSH_NANOS),
         });
         let end = self.end.ended.as_ref().map(|_| self.end.at_nanos + super::follow::PATIENCE_NANOS);
         [run, end, self.knock_nanos].into_iter().flatten().min()
@@ -205,8 +210,12 @@ impl Watcher<'_> {
         for message in messages {
             self.told(kernel, message);
         }
-        if let Some(run) = &mut kernel.run {
-            run.sink.tick(now_nanos().saturating_sub(run.at_nanos) / NANOS_PER_MILLI);
+        let now = now_nanos();
+        if let Some(run) = &mut kernel.run
+            && now >= run.ticked_nanos + TICK_NANOS
+        {
+            run.ticked_nanos = now;
+            run.sink.tick(now.saturating_sub(run.at_nanos) / NANOS_PER_MILLI);
         }
         match there {
             Ok(true) => {}
@@ -392,6 +401,7 @@ impl Watcher<'_> {
             requests: Vec::new(),
             open: Vec::new(),
             idle_nanos: at_nanos,
+            ticked_nanos: 0,
             failed: false,
             missing: missing.into_iter().collect(),
         })
