@@ -80,6 +80,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("tempfile", &["lab-testkit"]),
     ("thiserror", ANY),
     ("toml", &["lab-ingest", "lab-workdir"]),
+    ("ttf-parser", &["lab-plot"]),
     ("unicode-segmentation", &["lab-view", "lab-tui"]),
     ("unicode-width", &["lab-cli", "lab-tui", "lab-plot"]),
     ("yaml_serde", &["lab-ingest"]),

@@ -166,8 +166,44 @@ fn keep(post: Post<'_>, watched: &OwnedFd) -> ! {
             },
             (None, None) => quit(),
         };
-        if wait(current.as_fd(), Some(watched.as_fd()), false, -1) == Found::Gone {
+        if watch(post.slot, current.as_fd(), watched.as_fd()) == Found::Gone {
             take_over(post.slot, current.as_fd());
+        }
+    }
+}
+
+/// A call that waited for so long was forgotten.
+const MILLIS_HELD_UP: i32 = 500;
+
+/// Waits for the end of who answers, or of the last caller. Should who answers be held up in the middle of a
+/// call, by whatever it may be, then calls go on unseen until it is back: the command never waits for long.
+fn watch(slot: &Slot, listener: BorrowedFd<'_>, watched: BorrowedFd<'_>) -> Found {
+    let mut before = None;
+    loop {
+        match wait(listener, Some(watched), false, MILLIS_HELD_UP) {
+            Found::Nothing => {}
+            found => return found,
+        }
+        let last = slot.pending();
+        let now = Some((last, wait(listener, None, true, 0)));
+        if now == before {
+            // When there is none, or it was answered long ago, this is nothing to the kernel.
+            let_go_on(listener, last);
+            if now.is_some_and(|(_, found)| found == Found::Call) {
+                stand_in(slot, listener, watched, last);
+            }
+        }
+        before = now;
+    }
+}
+
+/// Lets calls go on until there is another last call that was received by the one that answers.
+fn stand_in(slot: &Slot, listener: BorrowedFd<'_>, watched: BorrowedFd<'_>, last: u64) {
+    while slot.pending() == last {
+        match wait(listener, Some(watched), true, MILLIS_HELD_UP) {
+            Found::Call => slot.step_in(listener),
+            Found::Nothing => {}
+            Found::Gone | Found::Over => return,
         }
     }
 }
