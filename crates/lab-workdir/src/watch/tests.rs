@@ -3,8 +3,9 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use lab_model::{Content, Domain, Hash, Kind};
+use lab_model::{Content, Domain, Hash, Kind, RelPath};
 use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, renameat_with, utimensat};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -444,4 +445,41 @@ fn a_directory_is_asked_after_it_is_watched() {
     let scan = walked.unwrap().scan;
     assert_eq!(scan.dirs[1].entries.len(), 2);
     assert_ne!(scan.dirs[0].entries[0].stat.mtime, 1000);
+}
+
+/// A file is seen to be shorter before anybody is told of it; but not by who has waited for the writer.
+#[test]
+fn who_has_waited_for_a_writer_is_told_of_what_it_did() {
+    // Of other file systems nobody knows whether asking where data lies waits: ext4, tmpfs.
+    const ASKED: [u32; 2] = [0xef53, 0x0102_1994];
+    let mut project = Project::new(usize::MAX, &["a.py"]);
+    let root = open_root(&project.root()).unwrap();
+    if !rustix::fs::fstatfs(&root.fd).is_ok_and(|stat| ASKED.contains(&(stat.f_type as u32))) {
+        return;
+    }
+    let mut writer = Command::new("sh")
+        .args(["-c", "while read line; do : > a.py; done"])
+        .current_dir(project.root())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = writer.stdin.take().unwrap();
+    // Shortening takes longer, the longer the file was.
+    let long = "value = 1\n".repeat(200_000);
+    let path = RelPath::new("a.py").unwrap();
+    for turn in 0..100 {
+        write(&project.at("a.py"), &long);
+        project.watches.drain(&now);
+        let before = now();
+        lines.write_all(b"\n").unwrap();
+        while project.at("a.py").metadata().unwrap().len() > 0 {
+            std::hint::spin_loop();
+        }
+        crate::wait_for_writer(&root, &path);
+        project.watches.read_events(&now);
+        let told = project.watches.get(project.id).unwrap().unsteady(before);
+        assert!(told.iter().any(|file| file.path == path), "turn {turn}");
+    }
+    drop(lines);
+    writer.wait().unwrap();
 }
