@@ -149,9 +149,12 @@ impl Session {
                 }
             }
             ActionId::Note => {
-                if let Some(run) = self.subject().map(|subject| subject.run.clone()) {
-                    let hint = "Markdown; Ctrl-E opens your editor";
-                    self.open(Dialog::ask(Purpose::Note(run), "What came of it", "", hint));
+                let hint = "Markdown; Ctrl-E opens your editor";
+                let run = self.subject().map(|subject| (Target::Run(subject.run.clone()), "What came of it"));
+                let project =
+                    self.project.as_ref().map(|project| (Target::Project(project.id.clone()), "On the project"));
+                if let Some((target, title)) = run.or(project) {
+                    self.open(Dialog::ask(Purpose::Note(target), title, "", hint));
                 }
             }
             ActionId::Remove => {
@@ -444,8 +447,11 @@ impl Session {
         match purpose {
             Purpose::Rename(run) if !text.is_empty() => self.edit(vec![run], &Change::Name { name: text }),
             Purpose::Tag(runs) => self.tag(&runs, &text),
-            Purpose::Note(run) if !text.is_empty() => {
-                self.edit(vec![run], &Change::Note { kind: NoteKind::Outcome, text });
+            Purpose::Note(target) if !text.is_empty() => {
+                // What came of a run is known when it is over.
+                let is_over = matches!(target, Target::Run(_)) && self.one_running().is_none();
+                let kind = if is_over { NoteKind::Outcome } else { NoteKind::Note };
+                self.command(Command::Edit(vec![(target, Change::Note { kind, text })]), Then::Nothing);
             }
             Purpose::Remove(runs) => self.remove(runs),
             Purpose::Stop(run) => self.command(Command::Stop(run), Then::Say("Asked to stop".to_owned())),
@@ -459,13 +465,13 @@ impl Session {
                 Ok(argv) => self.rerun(Some(argv)),
                 Err(message) => self.say(Line::of(message, Tone::Bad)),
             },
+            Purpose::Find => self.find(text),
             Purpose::Filter
             | Purpose::Sort
             | Purpose::Group
             | Purpose::Columns
             | Purpose::Views
             | Purpose::SaveView => self.fulfil_list(&purpose, values),
-            Purpose::Find => self.find(text),
             Purpose::Quit => self.requests.push(Request::Quit),
             _ => {}
         }
