@@ -136,8 +136,7 @@ fn snapshot(files: usize, per_directory: usize, turns: usize) {
     let (started, before) = (Instant::now(), cpu());
     let fd = watched.as_fd().unwrap();
     let seconds = rustix::event::Timespec { tv_sec: 20, tv_nsec: 0 };
-    let ready =
-        rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&seconds));
+    let ready = rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&seconds));
     println!("idle: woken {:?} times in {:?}, CPU {:?}", ready, started.elapsed(), cpu() - before);
 }
 
