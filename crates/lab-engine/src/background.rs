@@ -154,6 +154,11 @@ impl Background {
         self.revision.load(Ordering::Acquire)
     }
 
+    /// The process that watches this notebook, as of the last look.
+    pub fn watcher(&self) -> Option<i32> {
+        Some(self.watcher.load(Ordering::Acquire)).filter(|pid| *pid > 0)
+    }
+
     /// Asks a reading thread. The answer comes through [`Pending::poll`]; the interface is woken.
     pub fn read<T: Send + 'static>(
         &self,

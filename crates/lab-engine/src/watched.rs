@@ -107,6 +107,12 @@ impl Watched {
         }
     }
 
+    /// The same, for what was edited just before, when something has started and nobody has looked yet what and where.
+    /// [`Watched::drain`] goes before.
+    pub fn witness_edits(&mut self) {
+        self.watches.witness_edits(&monotonic_nanos);
+    }
+
     /// Whether all that a snapshot as of now would have to read is in memory already or in the notebook. Then a
     /// snapshot as of the moment that comes back tells the same later.
     ///

@@ -191,8 +191,14 @@ impl Watches {
     pub fn witness(&mut self, id: WatchId, now: &dyn Fn() -> u64) {
         self.read_events(now);
         if let Some(hot) = self.get_mut(id) {
-            hot.witness(now);
+            hot.witness(false, now);
         }
+    }
+
+    /// The same for the few files of all projects that changed just before, at once: before anybody knows what it was
+    /// that started.
+    pub fn witness_edits(&mut self, now: &dyn Fn() -> u64) {
+        self.projects.iter_mut().flatten().for_each(|hot| hot.witness(true, now));
     }
 
     /// Reads the queue until it is empty; true when it was from the beginning.

@@ -109,6 +109,10 @@ impl Server<'_> {
     fn turn(&mut self) {
         self.wait();
         self.watcher.projects.watched.drain(&now_nanos);
+        if self.detector.as_ref().is_some_and(|detector| is_ready(detector.as_fd())) {
+            // Before any look at what started: each costs time in which somebody may edit.
+            self.watcher.projects.watched.witness_edits();
+        }
         self.take_detector();
         let now = now_nanos();
         if now >= self.refreshed_nanos + REFRESH_NANOS {
@@ -334,6 +338,12 @@ fn open_detector() -> Result<Receiver<lab_exec::Result<Detector>>> {
         .spawn(open)
         .map_err(|error| Error::new(ErrorKind::Bug, "Could not start a thread").because(error))?;
     Ok(opening)
+}
+
+/// Whether something waits there.
+fn is_ready(fd: BorrowedFd<'_>) -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
 enum Reading {

@@ -67,6 +67,8 @@ pub struct Witnessed {
 pub(super) struct History {
     paths: HashMap<RelPath, Vec<Version>>,
     held_bytes: usize,
+    /// When the last change became known.
+    newest_nanos: u64,
     /// Of what happened before this moment some has been forgotten or was never seen.
     horizon_nanos: u64,
 }
@@ -94,6 +96,7 @@ impl History {
             last.state = None;
             last.is_verified = true;
         }
+        self.newest_nanos = self.newest_nanos.max(read_nanos);
         versions.push(Version { read_nanos, state: None, is_verified: false, seen_nanos: 0 });
         if versions.len() > VERSIONS {
             let oldest = versions.remove(0);
@@ -116,10 +119,15 @@ impl History {
         }
     }
 
-    /// The newest contents that are held, with their paths, the last changed first.
-    pub fn newest(&self, count: usize) -> Vec<(RelPath, Arc<FileBytes>)> {
+    /// Contents that are held and became known since a moment, with their paths, the last changed first.
+    pub fn newest(&self, since_nanos: u64, count: usize) -> Vec<(RelPath, Arc<FileBytes>)> {
+        if self.newest_nanos < since_nanos {
+            return Vec::new();
+        }
         let held = self.paths.iter().filter_map(|(path, versions)| match versions.last()? {
-            Version { read_nanos, state: Some(Candidate::Held(file)), is_verified: true, .. } => {
+            Version { read_nanos, state: Some(Candidate::Held(file)), is_verified: true, .. }
+                if *read_nanos >= since_nanos =>
+            {
                 Some((*read_nanos, path, file))
             }
             _ => None,

@@ -28,6 +28,9 @@ const HELD_FILE_BYTES: u64 = 1 << 20;
 const HELD_FILES: usize = 1024;
 /// Files that are read again at a start, the last changed ones.
 const WITNESSED_FILES: usize = 32;
+/// Files that are read again at any start whatever, and how long ago they changed at most.
+const HURRIED_FILES: usize = 4;
+const HURRIED_NANOS: u64 = 2_000_000_000;
 /// Their bytes, at most, together.
 const WITNESSED_BYTES: usize = 4 << 20;
 
@@ -191,10 +194,12 @@ impl HotIndex {
     }
 
     /// Reads again the files that changed last. One that is the very same now as it was read before some moment was
-    /// so at that moment, whatever happens to it from now on.
-    pub(super) fn witness(&mut self, now: &dyn Fn() -> u64) {
+    /// so at that moment, whatever happens to it from now on. With `hurried` only those that changed just before.
+    pub(super) fn witness(&mut self, hurried: bool, now: &dyn Fn() -> u64) {
+        let (since, count) =
+            if hurried { (now().saturating_sub(HURRIED_NANOS), HURRIED_FILES) } else { (0, WITNESSED_FILES) };
         let mut left_bytes = WITNESSED_BYTES;
-        for (path, before) in self.history.newest(WITNESSED_FILES) {
+        for (path, before) in self.history.newest(since, count) {
             let Some(left) = left_bytes.checked_sub(before.bytes.len()) else { continue };
             left_bytes = left;
             let now = now();
