@@ -1,5 +1,6 @@
 # Tells `lab watch` of commands in watched projects. Made by `lab hook fish`.
-# Outside of projects only builtins; inside one, one short process before and one after a command.
+# Outside of projects only builtins; inside one, one short process before a command, and one after it for which the
+# prompt does not wait.
 if status is-interactive; and not set -q __lab_file
     set -g __lab_file @HOOK_FILE@
     set -g __lab_program @LAB@
@@ -49,7 +50,9 @@ if status is-interactive; and not set -q __lab_file
         set -l code $status
         if test -n "$__lab_told"
             set -g __lab_told ''
-            $__lab_program __hook end $__lab_file $fish_pid $__lab_sequence $code 2>/dev/null
+            # Nobody waits for this one.
+            $__lab_program __hook end $__lab_file $fish_pid $__lab_sequence $code >/dev/null 2>&1 &
+            disown $last_pid 2>/dev/null
         end
         return 0
     end

@@ -203,6 +203,46 @@ fn ordinary_commands_and_lab_run_leave_no_second_run() {
     assert!(is(&runs[0], "status", "done"), "{runs:?}");
 }
 
+/// Writes what a framework would, and waits for a line.
+const FRAMEWORK: &str = "import os, sys\nos.makedirs('lightning_logs/version_0')\n\
+    log = open('lightning_logs/version_0/metrics.csv', 'w')\nlog.write('epoch,loss,step\\n0,0.5,1\\n1,0.25,2\\n')\n\
+    log.flush()\nsys.stdin.readline()\n";
+
+#[test]
+fn metrics_of_frameworks_are_found_without_any_wrapper() {
+    let watcher = Watcher::start();
+    watcher.write("fit.py", FRAMEWORK);
+    let mut child = watcher.command("python3", &["fit.py"]).spawn().unwrap();
+    let shown = || watcher.lab(&["show", "--json"]).run().out;
+    until("its metrics are there while it runs", || !watcher.runs().is_empty() && shown().contains("\"loss\""));
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    child.wait().unwrap();
+    until("it is over", || watcher.runs().iter().all(|run| is(run, "status", "done")));
+    let page = json(&shown());
+    let loss = page["metrics"].as_array().unwrap().iter().find(|metric| metric["metric"] == "loss").cloned();
+    assert_eq!(loss.map(|loss| loss["points"].clone()), Some(2.into()), "{page}");
+}
+
+#[test]
+fn a_watcher_without_its_notebook_ends() {
+    let watcher = Watcher::start();
+    let pid = rustix::process::Pid::from_raw(watcher.pid()).unwrap();
+    std::fs::rename(watcher.home.path("notebook"), watcher.home.path("moved")).unwrap();
+    until("it is gone", || rustix::process::test_kill_process(pid).is_err());
+}
+
+#[test]
+fn the_last_attempt_is_pointed_out_when_it_failed() {
+    let home = home();
+    home.write("a.sh", "exit 3");
+    let _ = home.lab(["run", "--", "sh", "a.sh"]).run().code(3);
+    home.write("a.sh", "true");
+    let told = home.lab(["run", "--", "sh", "a.sh"]).run().ok().err;
+    assert!(told.contains("last attempt:") && told.contains("which failed"), "{told}");
+    home.write("a.sh", "echo");
+    assert!(!home.lab(["run", "--", "sh", "a.sh"]).run().ok().err.contains("last attempt"));
+}
+
 #[test]
 fn projects_come_and_go() {
     let watcher = Watcher::start();

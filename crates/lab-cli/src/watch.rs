@@ -1,20 +1,14 @@
 //! `lab watch`: the background process that keeps runs which nobody started with `lab run`.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
 
-use lab_engine::watch::{Answer, Question, WatchPlace, WatchStatus, ask, build, serve};
-use lab_engine::{Engine, EngineConfig, Error, ErrorKind, Result};
+use lab_engine::watch::{Answer, Question, WatchPlace, ask, serve, stop};
+use lab_engine::{Engine, Error, ErrorKind, Result};
 use lab_view::{show, watch};
 
 use crate::context::Context;
 use crate::service;
-
-/// How long `start` waits for the watcher to answer, and `stop` for it to end.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The arguments of `lab watch`.
 #[derive(clap::Args, Debug)]
@@ -74,12 +68,12 @@ impl Watch {
         match self.command.as_ref().unwrap_or(&WatchCommand::Status) {
             WatchCommand::Start => start(context),
             WatchCommand::Stop => {
-                let words = if stop(context)? { "The watcher has stopped" } else { "No watcher runs" };
+                let words = if stop(&context.config()?)? { "The watcher has stopped" } else { "No watcher runs" };
                 context.say(words);
                 Ok(0)
             }
             WatchCommand::Restart => {
-                stop(context)?;
+                stop(&context.config()?)?;
                 start(context)
             }
             WatchCommand::Status => status(context),
@@ -124,89 +118,23 @@ fn foreground(context: &Context, detached: bool) -> Result<u8> {
 /// Starts the watcher, unless one of this very build runs.
 fn start(context: &Context) -> Result<u8> {
     // The notebook is made here, so that what is wrong with it is told here.
-    let config = context.engine_or_new()?.config().clone();
-    let place = WatchPlace::new(&config);
-    if let Ok(Some(answer)) = ask(&place, Question::Status) {
-        let running = status_of(answer)?;
-        if running.build == build(&config.executable) {
-            context.say(&format!("The watcher runs already (process {})", running.pid));
-            return Ok(0);
-        }
-        context.say("The watcher is of another version: it is replaced");
+    let started = lab_engine::watch::start(context.engine_or_new()?.config())?;
+    if started.has_replaced {
+        context.say("The watcher was of another version: it is replaced");
     }
-    stop(context)?;
-    let status = spawn(&config, &place)?;
-    context.say(&format!("The watcher runs (process {})", status.pid));
+    let already = if started.was_running { " already" } else { "" };
+    context.say(&format!("The watcher runs{already} (process {})", started.pid));
     Ok(0)
-}
-
-fn spawn(config: &EngineConfig, place: &WatchPlace) -> Result<WatchStatus> {
-    let log = place.log();
-    let fail = |error| Error::disk("write", &log, error);
-    if let Some(parent) = log.parent() {
-        std::fs::create_dir_all(parent).map_err(fail)?;
-    }
-    let errors = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&log).map_err(fail)?;
-    let notebook = config.notebook.canonicalize().unwrap_or_else(|_| config.notebook.clone());
-    let mut child = std::process::Command::new(&config.executable)
-        .args(["watch", "--foreground", "--detached", "--notebook"])
-        .arg(notebook)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(errors)
-        .spawn()
-        .map_err(|error| Error::new(ErrorKind::Bug, "The watcher could not be started").because(error))?;
-    let until = Instant::now() + PATIENCE;
-    loop {
-        if let Ok(Some(answer)) = ask(place, Question::Status) {
-            return status_of(answer);
-        }
-        let ended = child.try_wait().ok().flatten();
-        if ended.is_some() || Instant::now() > until {
-            return Err(Error::new(ErrorKind::Busy, "The watcher did not come up").hint("`lab watch log` says why"));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Ends the watcher. False when there was none.
-fn stop(context: &Context) -> Result<bool> {
-    let place = WatchPlace::new(&context.config()?);
-    let Some(pid) = place.running() else { return Ok(false) };
-    let asked = ask(&place, Question::Stop);
-    let until = Instant::now() + PATIENCE;
-    let mut killed = false;
-    while place.running() == Some(pid) {
-        // One that does not answer is ended: runs are not its children, and the next one goes on with them.
-        if !killed && (asked.is_err() || Instant::now() > until) {
-            killed = true;
-            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }
-        if Instant::now() > until + PATIENCE {
-            return Err(Error::new(ErrorKind::Busy, format!("The watcher (process {pid}) does not end")));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    Ok(true)
 }
 
 fn status(context: &Context) -> Result<u8> {
     let place = WatchPlace::new(&context.config()?);
-    let status = ask(&place, Question::Status)?.map(status_of).transpose()?;
+    let status = ask(&place, Question::Status)?.map(Answer::into_status).transpose()?;
     let exit = u8::from(status.is_none()) * ErrorKind::Missing.exit_code();
     let engine = context.engine()?;
     let page = watch::page(status.as_ref(), &lab_view::format::Moment::local(engine.now()));
     context.print(&page)?;
     Ok(exit)
-}
-
-fn status_of(answer: Answer) -> Result<WatchStatus> {
-    answer.status.ok_or_else(|| {
-        let words = answer.error.unwrap_or_default();
-        Error::new(ErrorKind::Busy, format!("The watcher did not understand: {words}")).hint("`lab watch restart`")
-    })
 }
 
 /// Lets a watcher that runs look at the projects again.

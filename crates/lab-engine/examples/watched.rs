@@ -3,18 +3,22 @@
 //! - `snapshot FILES PER_DIRECTORY [TURNS]`: one changed file, then a snapshot as of now; beside it what the
 //!   same commit costs without any file, and, then, a second without events.
 //! - `burst FILES`: that many files are made while events are read; then a full scan must agree.
-//! - `trials COUNT`: a file is written, a moment passes, it is written again; what a snapshot as of that moment
-//!   says is compared with what was true.
+//! - `trials COUNT`: a file is written, a program is started, the file is written again; what a snapshot as of the
+//!   start says is compared with what was true.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures and prints, or stops")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use lab_engine::watched::{Watched, monotonic_nanos};
 use lab_engine::{Clock, Engine, EngineConfig, Random};
+use lab_exec::detect::{Detector, Event, Started};
 use lab_model::{Change, Domain, Hash, Project, RelPath, Target};
+use rustix::event::{PollFd, PollFlags};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +27,7 @@ fn main() {
         Some("snapshot") => snapshot(number(1, 100_000), number(2, 1000), number(3, 50)),
         Some("burst") => burst(number(1, 200_000)),
         Some("trials") => trials(number(1, 4000)),
+        Some("editor") => editor(Path::new(&arguments[1]), number(2, 0)),
         _ => println!("snapshot FILES PER_DIRECTORY [TURNS] | burst FILES | trials COUNT"),
     }
 }
@@ -131,8 +136,7 @@ fn snapshot(files: usize, per_directory: usize, turns: usize) {
     let (started, before) = (Instant::now(), cpu());
     let fd = watched.as_fd().unwrap();
     let seconds = rustix::event::Timespec { tv_sec: 20, tv_nsec: 0 };
-    let ready =
-        rustix::event::poll(&mut [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::IN)], Some(&seconds));
+    let ready = rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&seconds));
     println!("idle: woken {:?} times in {:?}, CPU {:?}", ready, started.elapsed(), cpu() - before);
 }
 
@@ -173,10 +177,59 @@ struct Counts {
     wrong: usize,
     uncertain: usize,
     uncertain_with_the_right_candidate: usize,
+    /// The second writing was under way at the start: nobody can say what was there, and nobody should.
+    at_the_same_moment: usize,
+    of_these_certain: usize,
 }
 
-/// A thread plays the editor: it writes, tells a moment, and writes again 0 to 10 milliseconds later. The
-/// snapshot as of that moment is taken when the thread has told of it, while it goes on.
+/// Pauses between writing a file and starting a program, in microseconds.
+const BEFORE_MICROS: [u64; 4] = [0, 1000, 5000, 50_000];
+/// Pauses between the start and the next writing.
+const AFTER_MICROS: [u64; 4] = [0, 300, 2000, 10_000];
+
+const fn pauses(trial: usize) -> (u64, u64) {
+    (BEFORE_MICROS[trial % 4], AFTER_MICROS[trial / 4 % 4])
+}
+
+/// Plays the editor, in a process of its own: writes the file, starts a program, and writes the file again. Tells for
+/// each trial which process it started, and when the second writing began and ended.
+fn editor(file: &Path, count: usize) {
+    let write = |text: &str, atomic: bool| {
+        if atomic {
+            let beside = file.with_extension("tmp");
+            std::fs::write(&beside, text).unwrap();
+            std::fs::rename(&beside, file).unwrap();
+        } else {
+            std::fs::write(file, text).unwrap();
+        }
+    };
+    for trial in 0..count {
+        if std::io::stdin().read_line(&mut String::new()).unwrap() == 0 {
+            return;
+        }
+        let (before, after) = pauses(trial);
+        write(&format!("rate: {trial}\n"), trial / 16 % 2 == 0);
+        pause(before);
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        pause(after);
+        let begun = monotonic_nanos();
+        write(&format!("other: {trial}\n"), trial / 16 % 2 == 0);
+        println!("{} {begun} {}", child.id(), monotonic_nanos());
+        // However long it takes until it is noticed on a busy machine.
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+fn pause(micros: u64) {
+    if micros > 0 {
+        std::thread::sleep(Duration::from_micros(micros));
+    }
+}
+
+/// The snapshot of each trial is taken as of the time that the kernel gives for the start, as the background process
+/// does it. Needs the process connector.
 fn trials(count: usize) {
     let mut scene = Scene::new(|root| {
         std::fs::create_dir(root.join("conf")).unwrap();
@@ -185,69 +238,92 @@ fn trials(count: usize) {
     });
     let Scene { root, engine, project, watched, .. } = &mut scene;
     watched.snapshot(engine, &project.id, None).unwrap();
-    let (moments, told) = sync_channel(1);
-    let (ready, go) = sync_channel(1);
+    let mut detector = Detector::open(true).unwrap();
     let file = root.join("conf/config.yaml");
-    let editor = std::thread::Builder::new().name("editor".to_owned()).spawn(move || {
-        let write = |text: &str, atomic: bool| {
-            if atomic {
-                let beside = file.with_extension("tmp");
-                std::fs::write(&beside, text).unwrap();
-                std::fs::rename(&beside, &file).unwrap();
-            } else {
-                std::fs::write(&file, text).unwrap();
-            }
+    let mut editor = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([OsStr::new("editor"), file.as_os_str(), OsStr::new(&count.to_string())])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(editor.stdout.take().unwrap()).lines();
+    let mut go = editor.stdin.take().unwrap();
+    let own = i32::try_from(editor.id()).unwrap();
+    let mut counts: BTreeMap<(u64, u64), Counts> = BTreeMap::new();
+    let mut delays = Vec::new();
+    for trial in 0..count {
+        go.write_all(b"\n").unwrap();
+        let started = wait_for_start(watched, &mut detector, own);
+        watched.witness(&project.id);
+        let delay = monotonic_nanos() - started.at_nanos;
+        delays.push(Duration::from_nanos(delay));
+        let (outcome, unsteady) = watched.snapshot(engine, &project.id, Some(started.at_nanos)).unwrap();
+        go.write_all(b"\n").unwrap();
+        let times = told.next().unwrap().unwrap();
+        let times: Vec<u64> = times.split(' ').map(|word| word.parse().unwrap()).collect();
+        let right = |text: String| Hash::of(Domain::Content, text.as_bytes());
+        let (first, second) = (right(format!("rate: {trial}\n")), right(format!("other: {trial}\n")));
+        // Between the two nobody can say what was there.
+        let right = match started.at_nanos {
+            moment if moment < times[1] => Some(first),
+            moment if moment > times[2] => Some(second),
+            _ => None,
         };
-        for trial in 0..count {
-            go.recv().unwrap();
-            let before = Duration::from_micros([0, 1000, 5000, 50_000][trial % 4]);
-            let after = Duration::from_micros([0, 300, 2000, 10_000][trial / 4 % 4]);
-            let text = format!("rate: {trial}\n");
-            write(&text, trial / 16 % 2 == 0);
-            std::thread::sleep(before);
-            moments.send((trial, monotonic_nanos(), text)).unwrap();
-            std::thread::sleep(after);
-            write(&format!("other: {trial}\n"), trial / 16 % 2 == 0);
-        }
-    });
-    let editor = editor.unwrap();
-    let mut counts: BTreeMap<u64, Counts> = BTreeMap::new();
-    for _ in 0..count {
-        ready.send(()).unwrap();
-        // The events are read as they come, as by a process that waits for them.
-        let (trial, moment, text) = loop {
-            watched.drain(&monotonic_nanos);
-            if let Ok(told) = told.try_recv() {
-                break told;
-            }
-            std::thread::yield_now();
-        };
-        let (outcome, unsteady) = watched.snapshot(engine, &project.id, Some(moment)).unwrap();
-        let right = Hash::of(Domain::Content, text.as_bytes());
         let path = RelPath::new("conf/config.yaml").unwrap();
         let entry = engine.reader().unwrap().entry(&outcome.id, &path).unwrap();
-        let counts = counts.entry([0, 300, 2000, 10_000][trial / 4 % 4]).or_default();
-        let told = unsteady.iter().find(|file| file.path == path);
-        match (&entry, told) {
+        let counts = counts.entry(pauses(trial)).or_default();
+        let named = unsteady.iter().find(|file| file.path == path);
+        if right.is_none() {
+            counts.at_the_same_moment += 1;
+            counts.of_these_certain += usize::from(named.is_none());
+            continue;
+        }
+        match (&entry, named) {
             (Some(entry), None) if !entry.unsteady => {
                 counts.certain += 1;
-                let is_wrong = entry.content.hash() != Some(right);
+                let is_wrong = entry.content.hash() != right;
                 counts.wrong += usize::from(is_wrong);
                 if is_wrong {
                     let held = engine.reader().unwrap().content(entry).unwrap();
-                    println!("wrong: {:?} in place of {text:?}", String::from_utf8_lossy(&held));
+                    println!("wrong: {:?} in trial {trial}, after {delay} ns", String::from_utf8_lossy(&held));
                 }
             }
             _ => {
                 counts.uncertain += 1;
-                let candidates = told.map(|file| file.candidates.as_slice()).unwrap_or_default();
+                let candidates = named.map(|file| file.candidates.as_slice()).unwrap_or_default();
                 counts.uncertain_with_the_right_candidate +=
-                    usize::from(candidates.iter().any(|content| content.hash() == Some(right)));
+                    usize::from(candidates.iter().any(|content| content.hash() == right));
             }
         }
     }
-    editor.join().unwrap();
-    for (after, counts) in counts {
-        println!("edited {after} µs after the moment: {counts:?}");
+    editor.wait().unwrap();
+    report("from the start to the files being certain", delays);
+    for ((before, after), counts) in counts {
+        println!("written {before} µs before, edited {after} µs after: {counts:?}");
+    }
+}
+
+/// Waits for a program that `parent` starts; file events are read as they come.
+fn wait_for_start(watched: &mut Watched, detector: &mut Detector, parent: i32) -> Started {
+    let mut events = Vec::new();
+    loop {
+        let has_started = {
+            let (files, starts) = (watched.as_fd().unwrap(), detector.as_fd());
+            let mut waiting = [PollFd::new(&files, PollFlags::IN), PollFd::new(&starts, PollFlags::IN)];
+            rustix::event::poll(&mut waiting, None).unwrap();
+            !waiting[1].revents().is_empty()
+        };
+        watched.drain(&monotonic_nanos);
+        if has_started {
+            watched.witness_edits();
+        }
+        detector.drain(&mut events);
+        for event in events.drain(..) {
+            if let Event::Started(started) = event
+                && started.parent == parent
+            {
+                return started;
+            }
+        }
     }
 }

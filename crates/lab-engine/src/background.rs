@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::command::{Command, Done};
 use crate::live::LiveRun;
+use crate::watch::WatchPlace;
 use crate::{Engine, EngineConfig, Error, ErrorKind, Reader, Result};
 
 /// Called from other threads whenever there is something new to look at.
@@ -32,6 +33,8 @@ pub struct Background {
     config: EngineConfig,
     wake: Wake,
     revision: Arc<AtomicU64>,
+    /// The process that watches; 0 when none does.
+    watcher: Arc<AtomicI32>,
     list: Arc<Queue<Read>>,
     page: Arc<Queue<Read>>,
     write: Arc<Queue<Write>>,
@@ -127,6 +130,7 @@ impl Background {
             config,
             wake,
             revision: Arc::default(),
+            watcher: Arc::default(),
             list: Arc::default(),
             page: Arc::default(),
             write: Arc::default(),
@@ -148,6 +152,11 @@ impl Background {
     /// A number that grows whenever the notebook, or a run that goes on, has changed.
     pub fn revision(&self) -> u64 {
         self.revision.load(Ordering::Acquire)
+    }
+
+    /// The process that watches this notebook, as of the last look.
+    pub fn watcher(&self) -> Option<i32> {
+        Some(self.watcher.load(Ordering::Acquire)).filter(|pid| *pid > 0)
     }
 
     /// Asks a reading thread. The answer comes through [`Pending::poll`]; the interface is woken.
@@ -218,20 +227,24 @@ impl Background {
     fn start_lookout(&self) -> Result<()> {
         let (stop, config) = (Arc::clone(&self.stop), self.config.clone());
         let (revision, wake) = (Arc::clone(&self.revision), Arc::clone(&self.wake));
+        let watcher = Arc::clone(&self.watcher);
         spawn("lab-lookout", move || {
             let mut lookout = None;
             let mut seen = None;
+            let place = WatchPlace::new(&config);
             loop {
+                watcher.store(place.running().unwrap_or(0), Ordering::Release);
                 if lookout.is_none() {
                     lookout = Lookout::open(&config);
                 }
-                let now = lookout.as_ref().and_then(Lookout::look);
-                if now.is_none() {
+                let found = lookout.as_ref().and_then(Lookout::look);
+                if found.is_none() {
                     lookout = None;
                 }
-                if now != seen {
+                let now = (found, watcher.load(Ordering::Acquire));
+                if Some(now) != seen {
                     // The first look is where the interface starts from, unless there was no notebook.
-                    seen = now;
+                    seen = Some(now);
                     revision.fetch_add(1, Ordering::AcqRel);
                     wake();
                 }

@@ -61,6 +61,8 @@ pub enum Command {
     Rebuild,
     /// Drops what nothing needs.
     Collect,
+    /// Starts the background process that notices runs, or ends it.
+    Watching(bool),
 }
 
 /// What came of a command.
@@ -101,6 +103,8 @@ impl Command {
             Self::Verify { .. } => "Verifying",
             Self::Rebuild => "Rebuilding the index",
             Self::Collect => "Collecting garbage",
+            Self::Watching(true) => "Starting to watch",
+            Self::Watching(false) => "Ending to watch",
         }
     }
 
@@ -148,6 +152,8 @@ impl Command {
             Self::Verify { deep } => engine.verify(deep, report).map(Done::Verified),
             Self::Rebuild => engine.rebuild(report).map(Done::Rebuilt),
             Self::Collect => engine.gc(GRACE_MILLIS, false, report).map(Done::Collected),
+            Self::Watching(true) => crate::watch::start(config).map(|_| Done::Nothing),
+            Self::Watching(false) => crate::watch::stop(config).map(|_| Done::Nothing),
         }
     }
 }

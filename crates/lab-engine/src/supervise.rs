@@ -88,9 +88,11 @@ impl RunSink {
 }
 
 impl RunSink {
-    /// Notes a sample of a process that is followed from outside, with what the graphics cards do.
-    pub fn observed(&mut self, sample: &Sample) {
+    /// Notes a sample of a process that is followed from outside, with what the graphics cards do, and what its
+    /// files have gained.
+    pub fn observed(&mut self, sample: &Sample, millis_since_start: u64) {
         Sink::sample(self, sample);
+        Sink::tick(self, millis_since_start);
     }
 }
 

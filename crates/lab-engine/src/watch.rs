@@ -18,6 +18,7 @@ mod projects;
 mod protocol;
 mod same;
 mod serve;
+mod service;
 mod work;
 
 pub use hook::{HookMessage, tell};
@@ -28,3 +29,4 @@ pub use protocol::{
 };
 pub use same::Same;
 pub use serve::{Hint, serve};
+pub use service::{WatchStarted, start, stop};

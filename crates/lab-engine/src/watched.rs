@@ -11,7 +11,7 @@ use std::path::Path;
 
 use lab_model::{Content, Domain, Hash, Kind, Omission, OmissionReason, Project, ProjectId, RelPath};
 use lab_store::Writer;
-use lab_workdir::watch::{Candidate, HotIndex, Unsteady, WatchId, Watches};
+use lab_workdir::watch::{Candidate, HotIndex, Unsteady, WatchId, Watches, Witnessed};
 use lab_workdir::{Index, Scan};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -97,6 +97,49 @@ impl Watched {
     /// a time from before could be older than the change.
     pub fn drain(&mut self, now: &dyn Fn() -> u64) {
         self.watches.drain(now);
+    }
+
+    /// To be called right after something started in a project: what was edited just before is certain from then
+    /// on, whatever is edited next.
+    pub fn witness(&mut self, project: &ProjectId) {
+        if let Some(place) = self.projects.get(project) {
+            self.watches.witness(place.id, &monotonic_nanos);
+        }
+    }
+
+    /// The same, for what was edited just before, when something has started and nobody has looked yet what and where.
+    /// [`Watched::drain`] goes before.
+    pub fn witness_edits(&mut self) {
+        self.watches.witness_edits(&monotonic_nanos);
+    }
+
+    /// Whether all that a snapshot as of now would have to read is in memory already or in the notebook. Then a
+    /// snapshot as of the moment that comes back tells the same later.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when the project's directory is gone.
+    pub(crate) fn secure(&mut self, engine: &Engine, project: &ProjectId) -> Result<Option<u64>> {
+        let Some(place) = self.projects.get(project).filter(|place| place.root_tree.is_some()) else {
+            return Ok(None);
+        };
+        let (config, config_bytes) = load_config(Path::new(&place.project.root))?;
+        if config_bytes != place.config_bytes {
+            return Ok(None);
+        }
+        let request = request(&place.project, &config, &config_bytes);
+        self.watches.prepare(place.id, engine.rules_of(&request.request())?, &monotonic_nanos)?;
+        let moment = monotonic_nanos();
+        self.watches.witness(place.id, &monotonic_nanos);
+        let Some(hot) = self.watches.get(place.id).filter(|hot| hot.vouches_since(moment)) else { return Ok(None) };
+        let scan = hot.scan();
+        let is_secured = scan.unknown_dirs().into_iter().all(|dir| {
+            let dir = &scan.dirs[dir];
+            let unknown = dir.entries.iter().filter(|entry| entry.kind == Kind::File && entry.known.is_none());
+            unknown
+                .map(|entry| dir.path.join(&entry.name))
+                .all(|path| path.is_ok_and(|path| hot.is_witnessed(&path, moment)))
+        });
+        Ok(is_secured.then_some(moment))
     }
 
     /// How well a project is watched; `None` when it is not.
@@ -218,11 +261,13 @@ struct Moment {
     /// The same on the clock of file times.
     file_time: i128,
     unsteady: Vec<Unsteady>,
+    /// Files that were left as they were then; some have changed since.
+    witnessed: Vec<Witnessed>,
 }
 
 impl Moment {
     fn new(nanos: u64) -> Self {
-        Self { nanos, file_time: HotIndex::file_time_of(nanos), unsteady: Vec::new() }
+        Self { nanos, file_time: HotIndex::file_time_of(nanos), unsteady: Vec::new(), witnessed: Vec::new() }
     }
 
     /// Finds what changed after the moment, and gives the bytes of before where they are held.
@@ -244,6 +289,20 @@ impl Moment {
                     found.stat = *stat;
                 }
                 None => {}
+            }
+        }
+        self.witnessed = hot.witnessed(self.nanos);
+        for Witnessed { path, file, has_changed } in &self.witnessed {
+            let Some((dir, entry)) = place_of(hot.scan(), path) else { continue };
+            if !has_changed && hot.scan().dirs[dir].entries[entry].known.is_some() {
+                continue;
+            }
+            let scan = hot.scan_mut();
+            scan.forget_tree(dir);
+            scan.dirs[dir].entries[entry].known = None;
+            held.insert((dir, entry), file.clone());
+            if *has_changed {
+                hot.is_of_the_past(path);
             }
         }
         held
@@ -269,6 +328,18 @@ impl Moment {
         let scan = hot.scan_mut();
         let (mut gone, mut found) = (Vec::new(), BTreeMap::new());
         self.unsteady.clear();
+        for Witnessed { path, file, .. } in self.witnessed.iter().filter(|file| file.has_changed) {
+            if place_of(scan, path).is_none() {
+                // It is no more: what it was is kept, but the tree has no place for it.
+                gone.push(Omission { path: path.clone(), reason: OmissionReason::Unsteady, size_bytes: None });
+                self.unsteady.push(Unsteady {
+                    path: path.clone(),
+                    changed_after_nanos: self.nanos,
+                    before_is_known: true,
+                    candidates: vec![Candidate::Held(file.clone())],
+                });
+            }
+        }
         for file in by_events {
             if let Some(place) = place_of(scan, &file.path) {
                 found.insert(place, file.changed_after_nanos);

@@ -205,7 +205,7 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
             x = paint.put(x, area.y, 3, " › ", bar.patch(paint.theme.tone(Tone::Muted)));
         }
     }
-    let mut right = String::new();
+    let mut right = if session.is_watching() { "watching".to_owned() } else { String::new() };
     if let Some(job) = session.jobs().first() {
         right = match job.progress() {
             (_, 0) => format!("{} …", job.label),

@@ -253,6 +253,11 @@ impl Session {
         self.background.config()
     }
 
+    /// Whether runs that nobody announces are noticed here, as of the last look.
+    pub fn is_watching(&self) -> bool {
+        self.background.watcher().is_some()
+    }
+
     /// What the painter has to do, since it was last asked.
     pub fn take_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)

@@ -177,7 +177,8 @@ pub fn headline(reader: &Reader, row: &RunRow, base: Option<&RunRow>) -> Result<
 pub fn same(reader: &Reader, same: &Same, now: Time) -> Result<Line> {
     let row = &same.row;
     let name = lab_model::display_bytes(row.name.as_bytes());
-    let mut line = Line::of(format!("same as {name}"), Tone::Muted);
+    let like = if same.is_identical { "same as" } else { "last attempt:" };
+    let mut line = Line::of(format!("{like} {name}"), Tone::Muted);
     let ended = row.end.as_ref().map_or(row.start.time, |end| end.time);
     let age = Moment::utc(now).age(ended);
     if row.status() == Status::Done {

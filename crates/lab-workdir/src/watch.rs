@@ -18,6 +18,8 @@
 //! - Each change carries the time at which its event was *read*, taken after the reading. That time is never
 //!   before the change, so an event read before a moment tells of a change before that moment, and a file
 //!   without an event after it is as it was then.
+//! - A file that was read before a moment and, by [`Watches::witness`], again after it, and was the very same, bytes
+//!   and stat, was so at that moment, whatever events follow.
 //!
 //! # What does not hold
 //!
@@ -41,7 +43,7 @@ mod inotify;
 mod notified;
 mod queue;
 
-pub use self::history::{Candidate, Unsteady};
+pub use self::history::{Candidate, Unsteady, Witnessed};
 pub use self::hot::HotIndex;
 
 /// Rounds of reading events and files that one call makes.
@@ -196,6 +198,21 @@ impl Watches {
         }
         let now = now();
         self.projects.iter_mut().flatten().for_each(|hot| hot.prune(now));
+    }
+
+    /// To be called right after something started: reads what happened and, again, the files of a project that changed
+    /// last, so that a change which comes later leaves them certain.
+    pub fn witness(&mut self, id: WatchId, now: &dyn Fn() -> u64) {
+        self.read_events(now);
+        if let Some(hot) = self.get_mut(id) {
+            hot.witness(false, now);
+        }
+    }
+
+    /// The same for the few files of all projects that changed just before, at once: before anybody knows what it was
+    /// that started.
+    pub fn witness_edits(&mut self, now: &dyn Fn() -> u64) {
+        self.projects.iter_mut().flatten().for_each(|hot| hot.witness(true, now));
     }
 
     /// Reads the queue until it is empty; true when it was from the beginning.

@@ -1,7 +1,7 @@
 //! What the background process knows of commands: lines that a shell told of, processes that may
 //! become runs, and runs that are followed to their end.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use lab_exec::detect::{Ancestor, EndedProcess, Event, Followed, Program, Started
 use lab_exec::observe::{self, Observer};
 use lab_exec::{Ended, Exit};
 use lab_ingest::secret::Scanner;
-use lab_model::{Origin, ProcessKey, Project, RunStart, Time};
+use lab_model::{Origin, ProcessKey, Project, RunId, RunStart, Time};
 use lab_workdir::config::WatchConfig;
 
 use super::kernels::Kernel;
@@ -112,6 +112,8 @@ pub(crate) struct Watcher<'a> {
     runs: Vec<Run>,
     pub(super) kernels: Vec<Kernel>,
     settled: VecDeque<(i32, u64)>,
+    /// Open runs that are followed or being closed.
+    handled: HashSet<RunId>,
     pub(super) scanner: Scanner,
 }
 
@@ -132,6 +134,7 @@ impl<'a> Watcher<'a> {
             runs: Vec::new(),
             kernels: Vec::new(),
             settled: VecDeque::new(),
+            handled: HashSet::new(),
             scanner: Scanner::new(),
         };
         watcher.refresh();
@@ -151,23 +154,42 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Goes on with the runs of a watcher that is gone.
-    fn adopt(&mut self) {
-        let found = self.engine.living_seen_runs().unwrap_or_default();
+    /// Goes on with runs that nobody follows: those of a watcher that is gone.
+    pub fn adopt(&mut self) {
+        let found = match self.engine.living_seen_runs() {
+            Ok(found) => found,
+            Err(error) => return self.say(format_args!("open runs cannot be read: {error}")),
+        };
+        self.handled.retain(|run| found.iter().any(|(start, _)| start.run == *run));
         for (start, project) in found {
-            let now = now_nanos();
-            let age_millis = u64::try_from(self.engine.now().0 - start.time.0).unwrap_or(0);
-            let live = LiveRun::new(&self.engine.notebook.live_dir(), &start.run);
-            let adopted = live.adopt(&own_key()).and_then(|()| self.engine.payload_of(start, &project));
-            match adopted {
-                Ok(payload) => {
-                    self.say(format_args!("goes on with {}", payload.start.name));
-                    let at_nanos = now.saturating_sub(age_millis * NANOS_PER_MILLI);
-                    let process = payload.start.supervisor.clone();
-                    self.follow(payload, process, at_nanos, None, None, true);
-                }
-                Err(error) => self.say(format_args!("cannot go on with a run: {error}")),
+            if !self.handled.contains(&start.run) {
+                self.go_on_with(start, &project);
             }
+        }
+    }
+
+    fn go_on_with(&mut self, start: RunStart, project: &Project) {
+        let now = now_nanos();
+        let age_millis = u64::try_from(self.engine.now().0 - start.time.0).unwrap_or(0);
+        let live = LiveRun::new(&self.engine.notebook.live_dir(), &start.run);
+        let adopted = live.adopt(&own_key()).and_then(|()| self.engine.payload_of(start, project));
+        match adopted {
+            Ok(payload) => {
+                self.say(format_args!("goes on with {}", payload.start.name));
+                let at_nanos = now.saturating_sub(age_millis * NANOS_PER_MILLI);
+                let process = payload.start.supervisor.clone();
+                self.settle(&process);
+                self.follow(payload, process, at_nanos, None, None, true);
+            }
+            Err(error) => self.say(format_args!("cannot go on with a run: {error}")),
+        }
+    }
+
+    /// No second run is opened for this process.
+    fn settle(&mut self, process: &ProcessKey) {
+        self.settled.push_back((process.pid, process.start_ticks));
+        if self.settled.len() > SETTLED {
+            self.settled.pop_front();
         }
     }
 
@@ -203,30 +225,29 @@ impl<'a> Watcher<'a> {
             reply("");
             return;
         }
-        let mut answered = false;
-        let mut waited = true;
-        // The files first: the shell waits for nothing else when there is nothing to say.
         let wants_hint = config.hint && line.is_simple() && self.typed_verdict(&line, &config).is_some();
-        let kept = self.engine.keep_files(&mut self.projects.watched, &project, None, &mut || {
-            if !wants_hint {
-                waited = reply("");
-                answered = true;
-            }
-        });
-        match kept {
-            Ok(kept) => {
-                if wants_hint {
-                    let hint = self.hint_for(&line, &project, &kept);
+        // When everything is in memory the shell need not wait for the disk: a snapshot as of now tells the same later.
+        let secured = self.projects.watched.secure(self.engine, &project.id).ok().flatten();
+        let is_early = secured.is_some() && !wants_hint;
+        let mut waited = !is_early || reply("");
+        match self.engine.freeze_files(&mut self.projects.watched, &project, secured) {
+            Ok(frozen) => {
+                if !is_early {
+                    let hint = wants_hint.then(|| self.hint_for(&line, &project, &frozen.kept)).flatten();
                     waited = reply(&hint.unwrap_or_default());
-                    answered = true;
                 }
-                // A shell that waits no longer has started the command: what counts is when that was.
-                line.kept = waited.then_some(kept);
+                match frozen.commit(self.engine) {
+                    // A shell that waits no longer has started the command: what counts is when that was.
+                    Ok(kept) => line.kept = waited.then_some(kept),
+                    Err(error) => self.say(format_args!("the files of {} are not kept: {error}", project.name)),
+                }
             }
-            Err(error) => self.say(format_args!("the files of {} are not kept: {error}", project.name)),
-        }
-        if !answered {
-            reply("");
+            Err(error) => {
+                self.say(format_args!("the files of {} are not kept: {error}", project.name));
+                if !is_early {
+                    reply("");
+                }
+            }
         }
         self.lines.push(line);
     }
@@ -299,6 +320,8 @@ impl<'a> Watcher<'a> {
         }
         let Some(watched) = self.project_for(program) else { return };
         let (project, root) = (watched.project.clone(), watched.root.clone());
+        // First of all: what is edited from now on leaves what was edited before certain.
+        self.projects.watched.witness(&project.id);
         let config = watch_config(&root);
         // What was typed is looked at as the shell's own: it matters not what the shell is part of.
         let line = self.lines.iter().rev().find(|line| line.started(program, at_nanos));
@@ -346,7 +369,7 @@ impl<'a> Watcher<'a> {
             let as_of = at_nanos.saturating_sub(if exact { 0 } else { NOTICE_NANOS });
             kept = self
                 .engine
-                .keep_files(&mut self.projects.watched, &project, Some(as_of), &mut || ())
+                .keep_files(&mut self.projects.watched, &project, Some(as_of))
                 .inspect_err(|error| self.say(format_args!("the files of {} are not kept: {error}", project.name)))
                 .ok();
         }
@@ -414,9 +437,7 @@ impl<'a> Watcher<'a> {
                 && run.observer.next_millis() <= millis
                 && let Some(sample) = run.observer.sample(millis)
             {
-                run.sink.observed(&sample);
-                // While it lives it can be seen which of the new files are its own.
-                lab_exec::Sink::tick(&mut run.sink, millis);
+                run.sink.observed(&sample, millis);
             }
             if run.end.ended.is_none()
                 && let Some(ended) = ended(run.followed.as_ref(), &run.process)
@@ -467,10 +488,7 @@ impl<'a> Watcher<'a> {
                 continue;
             }
             let one = self.candidates.swap_remove(place);
-            self.settled.push_back((one.process.pid, one.process.start_ticks));
-            if self.settled.len() > SETTLED {
-                self.settled.pop_front();
-            }
+            self.settle(&one.process);
             if is_due {
                 self.open(one);
             } else {
@@ -522,10 +540,16 @@ impl<'a> Watcher<'a> {
 
     fn open(&mut self, one: Candidate) {
         let Candidate { process, program, project, mut start, kept, at_nanos, end, line, followed, .. } = one;
+        // A watcher that was killed just after it had kept this very run could not tell.
+        let is_same = |(start, _): &(RunStart, Project)| start.supervisor == process && line.is_none();
+        let kept_before = self.engine.living_seen_runs().ok().and_then(|open| open.into_iter().find(is_same));
+        if let Some((start, project)) = kept_before {
+            return self.go_on_with(start, &project);
+        }
         let kept = kept.or_else(|| {
             let late = now_nanos().saturating_sub(at_nanos) / NANOS_PER_MILLI;
             start.missing.push(format!("the files as of the start: kept {late} ms later, in a burst of starts"));
-            self.engine.keep_files(&mut self.projects.watched, &project, None, &mut || ()).ok()
+            self.engine.keep_files(&mut self.projects.watched, &project, None).ok()
         });
         let taken = kept.map(|kept| kept.taken);
         start.snapshot = taken.as_ref().map(|taken| taken.id);
@@ -565,6 +589,7 @@ impl<'a> Watcher<'a> {
         adopted: bool,
     ) {
         let millis = now_nanos().saturating_sub(at_nanos) / NANOS_PER_MILLI;
+        self.handled.insert(payload.start.run.clone());
         self.runs.push(Run {
             sink: RunSink::open(self.engine, Some(&payload), Some(process.pid)),
             observer: Observer::new(process.pid, millis),

@@ -345,7 +345,7 @@ impl Watcher<'_> {
         let project = &kernel.project;
         let kept = self
             .engine
-            .keep_files(&mut self.projects.watched, project, Some(at_nanos), &mut || ())
+            .keep_files(&mut self.projects.watched, project, Some(at_nanos))
             .inspect_err(|error| self.say(format_args!("the files of {} are not kept: {error}", project.name)))
             .ok();
         let notebook = kernel.notebook(code);
@@ -453,7 +453,7 @@ impl Watcher<'_> {
             if let Some(run) = &mut kernel.run {
                 let millis = now.saturating_sub(run.at_nanos) / NANOS_PER_MILLI;
                 if !run.open.is_empty() && run.observer.next_millis() <= millis {
-                    run.observer.sample(millis).into_iter().for_each(|sample| run.sink.observed(&sample));
+                    run.observer.sample(millis).into_iter().for_each(|sample| run.sink.observed(&sample, millis));
                 }
             }
             if let Some(run) = kernel.run.take_if(|run| run.open.is_empty() && now >= run.idle_nanos + GAP_NANOS) {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use lab_model::{Origin, ProcessKey, Project, RelPath, RunId, RunStart, Time};
-use lab_store::{Encoder, RecordKind};
+use lab_store::{Encoder, RecordKind, Writer};
 
 use crate::describe::{Description, describe};
 use crate::engine::{COMPRESSION_LEVEL, load_config};
@@ -25,6 +25,23 @@ pub(crate) struct Kept {
     pub unsteady: Vec<RelPath>,
 }
 
+/// The files as of a start, not durable yet.
+pub(crate) struct Frozen {
+    pub kept: Kept,
+    writer: Writer,
+}
+
+impl Frozen {
+    /// Makes them durable. The snapshot's own record follows with the run's start, if there is one; what it names must
+    /// be kept before the writer's lock goes.
+    pub fn commit(mut self, engine: &Engine) -> Result<Kept> {
+        if self.writer.appended_bytes() > 0 {
+            self.writer.commit(engine.now())?;
+        }
+        Ok(self.kept)
+    }
+}
+
 /// A command that was seen to start.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -37,15 +54,24 @@ pub(crate) struct Seen {
 }
 
 impl Engine {
-    /// Keeps a project's files as they were at a moment of the monotonic clock, or as they are now.
-    /// `captured` is called as soon as later changes no longer matter; durable when this returns.
+    /// Keeps a project's files as they were at a moment of the monotonic clock, or as they are now. Durable when this
+    /// returns.
     pub(crate) fn keep_files(
         &self,
         watched: &mut Watched,
         project: &Project,
         as_of_nanos: Option<u64>,
-        captured: &mut dyn FnMut(),
     ) -> Result<Kept> {
+        self.freeze_files(watched, project, as_of_nanos)?.commit(self)
+    }
+
+    /// The same, but for being durable: later changes of the files do not matter when this returns.
+    pub(crate) fn freeze_files(
+        &self,
+        watched: &mut Watched,
+        project: &Project,
+        as_of_nanos: Option<u64>,
+    ) -> Result<Frozen> {
         let mut writer = self.writer()?;
         let kept = if watched.state(&project.id).is_some() {
             let (taken, unsteady) = watched.take(self, &project.id, &mut writer, as_of_nanos)?;
@@ -63,13 +89,7 @@ impl Engine {
             let unsteady = as_of_nanos.map_or_else(Vec::new, |nanos| taken.written_since(self.millis_at(nanos)));
             Kept { taken, unsteady }
         };
-        captured();
-        // The snapshot's own record follows with the run's start, if there is one. What it names must be
-        // kept before the writer's lock goes.
-        if writer.appended_bytes() > 0 {
-            writer.commit(self.now())?;
-        }
-        Ok(kept)
+        Ok(Frozen { kept, writer })
     }
 
     /// The time of day, in milliseconds since 1970, at a moment of the monotonic clock.

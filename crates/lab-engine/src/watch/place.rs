@@ -43,7 +43,16 @@ pub(crate) struct Holder {
 /// The lock of the one background process; it goes with the process, however that ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Whether the notebook still stands where it was; one that was moved or deleted is no longer this process's.
+    pub fn stands(&self) -> bool {
+        let (held, found) = (self.file.metadata(), std::fs::metadata(&self.path));
+        held.is_ok_and(|held| found.is_ok_and(|found| (held.dev(), held.ino()) == (found.dev(), found.ino())))
+    }
 }
 
 impl WatchPlace {
@@ -124,7 +133,7 @@ impl WatchPlace {
     /// killed process left is no lock.
     pub(crate) fn lock(&self, own: &ProcessKey) -> Result<Option<Lock>> {
         let path = self.lock_file();
-        let fail = |error| Error::disk("write", &path, error);
+        let fail = |error| Error::disk("write", &self.lock_file(), error);
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path).map_err(fail)?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -134,7 +143,7 @@ impl WatchPlace {
         let holder = Holder { process: own.clone(), socket: self.socket() };
         let text = serde_json::to_vec(&holder).expect("because a process and a path always serialise");
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(fail)?;
-        Ok(Some(Lock { _file: file }))
+        Ok(Some(Lock { file, path }))
     }
 
     /// Whether a background process holds the lock, and which.

@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::follow::{NANOS_PER_MILLI, Watcher, told};
 use super::hook::{HookMessage, Lines, make_fifo};
-use super::place::{HookPlace, WatchPlace, build};
+use super::place::{HookPlace, Lock, WatchPlace, build};
 use super::protocol::{
     Answer, Asked, MAX_QUESTION_BYTES, PATIENCE, PROTOCOL_VERSION, Probed, Question, WatchStatus, with_short_path,
 };
@@ -41,7 +41,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
     let build = build(&config.executable);
     let engine = Engine::open(config)?;
     place.create()?;
-    let Some(_lock) = place.lock(&own_key())? else {
+    let Some(lock) = place.lock(&own_key())? else {
         let holder = place.holder().map_or_else(String::new, |holder| format!(" (process {})", holder.process.pid));
         return Err(Error::new(ErrorKind::Busy, format!("A watcher runs already for this notebook{holder}"))
             .hint("`lab watch status` shows it; `lab watch restart` ends it and starts another"));
@@ -54,6 +54,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
     let mut server = Server {
         watcher,
         place,
+        lock,
         build,
         since,
         listener,
@@ -81,6 +82,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
 struct Server<'a> {
     watcher: Watcher<'a>,
     place: WatchPlace,
+    lock: Lock,
     build: String,
     since: Time,
     listener: UnixListener,
@@ -108,6 +110,10 @@ impl Server<'_> {
     fn turn(&mut self) {
         self.wait();
         self.watcher.projects.watched.drain(&now_nanos);
+        if self.detector.as_ref().is_some_and(|detector| is_ready(detector.as_fd())) {
+            // Before any look at what started: each costs time in which somebody may edit.
+            self.watcher.projects.watched.witness_edits();
+        }
         self.take_detector();
         let now = now_nanos();
         if now >= self.refreshed_nanos + REFRESH_NANOS {
@@ -173,8 +179,14 @@ impl Server<'_> {
     /// Looks at the projects again, when the notebook has changed or a folder may have.
     fn refresh(&mut self, now: u64, told: bool) {
         self.refreshed_nanos = now;
+        if !self.lock.stands() {
+            self.watcher.say("the notebook was moved or deleted");
+            self.stopping = true;
+            return;
+        }
         let version = self.watcher.engine.index().and_then(|index| Ok(index.data_version()?)).unwrap_or(0);
         let moved = self.roots.iter().any(|root| !root.is_dir());
+        self.watcher.adopt();
         if told || moved || version != self.data_version || self.roots.len() != self.watcher.projects.all.len() {
             self.data_version = version;
             self.watcher.refresh();
@@ -330,6 +342,12 @@ fn open_detector() -> Result<Receiver<lab_exec::Result<Detector>>> {
         .spawn(open)
         .map_err(|error| Error::new(ErrorKind::Bug, "Could not start a thread").because(error))?;
     Ok(opening)
+}
+
+/// Whether something waits there.
+fn is_ready(fd: BorrowedFd<'_>) -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
 enum Reading {

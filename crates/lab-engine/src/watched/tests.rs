@@ -147,6 +147,41 @@ fn what_changed_after_the_moment_is_unsteady_and_both_contents_are_kept() {
 }
 
 #[test]
+fn what_was_read_before_and_after_the_moment_is_certain() {
+    let mut scene = Scene::new(&["a.py", "b.py"]);
+    scene.take(None);
+    write(&scene.at("a.py"), "one");
+    write(&scene.at("b.py"), "one");
+    scene.watched.drain(&monotonic_nanos);
+    let moment = monotonic_nanos();
+    scene.watched.witness(&scene.project.id);
+    write(&scene.at("a.py"), "two");
+    fs::remove_file(scene.at("b.py")).unwrap();
+    let (snapshot, unsteady) = scene.take(Some(moment));
+    assert_eq!(scene.content_of(&snapshot, "a.py"), (copied("one"), false));
+    let told: Vec<(String, Vec<Content>)> =
+        unsteady.iter().map(|file| (file.path.to_string(), file.candidates.clone())).collect();
+    assert_eq!(told, [("b.py".to_owned(), vec![copied("one")])], "it has no place in the tree any more");
+    let (snapshot, unsteady) = scene.take(Some(monotonic_nanos()));
+    assert_eq!((timeless(snapshot), unsteady), (timeless(scene.full()), Vec::new()));
+}
+
+#[test]
+fn what_changed_before_the_second_look_is_not() {
+    let mut scene = Scene::new(&["a.py"]);
+    scene.take(None);
+    write(&scene.at("a.py"), "one");
+    scene.watched.drain(&monotonic_nanos);
+    let moment = monotonic_nanos();
+    write(&scene.at("a.py"), "two");
+    scene.watched.witness(&scene.project.id);
+    write(&scene.at("a.py"), "three");
+    let (snapshot, unsteady) = scene.take(Some(moment));
+    assert_eq!(scene.content_of(&snapshot, "a.py"), (copied("one"), true));
+    assert_eq!(unsteady.len(), 1);
+}
+
+#[test]
 fn others_profit_from_what_was_saved() {
     let mut scene = Scene::new(&["a.py", "d/b.py"]);
     let end = monotonic_nanos() + 25_000_000;

@@ -223,6 +223,11 @@ impl Session {
                 }
             }
             ActionId::CancelWork => self.jobs.iter().for_each(super::Running::cancel),
+            ActionId::WatchService => {
+                let on = !self.is_watching();
+                let words = if on { "Runs are noticed from now on" } else { "Runs are no longer noticed" };
+                self.command(Command::Watching(on), Then::Say(words.to_owned()));
+            }
             ActionId::Verify => self.command(Command::Verify { deep: false }, Then::Nothing),
             ActionId::VerifyDeep => self.command(Command::Verify { deep: true }, Then::Nothing),
             ActionId::Collect => self.command(Command::Collect, Then::Nothing),

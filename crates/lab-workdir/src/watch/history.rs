@@ -47,6 +47,19 @@ struct Version {
     state: Option<Candidate>,
     /// No event came after it was read.
     is_verified: bool,
+    /// When the file was last read again and found to be the very same.
+    seen_nanos: u64,
+}
+
+/// A content that a file had at a moment, beyond doubt.
+#[derive(Clone, Debug)]
+pub struct Witnessed {
+    /// The file.
+    pub path: RelPath,
+    /// What it held.
+    pub file: Arc<FileBytes>,
+    /// It has changed since.
+    pub has_changed: bool,
 }
 
 /// The versions of recently changed files.
@@ -54,6 +67,8 @@ struct Version {
 pub(super) struct History {
     paths: HashMap<RelPath, Vec<Version>>,
     held_bytes: usize,
+    /// When the last change became known.
+    newest_nanos: u64,
     /// Of what happened before this moment some has been forgotten or was never seen.
     horizon_nanos: u64,
 }
@@ -75,13 +90,14 @@ impl History {
         let versions = self
             .paths
             .entry(path.clone())
-            .or_insert_with(|| vec![Version { read_nanos: 0, state: before(), is_verified: true }]);
+            .or_insert_with(|| vec![Version { read_nanos: 0, state: before(), is_verified: true, seen_nanos: 0 }]);
         if let Some(last) = versions.last_mut().filter(|last| !last.is_verified) {
             self.held_bytes -= held_bytes(last);
             last.state = None;
             last.is_verified = true;
         }
-        versions.push(Version { read_nanos, state: None, is_verified: false });
+        self.newest_nanos = self.newest_nanos.max(read_nanos);
+        versions.push(Version { read_nanos, state: None, is_verified: false, seen_nanos: 0 });
         if versions.len() > VERSIONS {
             let oldest = versions.remove(0);
             self.held_bytes -= held_bytes(&oldest);
@@ -103,6 +119,45 @@ impl History {
         }
     }
 
+    /// Contents that are held and became known since a moment, with their paths, the last changed first.
+    pub fn newest(&self, since_nanos: u64, count: usize) -> Vec<(RelPath, Arc<FileBytes>)> {
+        if self.newest_nanos < since_nanos {
+            return Vec::new();
+        }
+        let held = self.paths.iter().filter_map(|(path, versions)| match versions.last()? {
+            Version { read_nanos, state: Some(Candidate::Held(file)), is_verified: true, .. }
+                if *read_nanos >= since_nanos =>
+            {
+                Some((*read_nanos, path, file))
+            }
+            _ => None,
+        });
+        let mut held: Vec<_> = held.collect();
+        held.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(right.1)));
+        held.into_iter().take(count).map(|(_, path, file)| (path.clone(), file.clone())).collect()
+    }
+
+    /// The last content of `path` was still there at a moment.
+    pub fn found_same(&mut self, path: &RelPath, seen_nanos: u64) {
+        if let Some(last) = self.paths.get_mut(path).and_then(|versions| versions.last_mut()) {
+            last.seen_nanos = last.seen_nanos.max(seen_nanos);
+        }
+    }
+
+    /// The contents that were there both before and after a moment.
+    pub fn witnessed(&self, moment_nanos: u64) -> Vec<Witnessed> {
+        let of = |(path, versions): (&RelPath, &Vec<Version>)| {
+            let (file, has_changed) = witnessed(versions, moment_nanos)?;
+            Some(Witnessed { path: path.clone(), file: file.clone(), has_changed })
+        };
+        self.paths.iter().filter_map(of).collect()
+    }
+
+    /// Whether that is so of `path`.
+    pub fn is_witnessed(&self, path: &RelPath, moment_nanos: u64) -> bool {
+        self.paths.get(path).is_some_and(|versions| witnessed(versions, moment_nanos).is_some())
+    }
+
     /// The bytes of the last version before a moment.
     pub fn held_at(&self, path: &RelPath, moment_nanos: u64) -> Option<&FileBytes> {
         let versions = self.paths.get(path)?;
@@ -113,13 +168,16 @@ impl History {
         }
     }
 
-    /// The paths that changed after `moment_nanos`.
+    /// The paths that changed after `moment_nanos`, but for those of which it is known what they were then.
     pub fn after(&self, moment_nanos: u64) -> Vec<Unsteady> {
         let mut found = Vec::new();
         for (path, versions) in &self.paths {
             let first_after = versions.partition_point(|version| version.read_nanos <= moment_nanos);
             let Some(changed) = versions.get(first_after) else { continue };
             let before = first_after.checked_sub(1);
+            if before.is_some_and(|before| versions[before].seen_nanos >= moment_nanos) {
+                continue;
+            }
             found.push(Unsteady {
                 path: path.clone(),
                 changed_after_nanos: changed.read_nanos,
@@ -143,6 +201,16 @@ impl History {
             forgotten.push(path);
         }
         forgotten
+    }
+}
+
+/// What was there both before and after a moment, and whether it has changed since.
+fn witnessed(versions: &[Version], moment_nanos: u64) -> Option<(&Arc<FileBytes>, bool)> {
+    let after = versions.partition_point(|version| version.read_nanos <= moment_nanos);
+    let at = &versions[after.checked_sub(1)?];
+    match &at.state {
+        Some(Candidate::Held(file)) if at.seen_nanos >= moment_nanos => Some((file, after < versions.len())),
+        _ => None,
     }
 }
 

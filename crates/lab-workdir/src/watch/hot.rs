@@ -9,7 +9,7 @@ use lab_model::{Kind, OmissionReason, RelPath, Role};
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::history::{Candidate, History, Unsteady};
+use super::history::{Candidate, History, Unsteady, Witnessed};
 use super::queue::{Event, Key, Queue, Refusal, What};
 use super::{Reason, State};
 use crate::index::{can_keep, grain_nanos, is_racy, nanos};
@@ -25,6 +25,13 @@ use crate::{
 const HELD_FILE_BYTES: u64 = 1 << 20;
 /// When more files than this change at once, nobody edits them by hand, and none is held.
 const HELD_FILES: usize = 1024;
+/// Files that are read again at a start, the last changed ones.
+const WITNESSED_FILES: usize = 32;
+/// Files that are read again at any start whatever, and how long ago they changed at most.
+const HURRIED_FILES: usize = 4;
+const HURRIED_NANOS: u64 = 2_000_000_000;
+/// Their bytes, at most, together.
+const WITNESSED_BYTES: usize = 4 << 20;
 
 /// A scan that is kept fresh: what happened is noted as it happens, and looked at again before it is used.
 pub struct HotIndex {
@@ -41,6 +48,8 @@ pub struct HotIndex {
     moved: HashSet<RelPath>,
     /// Directories with a file that an event cannot vouch for.
     doubtful: HashSet<RelPath>,
+    /// Files that the scan shows as they were before, not as they are.
+    past: Vec<RelPath>,
     /// Directories that are not watched.
     unwatched: HashSet<RelPath>,
     reason: Option<Reason>,
@@ -97,6 +106,7 @@ impl HotIndex {
             stale: HashSet::new(),
             moved: HashSet::new(),
             doubtful: HashSet::new(),
+            past: Vec::new(),
             unwatched,
             reason,
             is_late,
@@ -174,6 +184,39 @@ impl HotIndex {
     /// What cannot be said to be as it was at `moment_nanos`, by the events.
     pub fn unsteady(&self, moment_nanos: u64) -> Vec<Unsteady> {
         self.history.after(moment_nanos)
+    }
+
+    /// The contents that recently changed files had at `moment_nanos` beyond doubt.
+    pub fn witnessed(&self, moment_nanos: u64) -> Vec<Witnessed> {
+        self.history.witnessed(moment_nanos)
+    }
+
+    /// Whether the content of a file as of `moment_nanos` is held and beyond doubt.
+    pub fn is_witnessed(&self, path: &RelPath, moment_nanos: u64) -> bool {
+        self.history.is_witnessed(path, moment_nanos)
+    }
+
+    /// Reads again the files that changed last. One that is the very same now as it was read before some moment was
+    /// so at that moment, whatever happens to it from now on. With `hurried` only those that changed just before.
+    pub(super) fn witness(&mut self, hurried: bool, now: &dyn Fn() -> u64) {
+        let (since, count) =
+            if hurried { (now().saturating_sub(HURRIED_NANOS), HURRIED_FILES) } else { (0, WITNESSED_FILES) };
+        let mut left_bytes = WITNESSED_BYTES;
+        for (path, before) in self.history.newest(since, count) {
+            let Some(left) = left_bytes.checked_sub(before.bytes.len()) else { continue };
+            left_bytes = left;
+            let now = now();
+            if read_file(&self.handle, &path, &before.stat, HELD_FILE_BYTES).is_ok_and(|after| after == *before) {
+                self.history.found_same(&path, now);
+            }
+        }
+    }
+
+    /// What is put into the scan for a file is not what is there now: it is looked at again next time, whatever its
+    /// stat says.
+    pub fn is_of_the_past(&mut self, path: &RelPath) {
+        self.stale.extend(path.parent());
+        self.past.push(path.clone());
     }
 
     /// The bytes that a file had at `moment_nanos`, when it changed not long before and they are held.
@@ -460,6 +503,12 @@ impl HotIndex {
                 if is_racy(&entry.stat, scan.started) {
                     entry.known = None;
                 }
+            }
+        }
+        for path in std::mem::take(&mut self.past) {
+            let Some(dir) = path.parent().and_then(|parent| scan.find(&parent)) else { continue };
+            if let Some(entry) = scan.entry_mut(dir, path.file_name()) {
+                entry.known = None;
             }
         }
     }
