@@ -160,6 +160,7 @@ fn run(writer: &mut Writer, encoder: &mut Encoder, project: &Project, number: us
         series,
         log: LogSummary::default(),
         files: Default::default(),
+        notebook: None,
         params: BTreeMap::new(),
         usage: Usage::default(),
         missing: Vec::new(),

@@ -110,14 +110,14 @@ impl Row<'_> {
                 let number = |number: Option<usize>| number.map(|number| number.to_string()).unwrap_or_default();
                 let gutter =
                     format!("{:>5} {:>5} {} ", number(line.old_number), number(line.new_number), line.sign.mark());
-                half(line, gutter, theme, columns)
+                half(line, &gutter, theme, columns)
             }
             Self::Two(old, new) => {
                 let left = columns.saturating_sub(3) / 2;
                 let side = |line: &Option<&DiffLine>, is_new: bool, columns: usize| match line {
                     Some(line) => {
                         let number = if is_new { line.new_number } else { line.old_number }.unwrap_or(0);
-                        half(line, format!("{number:>5} {} ", line.sign.mark()), theme, columns)
+                        half(line, &format!("{number:>5} {} ", line.sign.mark()), theme, columns)
                     }
                     None => vec![(" ".repeat(columns), Style::new())],
                 };
@@ -147,14 +147,14 @@ fn head(diff: &Diff, folded: bool, theme: &Theme) -> Styled {
 }
 
 /// A line with its gutter in exactly so many columns, its ground to the end.
-fn half(line: &DiffLine, gutter: String, theme: &Theme, columns: usize) -> Styled {
+fn half(line: &DiffLine, gutter: &str, theme: &Theme, columns: usize) -> Styled {
     let tone = match line.sign {
         Sign::Equal => Tone::Muted,
         Sign::Added => Tone::Added,
         Sign::Removed => Tone::Removed,
     };
     let ground = theme.ground(line.sign, false);
-    let gutter = shorten(&gutter, columns);
+    let gutter = shorten(gutter, columns);
     let mut room = columns.saturating_sub(width(&gutter));
     let mut styled = vec![(gutter, ground.patch(theme.tone(tone)))];
     styled.extend(words(&line.spans, &mut room, &|span| theme.changed_word(line.sign, span.changed, span.syntax)));

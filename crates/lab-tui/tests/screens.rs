@@ -36,9 +36,9 @@ impl Stage {
         let sender = Mutex::new(sender);
         let wake = Arc::new(move || {
             // When it is full the test is awake anyway.
-            let _ = sender.lock().unwrap().try_send(());
+            let _ = sender.lock().expect("because no holder panics").try_send(());
         });
-        let mut session = Session::start(config(&notebook), Some(small.project.clone()), wake).unwrap();
+        let mut session = Session::start(config(&notebook), Some(small.project.clone()), wake).expect("threads");
         settle(&mut session, &woken);
         Self { session, small, woken }
     }
