@@ -9,9 +9,11 @@ mod lineage;
 mod list;
 mod maintain;
 mod pages;
+mod plot;
 mod restore;
 mod run;
 mod secrets;
+mod watch;
 mod words;
 
 use lab_testkit::Home;

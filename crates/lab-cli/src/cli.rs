@@ -118,6 +118,10 @@ pub enum Command {
     Lineage(lineage::Lineage),
     /// Say what a run's snapshot holds and what it does not
     Coverage(coverage::Coverage),
+    /// Keep runs that nobody starts with `lab run`, from the background
+    Watch(watch::Watch),
+    /// Print a script that lets a shell tell the watcher of its commands
+    Hook(hook::Hook),
     /// Make this directory a project (`lab run` does it by itself)
     Init(init::Init),
     /// List the projects of the notebook
@@ -177,6 +181,8 @@ impl Cli {
             Command::Grep(command) => command.run(context),
             Command::Lineage(command) => command.run(context),
             Command::Coverage(command) => command.run(context),
+            Command::Watch(command) => command.run(context),
+            Command::Hook(command) => command.run(context),
             Command::Init(command) => command.run(context),
             Command::Projects(command) => command.run(context),
             Command::Config(command) => command.run(context),

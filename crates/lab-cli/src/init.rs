@@ -25,6 +25,7 @@ impl Init {
         let engine = context.engine_or_new()?;
         let directory = engine.config().cwd.join(&self.directory);
         let (project, new) = engine.init(&directory, self.name.as_deref())?;
+        crate::watch::mention(engine);
         if context.global.json {
             context.print_json(&json!({ "project": project, "new": new }))?;
             return Ok(0);

@@ -12,6 +12,7 @@ mod paint;
 mod progress;
 mod sanitize;
 mod select;
+mod service;
 
 mod cat;
 mod compare;
@@ -24,6 +25,7 @@ mod export;
 mod files;
 mod gc;
 mod grep;
+mod hook;
 mod init;
 mod lineage;
 mod log;
@@ -42,6 +44,7 @@ mod snapshot;
 mod tui;
 mod verify;
 mod view;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -52,6 +55,9 @@ use crate::cli::Cli;
 use crate::context::Context;
 
 fn main() -> ExitCode {
+    if hook::quick(&std::env::args_os().collect::<Vec<_>>()) {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

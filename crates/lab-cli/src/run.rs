@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
 use lab_engine::{Engine, Error, ErrorKind, Keep, Result, RunOutcome, RunRequest, TraceMode};
-use lab_model::{ROLES, Role, RunId};
+use lab_model::{ROLES, Role, RunId, RunStart};
 use lab_view::{Line, Tone, coverage, lineage, show};
 
 use crate::context::Context;
@@ -79,7 +79,7 @@ impl Run {
             Err(error) if error.kind == ErrorKind::Usage => return Err(error),
             Err(error) => return Err(self.run_alone(context, &error)),
         };
-        let outcome = engine.run(&request, &mut |_| ())?;
+        let outcome = engine.run(&request, &mut |start| tell_same(context, engine, start))?;
         for warning in &outcome.warnings {
             context.warn(&crate::sanitize::line(warning));
         }
@@ -109,6 +109,21 @@ impl Run {
         let failed = std::process::Command::new(program).args(arguments).exec();
         let shown = crate::sanitize::line(&program.to_string_lossy());
         Error::new(ErrorKind::Missing, format!("Could not start {shown}")).because(failed)
+    }
+}
+
+/// `same as calm-lynx, finished 2 h ago, acc 0.93`, when the very same was done before.
+fn tell_same(context: &Context, engine: &Engine, start: &RunStart) {
+    let line = || {
+        let same = engine.same_as(start).ok()??;
+        show::same(&engine.reader().ok()?, &same, engine.now()).ok()
+    };
+    // The command runs by now: nothing of this may keep anybody.
+    if !context.global.quiet
+        && !context.global.json
+        && let Some(line) = line()
+    {
+        context.say(&paint::sentence(&line));
     }
 }
 

@@ -231,7 +231,12 @@ fn trials(count: usize) {
         match (&entry, told) {
             (Some(entry), None) if !entry.unsteady => {
                 counts.certain += 1;
-                counts.wrong += usize::from(entry.content.hash() != Some(right));
+                let is_wrong = entry.content.hash() != Some(right);
+                counts.wrong += usize::from(is_wrong);
+                if is_wrong {
+                    let held = engine.reader().unwrap().content(entry).unwrap();
+                    println!("wrong: {:?} in place of {text:?}", String::from_utf8_lossy(&held));
+                }
             }
             _ => {
                 counts.uncertain += 1;

@@ -100,6 +100,15 @@ impl LiveRun {
         entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
     }
 
+    /// Another process looks after the run from now on.
+    pub(crate) fn adopt(&self, front: &ProcessKey) -> Result<()> {
+        let fail = |error| Error::disk("write", &self.directory, error);
+        let front = serde_json::to_vec(front).expect("because a process key always serialises");
+        let fresh = self.directory.join("front.new");
+        std::fs::write(&fresh, front).map_err(fail)?;
+        std::fs::rename(&fresh, self.directory.join("front.json")).map_err(fail)
+    }
+
     /// The file that `$LAB_METRICS` names.
     pub(crate) fn metrics_file(&self) -> PathBuf {
         self.directory.join("metrics.user.jsonl")
@@ -113,6 +122,16 @@ impl LiveRun {
     /// What the tracer saw of the files that the command opened.
     pub(crate) fn trace_file(&self) -> PathBuf {
         self.directory.join("files.jsonl")
+    }
+
+    /// The cells of a notebook that were executed.
+    pub(crate) fn cells_file(&self) -> PathBuf {
+        self.directory.join("cells.jsonl")
+    }
+
+    /// Hashes of big files that the command read, made beside it.
+    pub(crate) fn used_file(&self) -> PathBuf {
+        self.directory.join("used.jsonl")
     }
 
     fn printed_file(&self) -> PathBuf {
@@ -226,11 +245,11 @@ pub(crate) fn parse_log(bytes: &[u8]) -> Vec<LogLine> {
     bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
-fn append_file(path: &Path) -> std::io::Result<File> {
+pub(crate) fn append_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
-fn write_line<T: Serialize>(buffer: &mut Vec<u8>, value: &T) {
+pub(crate) fn write_line<T: Serialize>(buffer: &mut Vec<u8>, value: &T) {
     serde_json::to_writer(&mut *buffer, value).expect("because these types always serialise into memory");
     buffer.push(b'\n');
 }

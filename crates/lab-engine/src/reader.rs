@@ -1,5 +1,8 @@
 mod columns;
+mod log;
 mod table;
+
+pub use log::LogWindow;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,7 +14,7 @@ use lab_model::{
     Entry, Hash, Kind, PathDiff, ProcessKey, Project, ProjectId, RelPath, RestoreRecord, RunFacts, RunId, Series,
     Snapshot, Status, Summary,
 };
-use lab_store::{RunQuery, RunRow, SealKey, Statistics};
+use lab_store::{NoteRow, RunQuery, RunRow, SealKey, Statistics};
 
 use crate::engine::load_key;
 use crate::live::{LiveReader, LiveRun, LogLine, parse_log};
@@ -24,11 +27,12 @@ pub struct Reader {
     key_file: PathBuf,
     key: OnceLock<Option<SealKey>>,
     columns: RefCell<Option<Arc<columns::Runs>>>,
+    log_lines: RefCell<log::Counts>,
 }
 
 impl Reader {
     pub(crate) fn new(store: lab_store::Reader, live: PathBuf, key_file: PathBuf) -> Self {
-        Self { store, live, key_file, key: OnceLock::new(), columns: RefCell::default() }
+        Self { store, live, key_file, key: OnceLock::new(), columns: RefCell::default(), log_lines: RefCell::default() }
     }
 
     pub(crate) const fn store(&self) -> &lab_store::Reader {
@@ -352,6 +356,14 @@ impl Reader {
             None if self.is_alive(row) => Status::Running,
             None => Status::Lost,
         }
+    }
+
+    /// What was written down on a project and its runs, or on all; the newest `most`, newest first.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn notes(&self, project: Option<&ProjectId>, most: usize) -> Result<Vec<NoteRow>> {
+        Ok(self.store.recent_notes(project, most)?)
     }
 
     /// The views that a project keeps: name and query text.

@@ -109,6 +109,14 @@ impl From<KeepName> for Keep {
     }
 }
 
+/// The command whose environment is gathered.
+#[derive(Clone, Copy)]
+pub(crate) struct FactsOf<'a> {
+    pub argv: &'a [OsString],
+    pub cwd: &'a Path,
+    pub variables: &'a BTreeMap<OsString, OsString>,
+}
+
 impl Engine {
     /// Runs a command to its end and keeps it. `started` is called right after the start.
     ///
@@ -150,7 +158,8 @@ impl Engine {
             prepared.taken.save_index();
             let root = Path::new(&prepared.payload.project.root);
             completion = Some(Completion::start(root, prepared.taken.sampled(), live.hashed_file()));
-            if let Err(error) = self.keep_facts(request, &prepared.payload) {
+            let of = FactsOf { argv: &request.argv, cwd: &self.config.cwd, variables: &self.config.variables };
+            if let Err(error) = self.keep_facts(of, &prepared.payload) {
                 warnings.push(format!("the environment of this run is not kept: {error}"));
             }
         }
@@ -255,7 +264,7 @@ impl Engine {
     }
 
     /// The wanted name, or a made-up one that nobody has yet.
-    fn free_name(&self, wanted: Option<&str>) -> Result<String> {
+    pub(crate) fn free_name(&self, wanted: Option<&str>) -> Result<String> {
         const TRIES: usize = 16;
         if let Some(name) = wanted {
             return Ok(name.to_owned());
@@ -272,23 +281,19 @@ impl Engine {
     }
 
     /// Gathers interpreter, packages, variables, machine and Git state, and keeps them.
-    fn keep_facts(&self, request: &RunRequest, payload: &Payload) -> Result<()> {
+    pub(crate) fn keep_facts(&self, of: FactsOf<'_>, payload: &Payload) -> Result<()> {
         let root = Path::new(&payload.project.root);
-        let environment_request = lab_exec::environment::Request {
-            argv: &request.argv,
-            cwd: &self.config.cwd,
-            project_root: root,
-            variables: &self.config.variables,
-        };
+        let environment_request =
+            lab_exec::environment::Request { argv: of.argv, cwd: of.cwd, project_root: root, variables: of.variables };
         let key = self.seal_key()?;
         let scanner = Scanner::new();
         let mut redact = |name: &str, value: &str| {
             scanner.redact_named(name, value, &mut |secret, rule| redacted(key, secret, rule))
         };
         let (environment, mut missing) = lab_exec::environment::capture(&environment_request, &mut redact);
-        let (machine, more) = lab_exec::machine::facts(&self.config.variables);
+        let (machine, more) = lab_exec::machine::facts(of.variables);
         missing.extend(more);
-        let git = lab_exec::git::state(root, &self.config.variables);
+        let git = lab_exec::git::state(root, of.variables);
         let facts = RunFacts { run: payload.start.run.clone(), environment, machine, git, missing };
         self.append(&mut |encoder, writer| {
             writer.append(encoder.json(RecordKind::RunFacts, &facts))?;
@@ -302,7 +307,7 @@ fn key_of(pid: i32) -> ProcessKey {
     lab_exec::process_key(pid).unwrap_or(ProcessKey { pid, start_ticks: 0, boot_id: String::new() })
 }
 
-fn own_key() -> ProcessKey {
+pub(crate) fn own_key() -> ProcessKey {
     key_of(rustix::process::getpid().as_raw_nonzero().get())
 }
 

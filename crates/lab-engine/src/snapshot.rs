@@ -67,6 +67,16 @@ impl Taken {
         complete::sampled(&self.scan)
     }
 
+    /// Files that were written at or after a moment, in milliseconds since 1970.
+    pub fn written_since(&self, millis: i64) -> Vec<RelPath> {
+        let since = |stat: &Stat| stat.mtime * 1000 + i64::from(stat.mtime_nanos) / 1_000_000 >= millis;
+        let written = |dir: &lab_workdir::ScanDir| -> Vec<RelPath> {
+            let entries = dir.entries.iter().filter(|entry| entry.kind == Kind::File && since(&entry.stat));
+            entries.filter_map(|entry| dir.path.join(&entry.name).ok()).collect()
+        };
+        self.scan.dirs.iter().flat_map(written).collect()
+    }
+
     /// What stands at `path`: `None` when the snapshot does not hold it, else its role.
     pub fn role_of(&self, path: &RelPath) -> Option<Role> {
         let Some(parent) = path.parent() else { return Some(Role::Code) };

@@ -64,21 +64,33 @@ pub(crate) struct RunSink {
     follow: Option<(Follow, RunWitness)>,
     /// What the machine had received and sent when the run began.
     network_start: Option<(u64, u64)>,
+    /// Hashes what the command read.
+    beside: Option<trace::Beside>,
 }
 
 impl RunSink {
     /// A sink that keeps nothing.
     pub const fn none() -> Self {
-        Self { writer: None, gpu: None, follow: None, network_start: None }
+        Self { writer: None, gpu: None, follow: None, network_start: None, beside: None }
     }
 
     /// The sink of a run, whose first process is `pid`.
     pub fn open(engine: &Engine, payload: Option<&Payload>, pid: Option<i32>) -> Self {
         let Some((payload, key)) = payload.zip(engine.seal_key().ok()) else { return Self::none() };
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
+        let log = live.trace_file();
+        let beside = log.exists().then(|| trace::Beside::start(log, live.used_file())).flatten();
         let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
         let follow = RunWitness::begin(engine, payload, pid);
-        Self { writer: Some(writer), gpu: Sampler::open(), follow, network_start: lab_exec::machine::network_bytes() }
+        let network_start = lab_exec::machine::network_bytes();
+        Self { writer: Some(writer), gpu: Sampler::open(), follow, network_start, beside }
+    }
+}
+
+impl RunSink {
+    /// Notes a sample of a process that is followed from outside, with what the graphics cards do.
+    pub fn observed(&mut self, sample: &Sample) {
+        Sink::sample(self, sample);
     }
 }
 
@@ -156,12 +168,25 @@ impl FilesAtEnd {
 
 /// Closes a run whose command has ended; what the person should know comes back.
 pub(crate) fn finish(engine: &Engine, payload: &Payload, sink: RunSink, exit: &Exit) -> Vec<String> {
+    finish_with(engine, payload, sink, exit, Vec::new())
+}
+
+/// The same for a run of which more is `missing`.
+pub(crate) fn finish_with(
+    engine: &Engine,
+    payload: &Payload,
+    sink: RunSink,
+    exit: &Exit,
+    missing: Vec<String>,
+) -> Vec<String> {
     let Some(mut writer) = sink.writer else { return Vec::new() };
+    drop(sink.beside);
     if let Some((mut follow, mut witness)) = sink.follow {
         follow.finish(&mut witness, &mut writer);
     }
     writer.close(exit.duration_millis);
-    let ending = ending_of(engine, &writer, exit);
+    let mut ending = ending_of(engine, &writer, exit);
+    ending.missing.extend(missing);
     let mut warnings = Vec::new();
     let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
     if let Err(error) = engine.close_run(payload, &live, &ending) {
@@ -260,11 +285,13 @@ impl Engine {
         let (metrics, key) = (live.reader(payload.start.time), self.seal_key()?);
         let mut missing = ending.missing.clone();
         missing.extend_from_slice(metrics.troubles());
+        let notebook = self.keep_notebook(payload, live, writer, &mut encoder)?;
         let end = RunEnd {
             run: payload.start.run.clone(),
             time: ending.time,
             status: ending.status,
-            exit_code: ending.exit_code,
+            // Cells have none.
+            exit_code: ending.exit_code.filter(|_| notebook.is_none()),
             signal: ending.signal,
             duration_millis: ending.duration_millis,
             failure: ending.failure.clone(),
@@ -275,6 +302,7 @@ impl Engine {
             params: Scanner::new().redact_params(metrics.params(), &mut |secret, rule| redacted(key, secret, rule)),
             series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
+            notebook,
             usage: ending.usage.clone(),
             missing,
         };
@@ -296,7 +324,13 @@ impl Engine {
         let reader = self.plain_reader()?;
         let start = payload.start.snapshot.map(|id| reader.snapshot(&id)).transpose()?.map(|start| start.root);
         let root = Path::new(&payload.project.root);
-        trace::Lookup { reader: &reader, root, start, end, key: self.seal_key()? }.files_used(seen)
+        let (key, started, hashed) = (self.seal_key()?, payload.start.time, live.used_file());
+        let lookup = trace::Lookup { reader: &reader, root, start, end, key, started, hashed: &hashed };
+        let (used, gave_up) = lookup.files_used(seen)?;
+        if gave_up {
+            missing.push("what a file system holds that did not answer at the end".to_owned());
+        }
+        Ok(used)
     }
 
     /// Compares the files at the end with those at the start.

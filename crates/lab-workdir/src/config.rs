@@ -70,6 +70,120 @@ pub struct Config {
     pub trace: TraceMode,
     /// Files that hold metrics whatever they are called, in the same syntax.
     pub metrics: Vec<String>,
+    /// What the watcher takes for a run.
+    pub watch: WatchConfig,
+}
+
+/// What the watcher takes for a run.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WatchConfig {
+    /// Always a run, however short: patterns for the program, its script or the whole command.
+    pub run: Vec<String>,
+    /// Never a run, in the same syntax.
+    pub ignore: Vec<String>,
+    /// Commands that the shell hook does not keep, by their first word; patterns too.
+    pub ignore_commands: Vec<String>,
+    /// What ends sooner than this is no run, unless it was typed or `run` names it.
+    pub minimum_millis: u64,
+    /// Whether the shell says when the very same was done before.
+    pub hint: bool,
+}
+
+/// What people type all day and what is no experiment.
+const IGNORED_COMMANDS: &[&str] = &[
+    "ls",
+    "ll",
+    "la",
+    "cd",
+    "pwd",
+    "pushd",
+    "popd",
+    "cat",
+    "bat",
+    "less",
+    "more",
+    "head",
+    "tail",
+    "man",
+    "info",
+    "which",
+    "type",
+    "echo",
+    "printf",
+    "history",
+    "clear",
+    "exit",
+    "logout",
+    "jobs",
+    "fg",
+    "bg",
+    "kill",
+    "export",
+    "source",
+    ".",
+    "alias",
+    "cp",
+    "mv",
+    "rm",
+    "mkdir",
+    "rmdir",
+    "touch",
+    "ln",
+    "chmod",
+    "chown",
+    "find",
+    "fd",
+    "grep",
+    "rg",
+    "ag",
+    "wc",
+    "sort",
+    "diff",
+    "du",
+    "df",
+    "tree",
+    "ps",
+    "top",
+    "htop",
+    "nvidia-smi",
+    "watch",
+    "ssh",
+    "scp",
+    "rsync",
+    "tmux",
+    "screen",
+    "git",
+    "gh",
+    "hg",
+    "svn",
+    "vim",
+    "vi",
+    "nvim",
+    "nano",
+    "emacs",
+    "code",
+    "subl",
+    "pip",
+    "pip3",
+    "conda",
+    "mamba",
+    "apt",
+    "brew",
+    "npm",
+    "lab",
+];
+
+impl Default for WatchConfig {
+    fn default() -> Self {
+        Self {
+            run: Vec::new(),
+            ignore: Vec::new(),
+            ignore_commands: IGNORED_COMMANDS.iter().map(|word| (*word).to_owned()).collect(),
+            minimum_millis: 1000,
+            hint: true,
+        }
+    }
 }
 
 const MIB: u64 = 1 << 20;
@@ -97,6 +211,7 @@ impl Default for Config {
             log_limit_bytes: 256 * MIB,
             trace: TraceMode::Full,
             metrics: Vec::new(),
+            watch: WatchConfig::default(),
         }
     }
 }
@@ -184,6 +299,7 @@ struct File {
     run: RunTable,
     secrets: SecretsTable,
     metrics: MetricsTable,
+    watch: WatchConfig,
 }
 
 #[derive(Deserialize, Default)]
@@ -246,6 +362,7 @@ impl File {
             log_limit_bytes: self.log_limit.map_or(default.log_limit_bytes, |size| size.0),
             trace: self.run.trace,
             metrics: self.metrics.files,
+            watch: self.watch,
         }
     }
 }
@@ -367,6 +484,18 @@ const TEMPLATE: &str = r#"# Settings of this project for `lab`. Every key is opt
 # Tables and lines of JSON that hold metrics, in the syntax of .gitignore, beside those that are
 # found by themselves.
 # files = []
+
+# [watch]
+# What `lab watch` takes for a run. Patterns know * and ?, and match a program's name, its script or
+# its whole command line: what is always a run however short, and what is none.
+# run = []
+# ignore = []
+# What ends sooner is no run, unless it was typed in a shell with the hook or `run` names it.
+# minimum_millis = 1000
+# Whether the shell says when the very same was done before.
+# hint = true
+# Commands that the shell's hook does not keep, by their first word.
+# ignore_commands = ["ls", "ll", "la", "cd", "pwd", "pushd", "popd", "cat", "bat", "less", "more", "head", "tail", "man", "info", "which", "type", "echo", "printf", "history", "clear", "exit", "logout", "jobs", "fg", "bg", "kill", "export", "source", ".", "alias", "cp", "mv", "rm", "mkdir", "rmdir", "touch", "ln", "chmod", "chown", "find", "fd", "grep", "rg", "ag", "wc", "sort", "diff", "du", "df", "tree", "ps", "top", "htop", "nvidia-smi", "watch", "ssh", "scp", "rsync", "tmux", "screen", "git", "gh", "hg", "svn", "vim", "vi", "nvim", "nano", "emacs", "code", "subl", "pip", "pip3", "conda", "mamba", "apt", "brew", "npm", "lab"]
 "#;
 
 #[cfg(test)]

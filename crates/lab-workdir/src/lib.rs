@@ -28,7 +28,9 @@ pub use error::{Error, Result};
 pub use index::Index;
 pub use open::RootHandle;
 pub use pointer::{Pointer, pointer_of};
-pub use read::{FileBytes, FileStream, SourceError, StreamEnd, open_root, open_stream, read_file, samples};
+pub use read::{
+    FileBytes, FileStream, SourceError, StreamEnd, open_root, open_stream, read_file, samples, wait_for_writer,
+};
 pub use role::{role_by_content, role_by_name};
 pub use rules::{Globs, Rules};
 pub use scan::{Known, KnownTree, Scan, ScanDir, ScanEntry, Sums, scan};

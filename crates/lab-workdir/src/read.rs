@@ -118,6 +118,14 @@ pub fn open_root(root: &Path) -> Result<RootHandle> {
         .map_err(|error| Error::Root { path: root.to_owned(), source: error.into() })
 }
 
+/// Waits for whoever is just changing the file at `path`, where the file system can be asked to. Shortening a file
+/// is visible before anybody is told of it, and takes a while; asking where its data lies takes the same lock.
+pub fn wait_for_writer(root: &RootHandle, path: &RelPath) {
+    if let Ok(fd) = open_beneath(root.fd.as_fd(), path.as_bytes(), READ_FILE) {
+        let _ = rustix::fs::seek(&fd, rustix::fs::SeekFrom::Data(0));
+    }
+}
+
 /// Reads the file at `path` whole. When it differs from `expected` (the stat of the scan) or changes
 /// meanwhile it is read again, up to three times, and then called unsteady.
 ///

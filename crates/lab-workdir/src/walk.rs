@@ -27,7 +27,15 @@ mod names;
 mod reuse;
 
 pub(crate) fn walk(root: &Path, rules: &Rules, index: Option<&Index>) -> Result<Scan> {
-    let request = Request { root, handle: open_root(root)?, rules, index, reuse: None, entering: &mut |_, _| {} };
+    let request = Request {
+        root,
+        handle: open_root(root)?,
+        rules,
+        index,
+        reuse: None,
+        entering: &mut |_, _| {},
+        is_watched: false,
+    };
     Ok(walk_as(request)?.scan)
 }
 
@@ -41,6 +49,8 @@ pub(crate) struct Request<'a> {
     pub reuse: Option<Reuse>,
     /// Called with each directory before its names are read.
     pub entering: &'a mut dyn FnMut(BorrowedFd<'_>, &RelPath),
+    /// That is when it begins to be watched: what was asked of it before may be old, and nobody would tell.
+    pub is_watched: bool,
 }
 
 /// What a walk found beside the scan.
@@ -56,10 +66,10 @@ pub(crate) struct Walked {
 
 /// Walks with an eye on every directory that is entered.
 pub(crate) fn walk_as(request: Request<'_>) -> Result<Walked> {
-    let Request { root, handle, rules, index, reuse, entering } = request;
+    let Request { root, handle, rules, index, reuse, entering, is_watched } = request;
     let wrong = |error: Errno| Error::Root { path: root.to_owned(), source: error.into() };
     let now = clock_gettime(ClockId::RealtimeCoarse);
-    let root_stat = rustix::fs::fstat(&handle.fd).map_err(wrong)?;
+    let mut root_stat = rustix::fs::fstat(&handle.fd).map_err(wrong)?;
     let mut walk = Walk {
         path: root,
         handle,
@@ -70,6 +80,7 @@ pub(crate) fn walk_as(request: Request<'_>) -> Result<Walked> {
         index,
         reuse,
         entering,
+        is_watched,
         dirs: Vec::new(),
         chains: Vec::new(),
         listed: Vec::new(),
@@ -82,6 +93,9 @@ pub(crate) fn walk_as(request: Request<'_>) -> Result<Walked> {
     walk.root(&Arc::new(rules.chain().clone())).map_err(wrong)?;
     while let Some(pending) = walk.stack.pop() {
         walk.enter(pending);
+    }
+    if is_watched {
+        root_stat = rustix::fs::fstat(&walk.handle.fd).map_err(wrong)?;
     }
     Ok(walk.finish(Stat::from(&root_stat), (now.tv_sec, now.tv_nsec as u32)))
 }
@@ -100,7 +114,7 @@ struct Pending {
     was_dropped: bool,
     /// It lies on a file system that is not to be entered.
     is_foreign: bool,
-    /// The directory that holds it was taken over from the scan before, and with it what it says of this one.
+    /// The directory that holds it was taken over from the scan before.
     in_reused: bool,
 }
 
@@ -113,6 +127,7 @@ struct Walk<'a> {
     index: Option<&'a Index>,
     reuse: Option<Reuse>,
     entering: &'a mut dyn FnMut(BorrowedFd<'_>, &RelPath),
+    is_watched: bool,
     dirs: Vec<ScanDir>,
     chains: Vec<Arc<Chain>>,
     listed: Vec<u32>,
@@ -210,7 +225,7 @@ impl<'a> Walk<'a> {
     fn enter_listed(&mut self, fd: OwnedFd, names: &Names, pending: Pending) {
         let number = self.dirs.len() as u32;
         self.dirs[pending.parent as usize].entries[pending.entry as usize].child = Some(number);
-        if pending.in_reused {
+        if self.is_watched {
             self.refresh_entry(&fd, &pending);
         }
         if names.marks.git

@@ -19,6 +19,8 @@ pub struct RestoreScreen {
     pub cursor: Cursor,
     /// Files that the person wants to leave as they are.
     pub left: BTreeSet<RelPath>,
+    /// Only these are asked for; all when empty.
+    only: Vec<RelPath>,
     run: Option<RunId>,
     plan: Option<(RestorePlan, RestorePage)>,
     /// The paths of the page's steps.
@@ -41,9 +43,16 @@ pub struct Key {
 }
 
 impl RestoreScreen {
-    /// Another run's state is asked for; the plan comes later.
-    pub(crate) fn enter(&mut self, run: RunId) {
+    /// The next plan is about one file alone.
+    pub(crate) fn only(&mut self, path: RelPath) {
+        self.only = vec![path];
+    }
+
+    /// Another run's state is asked for; the plan comes later. Gives the paths that it is about.
+    pub(crate) fn enter(&mut self, run: RunId) -> Vec<RelPath> {
+        let only = std::mem::take(&mut self.only);
         *self = Self { run: Some(run), ..Self::default() };
+        only
     }
 
     /// The plan has come.

@@ -25,6 +25,8 @@ pub enum Purpose {
     RestoreTo(RunId),
     /// The command to run again.
     RerunWith(RunId),
+    /// Words to be found in the log, in all runs, or in the names of metrics.
+    Find,
     /// Which runs to list.
     Filter,
     /// What to sort by.

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use lab_engine::{Command, RestoreOptions, RestorePlan, RestoreTarget};
 use lab_model::{Change, NoteKind, ProjectId, RunId, Target};
 
-use super::{Dialog, Effect, Purpose, Request, Route, Session, Then};
+use super::{Action, Dialog, Effect, Purpose, Request, Route, Session, Then};
 use crate::actions::ActionId;
-use crate::list::Cursor;
+use crate::list::{Cursor, Motion};
+use crate::screens::charts::ChartsAction;
+use crate::screens::compare::CompareAction;
+use crate::screens::health::WORK;
 use crate::screens::restore::RestoreAction;
+use crate::screens::run::{Part, RunAction};
 use crate::screens::runs::{RunsAction, RunsView};
-use crate::screens::{Subject, run, runs};
+use crate::screens::{Subject, runs};
 use crate::{Line, Tone, format};
 
 impl Session {
@@ -68,9 +72,18 @@ impl Session {
         match self.route.last() {
             Some(Route::Projects) => change(&mut self.projects.screen.cursor),
             Some(Route::Runs) => self.runs.screen.moved(change),
-            Some(Route::Run(_)) => change(self.run.screen.cursor_mut()),
+            Some(Route::Run(_)) => match self.run.screen.part {
+                Part::Log => self.run_parts.log.screen.moved(change),
+                Part::Files if self.run.screen.full => change(&mut self.run_parts.file.screen.cursor),
+                _ => change(self.run.screen.cursor_mut()),
+            },
+            Some(Route::Compare(_)) => change(&mut self.compare.screen.cursor),
+            Some(Route::Charts(_)) => change(&mut self.charts.screen.cursor),
+            Some(Route::Notes) => change(&mut self.notes.screen.cursor),
+            Some(Route::Search) => change(&mut self.search.screen.cursor),
+            Some(Route::Health) => change(&mut self.health.screen.cursor),
             Some(Route::Restore(_)) => change(&mut self.restore.screen.cursor),
-            _ => {}
+            None => {}
         }
     }
 
@@ -86,9 +99,17 @@ impl Session {
             ActionId::Quit => self.quit(),
             ActionId::GoProjects => self.go(Route::Projects),
             ActionId::GoRuns => self.go(Route::Runs),
+            ActionId::GoCharts if runs.is_empty() => {
+                self.say(Line::of("Choose runs first; mark several with the space bar", Tone::Warn));
+            }
             ActionId::GoCharts => self.go(Route::Charts(runs)),
             ActionId::GoNotes => self.go(Route::Notes),
-            ActionId::GoSearch => self.go(Route::Search),
+            ActionId::GoSearch => {
+                self.go(Route::Search);
+                if self.search.screen.words.is_empty() {
+                    self.ask_find();
+                }
+            }
             ActionId::GoHealth => self.go(Route::Health),
             ActionId::Open => self.open_under_cursor(),
             ActionId::NextPart => self.next_part(1),
@@ -165,6 +186,40 @@ impl Session {
                 let here = self.config().cwd.clone();
                 self.command(Command::Init(here), Then::Enter);
             }
+            ActionId::LogScale
+            | ActionId::Smooth
+            | ActionId::StepAxis
+            | ActionId::ZoomIn
+            | ActionId::ZoomOut
+            | ActionId::ReadLeft
+            | ActionId::ReadRight
+            | ActionId::PanLeft
+            | ActionId::PanRight
+            | ActionId::ResetZoom => self.act(Action::Charts(ChartsAction::Do(id))),
+            ActionId::ChartAlone => {
+                self.act(Action::Charts(ChartsAction::Alone(!self.charts.screen.alone)));
+            }
+            ActionId::Find => self.ask_find(),
+            ActionId::FindNext => self.find_next(1),
+            ActionId::FindPrevious => self.find_next(-1),
+            ActionId::SideBySide => match self.route() {
+                Route::Compare(_) => self.act(Action::Compare(CompareAction::SideBySide)),
+                Route::Run(_) => {
+                    self.run_parts.file.screen.diff = !self.run_parts.file.screen.diff;
+                    self.run.screen.part = Part::Files;
+                }
+                _ => {}
+            },
+            ActionId::Fold => self.act(Action::Compare(CompareAction::Fold(None))),
+            ActionId::FoldAll => self.act(Action::Compare(CompareAction::FoldAll)),
+            ActionId::Edit => self.edit_copy(),
+            ActionId::RestoreFile => {
+                if let Some((run, path)) = self.file() {
+                    self.restore.screen.only(path);
+                    self.go(Route::Restore(run));
+                }
+            }
+            ActionId::CancelWork => self.jobs.iter().for_each(super::Running::cancel),
             ActionId::Verify => self.command(Command::Verify { deep: false }, Then::Nothing),
             ActionId::VerifyDeep => self.command(Command::Verify { deep: true }, Then::Nothing),
             ActionId::Collect => self.command(Command::Collect, Then::Nothing),
@@ -174,6 +229,9 @@ impl Session {
     }
 
     fn leave(&mut self) {
+        if self.close_inner() {
+            return;
+        }
         let notices = self.notices.len();
         self.notices.retain(|notice| !notice.sticky);
         // What is on top goes first.
@@ -202,17 +260,18 @@ impl Session {
         match self.route() {
             Route::Runs => self.on_runs(RunsAction::Follow),
             Route::Run(_) => {
-                let effects = self.run.act(run::RunAction::Follow);
-                self.apply(effects);
+                self.run.screen.part = Part::Log;
+                self.run_parts.log.screen.toggle_follow();
             }
             _ => {}
         }
     }
 
     fn next_part(&mut self, by: i64) {
-        if matches!(self.route(), Route::Run(_)) {
-            let effects = self.run.act(run::RunAction::NextPart(by));
-            self.apply(effects);
+        match self.route() {
+            Route::Run(_) => self.act(Action::Run(RunAction::NextPart(by))),
+            Route::Charts(_) => self.with_cursor(|cursor| cursor.go(Motion::By(by))),
+            _ => {}
         }
     }
 
@@ -234,6 +293,14 @@ impl Session {
                     self.go(Route::Run(run));
                 }
             }
+            Route::Run(_) if self.run.screen.part == Part::Files => self.act(Action::Run(RunAction::Full(true))),
+            Route::Notes => {
+                let place = self.notes.screen.cursor.row;
+                let run = self.notes.page().and_then(|page| page.notes.get(place)?.run.clone());
+                run.into_iter().for_each(|run| self.go(Route::Run(run)));
+            }
+            Route::Search => self.open_hit(),
+            Route::Health => self.perform(WORK[self.health.screen.cursor.row]),
             _ => {}
         }
     }
@@ -275,9 +342,10 @@ impl Session {
     /// Asks for a plan; until it is applied nothing changes.
     pub(super) fn plan_restore(&mut self, run: RunId) {
         let Some(project) = self.subject().map(|subject| subject.project.clone()) else { return };
-        self.restore.screen.enter(run.clone());
+        let paths = self.restore.screen.enter(run.clone());
         let target = RestoreTarget::Run(run);
-        let command = Command::PlanRestore(project, target, RestoreOptions::default());
+        let options = RestoreOptions { paths, ..RestoreOptions::default() };
+        let command = Command::PlanRestore(project, target, options);
         self.command(command, Then::Show);
     }
 
@@ -397,6 +465,7 @@ impl Session {
             | Purpose::Columns
             | Purpose::Views
             | Purpose::SaveView => self.fulfil_list(&purpose, values),
+            Purpose::Find => self.find(text),
             Purpose::Quit => self.requests.push(Request::Quit),
             _ => {}
         }

@@ -124,7 +124,7 @@ impl Walk<'_> {
         self.dirs[number as usize].parent = parent;
     }
 
-    /// A directory changes when something in it does; what holds it was not asked again.
+    /// A directory changes when something in it does, which is no event for what holds it.
     pub(super) fn refresh_entry(&mut self, fd: &OwnedFd, pending: &Pending) {
         let Ok(stat) = rustix::fs::fstat(fd) else { return };
         let stat = Stat::from(&stat);

@@ -103,6 +103,16 @@ impl History {
         }
     }
 
+    /// The bytes of the last version before a moment.
+    pub fn held_at(&self, path: &RelPath, moment_nanos: u64) -> Option<&FileBytes> {
+        let versions = self.paths.get(path)?;
+        let after = versions.partition_point(|version| version.read_nanos <= moment_nanos);
+        match &versions[after.checked_sub(1)?].state {
+            Some(Candidate::Held(file)) => Some(file),
+            _ => None,
+        }
+    }
+
     /// The paths that changed after `moment_nanos`.
     pub fn after(&self, moment_nanos: u64) -> Vec<Unsteady> {
         let mut found = Vec::new();

@@ -17,7 +17,10 @@ use crate::index::{can_keep, grain_nanos, is_racy, nanos};
 use crate::rules::{Chain, Marks, by_default, never_kept};
 use crate::stat::kind_of;
 use crate::walk::{Request, Reuse, walk_as};
-use crate::{Index, Result, RootHandle, Rules, Scan, ScanEntry, Stat, open_root, read_file, role_by_name};
+use crate::{
+    FileBytes, Index, Result, RootHandle, Rules, Scan, ScanEntry, Stat, open_root, read_file, role_by_name,
+    wait_for_writer,
+};
 
 /// Larger files are not held in memory when they change.
 const HELD_FILE_BYTES: u64 = 1 << 20;
@@ -80,6 +83,7 @@ impl HotIndex {
             index,
             reuse: None,
             entering: &mut |fd, path| enter(&mut queue, key, fd, path, &mut unwatched, &mut reason),
+            is_watched: true,
         })?;
         let mut hot = Self {
             root: root.to_owned(),
@@ -167,6 +171,19 @@ impl HotIndex {
     /// What cannot be said to be as it was at `moment_nanos`, by the events.
     pub fn unsteady(&self, moment_nanos: u64) -> Vec<Unsteady> {
         self.history.after(moment_nanos)
+    }
+
+    /// The bytes that a file had at `moment_nanos`, when it changed not long before and they are held.
+    pub fn held_at(&self, path: &RelPath, moment_nanos: u64) -> Option<&FileBytes> {
+        self.history.held_at(path, moment_nanos)
+    }
+
+    /// Waits for whoever is just changing a file of the scan: see [`wait_for_writer`].
+    pub fn wait_for_writer(&self, dir: usize, entry: usize) {
+        let dir = &self.scan.dirs[dir];
+        if let Ok(path) = dir.path.join(&dir.entries[entry].name) {
+            wait_for_writer(&self.handle, &path);
+        }
     }
 
     /// Whether events tell of everything since `moment_nanos`.
@@ -266,6 +283,7 @@ impl HotIndex {
                 && !file.unsteady
             {
                 self.history.hold(&path, file);
+                wait_for_writer(&self.handle, &path);
             }
             self.unverified.push(path);
         }
@@ -371,6 +389,7 @@ impl HotIndex {
                 entered.insert(path.as_bytes().into());
                 enter(queue, key, fd, path, &mut unwatched, &mut reason);
             },
+            is_watched: true,
         });
         let walked = match walked {
             Ok(walked) => walked,

@@ -364,7 +364,7 @@ fn no_random_edits_make_a_difference() {
     let mut done = Vec::new();
     let mut step = 0;
     while step < steps as usize {
-        for _ in 0..=dice.below(8) {
+        for _ in 0..=dice.below(16) {
             step += 1;
             done.push(edit(&mut dice, &project.root(), &outside, step));
             if dice.below(6) == 0 {
@@ -373,4 +373,28 @@ fn no_random_edits_make_a_difference() {
         }
         project.check(&format!("seed {seed}\n{}", done[done.len().saturating_sub(40)..].join("\n")));
     }
+}
+
+/// Nobody tells of what happens to a directory between the listing of the one that holds it and its own watch.
+#[test]
+fn a_directory_is_asked_after_it_is_watched() {
+    let directory = tempfile::tempdir().unwrap();
+    write(&directory.path().join("d/a.py"), "a");
+    set_times(&directory.path().join("d"), 1000, 0);
+    let walked = crate::walk::walk_as(crate::walk::Request {
+        root: directory.path(),
+        handle: open_root(directory.path()).unwrap(),
+        rules: &rules(directory.path()),
+        index: None,
+        reuse: None,
+        entering: &mut |_, path| {
+            if !path.is_root() {
+                write(&directory.path().join("d/late.py"), "late");
+            }
+        },
+        is_watched: true,
+    });
+    let scan = walked.unwrap().scan;
+    assert_eq!(scan.dirs[1].entries.len(), 2);
+    assert_ne!(scan.dirs[0].entries[0].stat.mtime, 1000);
 }

@@ -1,0 +1,30 @@
+//! The background process: notices runs that nobody started with `lab run`, and keeps them.
+//!
+//! One process per notebook ([`serve`]), with one loop and one helping thread. It is told of commands
+//! by the shell hook (a FIFO, [`hook`](self::HookPlace)), sees processes start by itself, takes a
+//! snapshot at each start, follows the process to its end and closes the record. It may be killed at
+//! any moment: it is neither parent nor tracer of a run, and the next one finds what still runs.
+//!
+//! It never starts, stops, slows or signals a process of the person.
+
+mod follow;
+mod hook;
+mod kernels;
+mod line;
+mod log;
+mod observe;
+mod place;
+mod projects;
+mod protocol;
+mod same;
+mod serve;
+mod work;
+
+pub use hook::{HookMessage, tell};
+pub use place::{HookPlace, WatchPlace, build};
+pub use projects::WatchState;
+pub use protocol::{
+    Answer, Decision, PROTOCOL_VERSION, Probed, Question, WatchStatus, WatchedProject, WatchedRun, ask,
+};
+pub use same::Same;
+pub use serve::{Hint, serve};

@@ -1,0 +1,301 @@
+//! `lab watch` and the hooks of shells, as a person meets them.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lab_testkit::Home;
+use serde_json::Value;
+
+use crate::{home, json};
+
+/// A watcher of one home, gone with the test.
+struct Watcher {
+    home: Home,
+}
+
+impl Watcher {
+    fn start() -> Self {
+        let home = home();
+        std::fs::create_dir_all(home.path("runtime")).expect("a directory");
+        let watcher = Self { home };
+        watcher.write("train.py", TRAIN);
+        let _ = watcher.lab(&["init"]).run().ok();
+        let _ = watcher.lab(&["watch", "start"]).run().ok();
+        watcher.until_noticing();
+        watcher
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        self.home.write(name, content);
+    }
+
+    /// With the machine's own time: ages and samples are real here.
+    fn lab(&self, arguments: &[&str]) -> lab_testkit::Lab {
+        self.home
+            .lab(arguments)
+            .without("LAB_TEST_CLOCK")
+            .without("LAB_TEST_SEED")
+            .env("XDG_RUNTIME_DIR", self.home.path("runtime"))
+    }
+
+    fn status(&self) -> Value {
+        json(&self.lab(&["watch", "status", "--json"]).run().out)
+    }
+
+    fn pid(&self) -> i32 {
+        i32::try_from(field(&self.status()["about"], "pid").as_i64().expect("a process")).expect("a process number")
+    }
+
+    fn until_noticing(&self) {
+        until("starts are noticed", || {
+            field(&self.status()["about"], "method").as_str().is_some_and(|name| !name.contains(' '))
+        });
+    }
+
+    /// All runs as `lab ls --json` gives them, newest first.
+    fn runs(&self) -> Vec<Value> {
+        let page = json(&self.lab(&["ls", "--json", "-n", "0"]).run().ok().out);
+        page["runs"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// A command of the person's, in the project, without a hook.
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(self.home.project())
+            .env_clear()
+            .env("PATH", PATH)
+            .env("HOME", self.home.path("home"));
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        command
+    }
+
+    #[expect(clippy::print_stderr, reason = "what is not tested must be said")]
+    /// Types lines into a shell with the hook; the terminal's text comes back, `None` without that shell.
+    fn typed(&self, shell: &str, lines: &[&str]) -> Option<String> {
+        let has = |program: &str| {
+            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+        };
+        if !has(shell) || !has("python3") {
+            eprintln!("not tested: this machine lacks {shell} or python3");
+            return None;
+        }
+        let scratch = self.home.path(format!("scratch-{shell}"));
+        std::fs::create_dir_all(&scratch).expect("a directory");
+        let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/hook_shell.py");
+        let mut command = self.command("python3", &[driver, shell, env!("CARGO_BIN_EXE_lab")]);
+        command.arg(self.home.project()).arg(&scratch).current_dir("/").stdout(Stdio::piped());
+        let lab = self.lab(&["ls"]).into_command();
+        command.envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        // A busy machine is no reason to miss a command here.
+        command.env("LAB_HOOK_PATIENCE", "20");
+        let mut child = command.spawn().expect("python3 starts");
+        child
+            .stdin
+            .take()
+            .expect("it is piped")
+            .write_all(&serde_json::to_vec(lines).expect("strings"))
+            .expect("it works");
+        let output = child.wait_with_output().expect("it works");
+        let told = json(&String::from_utf8_lossy(&output.stdout));
+        Some(told["output"].as_str().expect("it works").to_owned())
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.lab(&["watch", "stop"]).into_command().output();
+    }
+}
+
+const PATH: &str = "/usr/bin:/bin";
+/// Waits for a line, so that the test decides when it ends.
+const TRAIN: &str =
+    "import sys\nopen('ready', 'w').close()\nsys.stdin.readline()\nopen('out.txt', 'w').write('1')\nsys.exit(3)\n";
+const QUICK: &str = "import sys\nsys.exit(int(sys.argv[1]))\n";
+
+fn field(fields: &Value, key: &str) -> Value {
+    fields.get(key).cloned().unwrap_or(Value::Null)
+}
+
+/// Waits until something is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < end, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn is(run: &Value, key: &str, value: &str) -> bool {
+    run[key].as_str() == Some(value)
+}
+
+#[test]
+fn one_process_per_notebook() {
+    let watcher = Watcher::start();
+    let pid = watcher.pid();
+    let again = watcher.lab(&["watch", "start"]).run().ok();
+    assert!(again.err.contains(&format!("runs already (process {pid})")), "{}", again.err);
+    let second = watcher.lab(&["watch", "--foreground"]).run().code(4);
+    assert!(second.err.contains("A watcher runs already"), "{}", second.err);
+    assert_eq!(watcher.pid(), pid);
+    // No trace of a killed one stands in the way of the next.
+    kill(pid);
+    until("it is gone", || watcher.lab(&["watch", "status"]).run().code == Some(3));
+    let _ = watcher.lab(&["watch", "start"]).run().ok();
+    assert_ne!(watcher.pid(), pid);
+    let _ = watcher.lab(&["watch", "stop"]).run().ok();
+    assert!(watcher.lab(&["watch", "stop"]).run().ok().err.contains("No watcher runs"));
+}
+
+#[test]
+fn a_run_without_wrapper_or_hook_is_kept() {
+    let watcher = Watcher::start();
+    let mut child = watcher.command("sh", &["-c", "python3 train.py; exit $?"]).spawn().unwrap();
+    until("it runs", || watcher.home.project().join("ready").exists());
+    // The run has what stood there at its start.
+    watcher.write("train.py", "changed = True\n");
+    until("it is kept", || watcher.runs().iter().any(|run| is(run, "status", "running")));
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    until("it is over", || watcher.runs().iter().all(|run| is(run, "status", "failed")));
+    assert_eq!(watcher.runs().len(), 1, "{:?}", watcher.runs());
+    assert_eq!(watcher.home.ok(["cat", "@", "train.py"]), TRAIN);
+    let page = json(&watcher.lab(&["show", "--json"]).run().ok().out);
+    assert_eq!(page["about"]["exit_code"], 3, "{page}");
+    assert!(page.to_string().contains("out.txt"), "{page}");
+    assert!(page["missing"].to_string().contains("what it printed"), "{}", page["missing"]);
+}
+
+#[test]
+fn a_killed_watcher_does_not_touch_the_run_and_the_next_goes_on() {
+    let watcher = Watcher::start();
+    let mut child = watcher.command("python3", &["train.py"]).spawn().unwrap();
+    until("it is kept", || !watcher.runs().is_empty());
+    kill(watcher.pid());
+    let _ = watcher.lab(&["watch", "start"]).run().ok();
+    watcher.until_noticing();
+    assert_eq!(watcher.status()["runs"].as_array().map(Vec::len), Some(1));
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    until("it is over", || watcher.runs().iter().all(|run| is(run, "status", "failed")));
+    assert_eq!(watcher.runs().len(), 1);
+    let page = json(&watcher.lab(&["show", "--json"]).run().ok().out);
+    assert!(page["missing"].to_string().contains("no watcher ran"), "{}", page["missing"]);
+}
+
+#[test]
+fn ordinary_commands_and_lab_run_leave_no_second_run() {
+    let watcher = Watcher::start();
+    for command in ["git init -q .; git add train.py", "ls -l | head -2", "true; cat train.py", "sleep 0.01"] {
+        watcher.command("sh", &["-c", command]).status().unwrap();
+    }
+    watcher.write("quick.py", QUICK);
+    let _ = watcher.lab(&["run", "--", "python3", "quick.py", "0"]).run().ok();
+    // The watcher has seen all of it once it has seen what came last.
+    watcher.command("sh", &["-c", "exec /bin/sleep 0.0123"]).status().unwrap();
+    until("it has decided", || watcher.status()["decisions"].to_string().contains("0.0123"));
+    let runs = watcher.runs();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    assert!(is(&runs[0], "status", "done"), "{runs:?}");
+}
+
+#[test]
+fn projects_come_and_go() {
+    let watcher = Watcher::start();
+    let other = watcher.home.path("other");
+    std::fs::create_dir_all(&other).unwrap();
+    let _ = watcher.lab(&["watch", "add", other.to_str().unwrap()]).run().ok();
+    let names = || watcher.status()["projects"].to_string();
+    assert!(names().contains("\"other\""), "{}", names());
+    std::fs::rename(&other, watcher.home.path("elsewhere")).unwrap();
+    until("it is missed", || names().contains("gone"));
+    std::fs::rename(watcher.home.path("elsewhere"), &other).unwrap();
+    let _ = watcher.lab(&["watch", "remove", other.to_str().unwrap()]).run().ok();
+    assert!(!names().contains("\"other\""), "{}", names());
+}
+
+#[test]
+fn a_service_is_written_without_root() {
+    let home = home();
+    let told = home.lab(["watch", "install"]).run().ok();
+    let unit = std::fs::read_to_string(home.path("home/.config/systemd/user/lab-watch.service")).unwrap();
+    assert!(unit.contains("watch --foreground --notebook") && unit.contains("KillMode=process"), "{unit}");
+    assert!(told.err.contains("Wrote"), "{}", told.err);
+    assert!(home.lab(["watch", "uninstall"]).run().ok().err.contains("Removed"));
+}
+
+/// The same in every shell: what was typed is kept with its exit code, the rest is left alone.
+fn check_shell(shell: &str) {
+    let watcher = Watcher::start();
+    watcher.write("quick.py", QUICK);
+    let lines = [
+        "echo hello",
+        "python3 quick.py 3",
+        " python3 quick.py 4",
+        "ls",
+        "python3 quick.py 0",
+        "cd /",
+        "python3 -V",
+        "cd -",
+        "python3 quick.py 3",
+    ];
+    let Some(shown) = watcher.typed(shell, &lines) else { return };
+    until("all are over", || {
+        let runs = watcher.runs();
+        runs.len() >= 3 && runs.iter().all(|run| !is(run, "status", "running"))
+    });
+    let runs = watcher.runs();
+    let ended: Vec<String> = runs.iter().map(|run| format!("{} {}", run["status"], run["command"])).collect();
+    let failed = "\"failed\" [\"python3\",\"quick.py\",\"3\"]";
+    assert_eq!(ended, [failed, "\"done\" [\"python3\",\"quick.py\",\"0\"]", failed], "{shown}");
+    assert!(shown.contains("same as"), "{shown}");
+    let page = json(&watcher.lab(&["show", "--json"]).run().ok().out);
+    assert_eq!(page["about"]["exit_code"], 3);
+    let status = watcher.status()["decisions"].to_string();
+    assert!(!status.contains("quick.py 4") && status.contains("a space stood before it"), "{status}");
+}
+
+#[test]
+fn bash_tells_what_is_typed() {
+    check_shell("bash");
+}
+
+#[test]
+fn zsh_tells_what_is_typed() {
+    check_shell("zsh");
+}
+
+#[test]
+fn fish_tells_what_is_typed() {
+    check_shell("fish");
+}
+
+/// Habits of people's startup files that a hook must leave as they are.
+#[test]
+fn the_hook_of_bash_breaks_nothing() {
+    let watcher = Watcher::start();
+    let lines = [
+        "trap 'echo \"trapped $BASH_COMMAND\" >> traps' DEBUG; set -u",
+        "echo one | tr a-z A-Z; (exit 3)",
+        "echo \"status $? last $_\"",
+        "f() { local x=1; echo \"in f $1\"; return 4; }; f a; echo \"f gave $?\"",
+        "for i in 1 2; do\necho \"loop $i\"; done",
+        "sleep 0.01 & wait; echo waited",
+        "set -e; true && echo alive; set +e",
+        "false | true; echo \"pipes ${PIPESTATUS[*]}\"",
+    ];
+    let Some(shown) = watcher.typed("bash", &lines) else { return };
+    for expected in ["ONE", "status 3", "in f a", "f gave 4", "loop 1", "loop 2", "waited", "alive", "pipes 1 0"] {
+        assert!(shown.contains(&format!("\n{expected}")), "{expected}: {shown}");
+    }
+    assert!(String::from_utf8(watcher.home.read("traps")).unwrap().contains("trapped f a"));
+}
+
+fn kill(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
+}

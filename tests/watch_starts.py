@@ -1,0 +1,80 @@
+"""Starts scripts in a watched project and asks whether each became exactly one run with the files as of its start.
+
+usage: watch_starts.py LAB [STARTS] [FILES]
+
+Before each start a file is rewritten, after it (0 to 10 ms later, seeded) it is rewritten again: the run must hold the
+version from before, or say that it is not sure. Prints counts: missed, doubled, wrong, unsure.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+lab = os.path.abspath(sys.argv[1])
+starts = int(sys.argv[2]) if len(sys.argv) > 2 else 200
+files = int(sys.argv[3]) if len(sys.argv) > 3 else 20_000
+place = tempfile.mkdtemp()
+project = os.path.join(place, "project")
+os.makedirs(os.path.join(place, "runtime"), 0o700)
+for number in range(files):
+    folder = os.path.join(project, f"d{number // 100}")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, f"f{number}.py"), "w") as file:
+        file.write(f"x = {number}\n")
+with open(os.path.join(project, "lab.toml"), "w") as file:
+    file.write('[watch]\nrun = ["train.py"]\n')
+with open(os.path.join(project, "train.py"), "w") as file:
+    file.write("import time\ntime.sleep(0.05)\n")
+environment = dict(
+    os.environ,
+    LAB_NOTEBOOK=os.path.join(place, "notebook"),
+    LAB_KEY_FILE=os.path.join(place, "key"),
+    XDG_RUNTIME_DIR=os.path.join(place, "runtime"),
+)
+
+
+def run_lab(*arguments):
+    return subprocess.run([lab, *arguments], cwd=project, env=environment, capture_output=True, text=True).stdout
+
+
+run_lab("init")
+run_lab("watch", "start")
+while " " in (json.loads(run_lab("watch", "status", "--json"))["about"].get("method") or " "):
+    pass
+random.seed(1)
+setting = os.path.join(project, "config.yaml")
+for number in range(starts):
+    with open(setting, "w") as file:
+        file.write(f"version: {number}\n")
+    time.sleep(random.choice([0, 0.001, 0.005, 0.05]))
+    process = subprocess.Popen(["python3", "train.py", str(number)], cwd=project, env=environment)
+    time.sleep(random.choice([0, 0.0003, 0.002, 0.01]))
+    with open(setting, "w") as file:
+        file.write(f"version: {number} changed\n")
+    process.wait()
+end = time.time() + 60
+while time.time() < end and '"id"' in run_lab("ls", "--status", "running", "--json", "-n", "0"):
+    pass
+rows = json.loads(run_lab("ls", "--json", "-n", "0"))["runs"]
+by_number = {}
+for row in rows:
+    by_number.setdefault(row["command"][-1], []).append(row["id"])
+missed = doubled = wrong = unsure = 0
+for number in range(starts):
+    found = by_number.get(str(number), [])
+    missed += not found
+    doubled += len(found) > 1
+    if not found:
+        continue
+    page = run_lab("show", found[0], "--json")
+    kept = run_lab("cat", found[0], "config.yaml")
+    if "whether these were so at the very start" in page and "config.yaml" in page:
+        unsure += 1
+    elif kept != f"version: {number}\n":
+        wrong += 1
+run_lab("watch", "stop")
+print(f"{starts} starts, {files} files: missed {missed}, doubled {doubled}, wrong {wrong}, unsure {unsure}")
