@@ -161,6 +161,7 @@ fn run(writer: &mut Writer, encoder: &mut Encoder, project: &Project, number: us
         log: LogSummary::default(),
         files: Default::default(),
         params: BTreeMap::new(),
+        notebook: None,
         usage: Usage::default(),
         missing: Vec::new(),
     };
