@@ -33,7 +33,7 @@ impl Paint<'_> {
             return x;
         }
         let words = shorten(&text::safe(words), room);
-        let words = if self.theme.ascii { ascii(&words) } else { words };
+        let words = if self.theme.ascii { ascii(&words, room) } else { words };
         self.buffer.set_stringn(x, y, &words, room, style).0
     }
 
@@ -104,9 +104,11 @@ impl Paint<'_> {
     }
 }
 
-/// The signs that `lab` itself uses, for terminals that can only show ASCII.
-fn ascii(words: &str) -> String {
+/// The signs that `lab` itself uses, for terminals that can only show ASCII, in as few columns as there are.
+fn ascii(words: &str, room: usize) -> String {
+    let is_tight = width(words) + 2 * words.matches('…').count() > room;
     let plain = |letter: char| match letter {
+        '…' if is_tight => "~",
         '…' => "...",
         '·' => "-",
         '→' => "->",
