@@ -408,7 +408,7 @@ impl Watcher<'_> {
     }
 
     /// Closes the run of cells that are over, or whose kernel is: `kernel_ended` says how.
-    fn close_cells(&mut self, mut run: CellRun, kernel_ended: Option<Ended>) {
+    fn close_cells(&mut self, mut run: CellRun, kernel_ended: Option<&Ended>) {
         let _ = run.observer.sample(now_nanos().saturating_sub(run.at_nanos) / NANOS_PER_MILLI);
         let used = run.observer.usage();
         let usage = Usage {
@@ -419,7 +419,7 @@ impl Watcher<'_> {
         let is_over = run.open.is_empty();
         let (ended, over_nanos) = match kernel_ended {
             _ if is_over => (Ended::Exited(i32::from(run.failed)), run.idle_nanos),
-            Some(Ended::Signaled(signal)) => (Ended::Signaled(signal), now_nanos()),
+            Some(Ended::Signaled(signal)) => (Ended::Signaled(*signal), now_nanos()),
             _ => (Ended::Unknown, now_nanos()),
         };
         if !is_over {
@@ -465,7 +465,7 @@ impl Watcher<'_> {
             self.hear(&mut gone);
             self.leave(&mut gone, None);
             if let Some(run) = gone.run.take() {
-                self.close_cells(run, gone.end.ended);
+                self.close_cells(run, gone.end.ended.as_ref());
             }
         }
         self.kernels = kernels;
