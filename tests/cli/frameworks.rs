@@ -7,9 +7,8 @@ use crate::{home, json};
 /// Names and numbers of points of a run's metrics.
 fn metrics(page: &str) -> Vec<(String, u64)> {
     let page = json(page);
-    let metrics = page["metrics"].as_array().unwrap().iter();
-    let told =
-        metrics.map(|metric| (metric["metric"].as_str().unwrap().to_owned(), metric["points"].as_u64().unwrap()));
+    let metrics = page["metrics"].as_array().into_iter().flatten();
+    let told = metrics.filter_map(|metric| Some((metric["metric"].as_str()?.to_owned(), metric["points"].as_u64()?)));
     told.filter(|(name, _)| !name.starts_with("sys/")).collect()
 }
 

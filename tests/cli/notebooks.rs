@@ -3,7 +3,6 @@
 use std::process::{Command, Stdio};
 
 #[test]
-#[expect(clippy::print_stderr, reason = "what is not tested must be said")]
 fn every_cell_of_a_kernel_is_part_of_a_run() {
     let has = Command::new("python3")
         .args(["-c", "import ipykernel, jupyter_client, nbclient"])
