@@ -58,6 +58,8 @@ pub struct HotIndex {
     links: HashMap<u64, u32>,
     /// Everything has to be looked at.
     lost: bool,
+    /// Counts how often anything was listed again.
+    walks: u64,
     /// A directory came: it has to be watched before anything in it is missed.
     has_new_directory: bool,
     history: History,
@@ -109,6 +111,7 @@ impl HotIndex {
             reason,
             links: HashMap::new(),
             lost: false,
+            walks: 0,
             has_new_directory: false,
             history: History::default(),
             touched: BTreeMap::new(),
@@ -128,6 +131,11 @@ impl HotIndex {
     /// The same, to put in what was learned. It is copied when somebody else still holds it.
     pub fn scan_mut(&mut self) -> &mut Scan {
         Arc::make_mut(&mut self.scan)
+    }
+
+    /// Counts how often anything was listed again: the same number, the same scan but for what was learned.
+    pub const fn walks(&self) -> u64 {
+        self.walks
     }
 
     /// Takes the scan out, to be put back by [`HotIndex::put_scan`].
@@ -413,6 +421,7 @@ impl HotIndex {
     fn walk_again(&mut self, key: Key, queue: &mut Option<&mut Queue>) -> Result<()> {
         self.stale.extend(std::mem::take(&mut self.doubtful));
         let all = std::mem::take(&mut self.lost);
+        self.walks += 1;
         self.has_new_directory = false;
         let stale = self.stale_numbers(all);
         self.doubt(&stale);
