@@ -1,11 +1,11 @@
-//! Who writes what, for a run that `lab run` started.
+//! Who writes what, for one run.
 
 use std::collections::HashMap;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use lab_model::{RelPath, RunId};
+use lab_model::{Origin, RelPath, RunId};
 use lab_workdir::Globs;
 
 use super::{Follow, Witness, Writer};
@@ -39,7 +39,14 @@ impl RunWitness {
         let named = load_config(&root).map(|(config, _)| config.metrics).unwrap_or_default();
         let named = Globs::new(&named);
         let is_named = move |path: &str| RelPath::new(path).is_ok_and(|path| named.matches(&path));
-        let since = (made.mtime(), made.mtime_nsec());
+        let since = match payload.start.origin {
+            Origin::Run => (made.mtime(), made.mtime_nsec()),
+            // It ran already when its live files were made.
+            Origin::Hook | Origin::Watch => {
+                let millis = payload.start.time.0;
+                (millis.div_euclid(1000), millis.rem_euclid(1000) * 1_000_000)
+            }
+        };
         let follow = Follow::new(&root, &[notebook], since, Box::new(is_named));
         let run = payload.start.run.clone();
         Some((follow, Self { run, pid, root, live: engine.notebook.live_dir() }))
