@@ -6,6 +6,7 @@ const COMMANDS: &[&str] = &[
     "show",
     "diff",
     "export",
+    "plot",
     "restore",
     "undo",
     "redo",

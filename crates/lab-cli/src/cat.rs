@@ -4,14 +4,18 @@ use lab_engine::{Error, ErrorKind, Result};
 use lab_model::{Content, Kind};
 
 use crate::context::Context;
+use crate::select::{self, State};
 use crate::{error, files, restore};
+
+/// The notebook of what was executed.
+const AS_RUN: &str = "as-run.ipynb";
 
 /// The arguments of `lab cat`.
 #[derive(clap::Args, Debug)]
 pub struct Cat {
     /// The run; or run and path in one, as RUN:PATH
     run: String,
-    /// The path in the project
+    /// The path in the project; as-run.ipynb for the cells of a notebook's run, in the order in which they ran
     path: Option<String>,
     /// The file as of the run's end
     #[arg(long)]
@@ -26,6 +30,13 @@ impl Cat {
             None => split(&self.run).ok_or_else(|| error::usage("The path is missing").hint("lab cat RUN PATH"))?,
         };
         let reader = context.reader()?;
+        if path == AS_RUN
+            && let State::Run(row) = select::state(context, &reader, run)?
+            && let Some(notebook) = row.end.as_ref().and_then(|end| end.notebook.as_ref())
+        {
+            reader.notebook(notebook, &mut |bytes| context.print_bytes(bytes))?;
+            return Ok(0);
+        }
         let snapshot = files::snapshot_of(context, &reader, run, self.end)?;
         let path = restore::rel_path(path)?;
         let entry = reader.entry(&snapshot, &path)?.ok_or_else(|| {

@@ -37,6 +37,8 @@ pub struct Style {
     pub columns: Option<usize>,
     /// Old and new lines of a diff beside each other.
     pub side_by_side: bool,
+    /// Charts in plain letters.
+    pub ascii: bool,
 }
 
 /// From so many columns on, old and new lines stand beside each other.
@@ -49,7 +51,7 @@ impl Style {
         let size = if out.is_terminal() { rustix::termios::tcgetwinsize(&out).ok() } else { None };
         let columns = size.map(|size| usize::from(size.ws_col));
         let columns = columns.map(|columns| if columns == 0 { 80 } else { columns.max(20) });
-        Self { columns, side_by_side: columns.is_some_and(|columns| columns >= SIDE_BY_SIDE) }
+        Self { columns, side_by_side: columns.is_some_and(|columns| columns >= SIDE_BY_SIDE), ascii: false }
     }
 }
 
@@ -151,7 +153,7 @@ mod tests {
 
     fn plain(block_of: Block<'_>, columns: Option<usize>) -> String {
         let mut text = String::new();
-        block(&mut text, block_of, &Style { columns, side_by_side: false }, 0);
+        block(&mut text, block_of, &Style { columns, side_by_side: false, ascii: false }, 0);
         anstream::adapter::strip_str(&text).to_string()
     }
 

@@ -10,7 +10,7 @@ use lab_plot::{Figure, Paper, Picture, Spread, paper, pdf, png, svg};
 use lab_view::charts::{self, Along, Kind};
 
 use crate::context::Context;
-use crate::{error, select};
+use crate::{error, paint, select};
 
 /// The arguments of `lab plot`.
 #[derive(clap::Args, Debug)]
@@ -51,7 +51,7 @@ pub struct Plot {
     /// What the band shows
     #[arg(long, value_name = "BAND", default_value = "confidence", requires = "group_by")]
     band: BandName,
-    /// The CSV file of a confusion matrix, as the run wrote it
+    /// The CSV file of a confusion matrix, or where the pictures are, as the run wrote them
     #[arg(long, value_name = "PATH")]
     file: Option<String>,
     /// Write a figure: .svg, .pdf or .png
@@ -63,6 +63,9 @@ pub struct Plot {
     /// The size of the figure's words, in points
     #[arg(long, value_name = "POINTS", default_value_t = 8.0)]
     font_size: f64,
+    /// Draw in the terminal with plain letters
+    #[arg(long)]
+    ascii: bool,
     /// A figure for a dark screen
     #[arg(long)]
     dark: bool,
@@ -75,7 +78,9 @@ enum KindName {
     Parallel,
     Bar,
     Histogram,
+    Ridge,
     Confusion,
+    Images,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,9 +115,9 @@ impl Plot {
     pub fn run(&self, context: &Context) -> Result<u8> {
         let format = self.output.as_deref().map(format_of).transpose()?;
         let reader = context.reader()?;
-        let page = charts::load(&reader, &self.key(context, &reader)?)?;
+        let page = charts::load(&reader, &self.key(context, &reader)?, &context.moment()?)?;
         let Some((path, format)) = self.output.as_deref().zip(format) else {
-            context.print(&page)?;
+            context.print_in(&page, &paint::Style { ascii: self.ascii, ..paint::Style::of_stdout() })?;
             return Ok(0);
         };
         for chart in &page.charts {
@@ -139,7 +144,9 @@ impl Plot {
             KindName::Parallel => Kind::Parallel,
             KindName::Bar => Kind::Bar,
             KindName::Histogram => Kind::Histogram,
+            KindName::Ridge => Kind::Ridge,
             KindName::Confusion => Kind::Confusion,
+            KindName::Images => Kind::Images,
         };
         let file = self.file.as_deref().map(|path| {
             RelPath::new(path.as_bytes()).map_err(|_| error::usage(format!("Not a path inside the project: {path}")))
@@ -165,6 +172,8 @@ impl Plot {
             x: self.x_key.clone(),
             y: self.y_key.clone(),
             file: file.transpose()?,
+            x_range: None,
+            columns: None,
         })
     }
 

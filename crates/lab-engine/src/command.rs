@@ -8,6 +8,7 @@ use std::process::Stdio;
 use lab_model::{Change, Project, ProjectId, RelPath, RunId, Target};
 
 use crate::background::Progress;
+use crate::live::LiveRun;
 use crate::{
     Engine, EngineConfig, Error, ErrorKind, GcReport, RebuildReport, RestoreOptions, RestoreOutcome, RestorePlan,
     RestoreTarget, Result, VerifyReport, Written,
@@ -200,7 +201,9 @@ impl Engine {
         if row.end.is_some() {
             return Err(over());
         }
-        let stopped = lab_exec::terminate(&row.start.supervisor);
+        // It is the front that passes on what it is asked.
+        let front = LiveRun::new(&self.notebook.live_dir(), run).front().filter(lab_exec::is_alive);
+        let stopped = lab_exec::terminate(front.as_ref().unwrap_or(&row.start.supervisor));
         stopped.map_err(|error| Error::new(ErrorKind::Missing, "The run cannot be stopped").because(error))
     }
 }

@@ -92,7 +92,7 @@ impl Follow {
     pub fn new(root: &Path, skip: &[PathBuf], since: Stamp, is_named: Box<dyn Fn(&str) -> bool + Send>) -> Self {
         let mut walk = Walk::new(root, skip, since);
         let mut files = BTreeMap::new();
-        walk.look(usize::MAX, ENTRIES_PER_TICK, &mut |path| note(&mut files, root, path, since, &*is_named));
+        walk.look(usize::MAX, ENTRIES_PER_TICK, &mut |path| note(&mut files, root, path, (since, true), &*is_named));
         Self { root: root.to_owned(), walk, files, given: HashMap::new(), next_file: String::new(), is_named }
     }
 
@@ -133,7 +133,7 @@ impl Follow {
     fn find(&mut self, directories: usize, entries: usize) {
         let Self { walk, files, root, is_named, .. } = self;
         let since = walk.since();
-        walk.look(directories, entries, &mut |path| note(files, root, path, since, &**is_named));
+        walk.look(directories, entries, &mut |path| note(files, root, path, (since, false), &**is_named));
     }
 
     fn read(
@@ -175,11 +175,11 @@ fn note(
     files: &mut BTreeMap<String, Followed>,
     root: &Path,
     path: &str,
-    since: Stamp,
+    (since, is_begin): (Stamp, bool),
     is_named: &dyn Fn(&str) -> bool,
 ) {
     if files.len() < MAX_FILES && (Kind::may_be(path) || is_named(path)) && !files.contains_key(path) {
-        files.insert(path.to_owned(), Followed::new(root, path, since));
+        files.insert(path.to_owned(), Followed::new(root, path, since, is_begin));
     }
 }
 

@@ -124,6 +124,16 @@ impl LiveRun {
         self.directory.join("files.jsonl")
     }
 
+    /// The cells of a notebook that were executed.
+    pub(crate) fn cells_file(&self) -> PathBuf {
+        self.directory.join("cells.jsonl")
+    }
+
+    /// Hashes of big files that the command read, made beside it.
+    pub(crate) fn used_file(&self) -> PathBuf {
+        self.directory.join("used.jsonl")
+    }
+
     fn printed_file(&self) -> PathBuf {
         self.directory.join("metrics.log.jsonl")
     }
@@ -235,11 +245,11 @@ pub(crate) fn parse_log(bytes: &[u8]) -> Vec<LogLine> {
     bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
-fn append_file(path: &Path) -> std::io::Result<File> {
+pub(crate) fn append_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
-fn write_line<T: Serialize>(buffer: &mut Vec<u8>, value: &T) {
+pub(crate) fn write_line<T: Serialize>(buffer: &mut Vec<u8>, value: &T) {
     serde_json::to_writer(&mut *buffer, value).expect("because these types always serialise into memory");
     buffer.push(b'\n');
 }

@@ -1,5 +1,8 @@
 mod columns;
+mod log;
 mod table;
+
+pub use log::LogWindow;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,7 +14,7 @@ use lab_model::{
     Entry, Hash, Kind, PathDiff, ProcessKey, Project, ProjectId, RelPath, RestoreRecord, RunFacts, RunId, Series,
     Snapshot, Status, Summary,
 };
-use lab_store::{RunQuery, RunRow, SealKey, Statistics};
+use lab_store::{NoteRow, RunQuery, RunRow, SealKey, Statistics};
 
 use crate::engine::load_key;
 use crate::live::{LiveReader, LiveRun, LogLine, parse_log};
@@ -24,11 +27,12 @@ pub struct Reader {
     key_file: PathBuf,
     key: OnceLock<Option<SealKey>>,
     columns: RefCell<Option<Arc<columns::Runs>>>,
+    log_lines: RefCell<log::Counts>,
 }
 
 impl Reader {
     pub(crate) fn new(store: lab_store::Reader, live: PathBuf, key_file: PathBuf) -> Self {
-        Self { store, live, key_file, key: OnceLock::new(), columns: RefCell::default() }
+        Self { store, live, key_file, key: OnceLock::new(), columns: RefCell::default(), log_lines: RefCell::default() }
     }
 
     pub(crate) const fn store(&self) -> &lab_store::Reader {
@@ -279,11 +283,24 @@ impl Reader {
     /// [`ErrorKind::Damaged`] when a record is missing.
     pub fn series(&self, row: &RunRow) -> Result<Vec<Series>> {
         let Some(end) = &row.end else { return Ok(self.live(row).series(row.start.time)) };
-        let read = |id: &Hash| -> Result<Series> {
-            Series::decode(&self.store.read(id, self.key())?)
-                .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("A series record is damaged: {id}")))
+        end.series.iter().map(|series| self.series_record(&series.record)).collect()
+    }
+
+    /// One metric of a run, also of one that goes on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when its record is missing.
+    pub fn one_series(&self, row: &RunRow, key: &str) -> Result<Option<Series>> {
+        let Some(end) = &row.end else {
+            return Ok(self.live(row).series(row.start.time).into_iter().find(|series| series.key == key));
         };
-        end.series.iter().map(|series| read(&series.record)).collect()
+        let found = end.series.iter().find(|series| series.summary.key == key);
+        found.map(|series| self.series_record(&series.record)).transpose()
+    }
+
+    fn series_record(&self, id: &Hash) -> Result<Series> {
+        Series::decode(&self.store.read(id, self.key())?)
+            .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("A series record is damaged: {id}")))
     }
 
     /// The summaries of all metrics, without reading the points of a run that is over.
@@ -339,6 +356,14 @@ impl Reader {
             None if self.is_alive(row) => Status::Running,
             None => Status::Lost,
         }
+    }
+
+    /// What was written down on a project and its runs, or on all; the newest `most`, newest first.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn notes(&self, project: Option<&ProjectId>, most: usize) -> Result<Vec<NoteRow>> {
+        Ok(self.store.recent_notes(project, most)?)
     }
 
     /// The views that a project keeps: name and query text.

@@ -64,21 +64,26 @@ pub(crate) struct RunSink {
     follow: Option<(Follow, RunWitness)>,
     /// What the machine had received and sent when the run began.
     network_start: Option<(u64, u64)>,
+    /// Hashes what the command read.
+    beside: Option<trace::Beside>,
 }
 
 impl RunSink {
     /// A sink that keeps nothing.
     pub const fn none() -> Self {
-        Self { writer: None, gpu: None, follow: None, network_start: None }
+        Self { writer: None, gpu: None, follow: None, network_start: None, beside: None }
     }
 
     /// The sink of a run, whose first process is `pid`.
     pub fn open(engine: &Engine, payload: Option<&Payload>, pid: Option<i32>) -> Self {
         let Some((payload, key)) = payload.zip(engine.seal_key().ok()) else { return Self::none() };
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
+        let log = live.trace_file();
+        let beside = log.exists().then(|| trace::Beside::start(log, live.used_file())).flatten();
         let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
         let follow = RunWitness::begin(engine, payload, pid);
-        Self { writer: Some(writer), gpu: Sampler::open(), follow, network_start: lab_exec::machine::network_bytes() }
+        let network_start = lab_exec::machine::network_bytes();
+        Self { writer: Some(writer), gpu: Sampler::open(), follow, network_start, beside }
     }
 }
 
@@ -177,6 +182,7 @@ pub(crate) fn finish_with(
     missing: Vec<String>,
 ) -> Vec<String> {
     let Some(mut writer) = sink.writer else { return Vec::new() };
+    drop(sink.beside);
     if let Some((mut follow, mut witness)) = sink.follow {
         follow.finish(&mut witness, &mut writer);
     }
@@ -281,11 +287,13 @@ impl Engine {
         let (metrics, key) = (live.reader(payload.start.time), self.seal_key()?);
         let mut missing = ending.missing.clone();
         missing.extend_from_slice(metrics.troubles());
+        let notebook = self.keep_notebook(payload, live, writer, &mut encoder)?;
         let end = RunEnd {
             run: payload.start.run.clone(),
             time: ending.time,
             status: ending.status,
-            exit_code: ending.exit_code,
+            // Cells have none.
+            exit_code: ending.exit_code.filter(|_| notebook.is_none()),
             signal: ending.signal,
             duration_millis: ending.duration_millis,
             failure: ending.failure.clone(),
@@ -296,6 +304,7 @@ impl Engine {
             params: Scanner::new().redact_params(metrics.params(), &mut |secret, rule| redacted(key, secret, rule)),
             series: keep_series(metrics, writer, &mut encoder)?,
             log: keep_log(live, ending, writer, &mut encoder)?,
+            notebook,
             usage: ending.usage.clone(),
             missing,
         };
@@ -317,7 +326,13 @@ impl Engine {
         let reader = self.plain_reader()?;
         let start = payload.start.snapshot.map(|id| reader.snapshot(&id)).transpose()?.map(|start| start.root);
         let root = Path::new(&payload.project.root);
-        trace::Lookup { reader: &reader, root, start, end, key: self.seal_key()? }.files_used(seen)
+        let (key, started, hashed) = (self.seal_key()?, payload.start.time, live.used_file());
+        let lookup = trace::Lookup { reader: &reader, root, start, end, key, started, hashed: &hashed };
+        let (used, gave_up) = lookup.files_used(seen)?;
+        if gave_up {
+            missing.push("what a file system holds that did not answer at the end".to_owned());
+        }
+        Ok(used)
     }
 
     /// Compares the files at the end with those at the start.

@@ -1,19 +1,25 @@
 //! From what a tracer saw to what a run read and wrote.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{Metadata, symlink_metadata};
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use lab_exec::trace::{Event, State};
 use lab_ingest::secret::Scanner;
-use lab_model::{Content, Entry, FilePath, FileUsed, FilesUsed, Hash, Observation, RelPath, Tree};
+use lab_model::{Content, Entry, FilePath, FileUsed, FilesUsed, Hash, Observation, RelPath, Time, Tree};
 use lab_store::{SealKey, sample_hash};
 use lab_workdir::{Stat, open_root, samples};
 
+use self::present::{Present, place};
 use crate::describe::hash_file;
 use crate::{Reader, Result};
+
+mod beside;
+mod present;
+
+pub(crate) use beside::Beside;
 
 /// Files whose content no snapshot holds are hashed at the end of a run, up to so many bytes together;
 /// what is beyond is identified by its size and samples.
@@ -24,6 +30,9 @@ const HASHED_BYTES_MAX: u64 = 256 << 20;
 struct Touched {
     /// How it was when its content was first of use to the run.
     read: Option<State>,
+    /// It was read, or opened to be written, where nobody could look at it meanwhile.
+    read_unseen: bool,
+    written_unseen: bool,
     /// It was opened so that it can be written.
     written: bool,
     /// How it was before that; `None` when the run made it.
@@ -56,6 +65,7 @@ impl Seen {
                 Event::Counted { software, more } => (seen.software, seen.more) = (*software, *more),
                 Event::Read { path, state } => seen.read(path, *state),
                 Event::Write { path, before, keeps } => seen.write(path, *before, *keeps),
+                Event::Opened { path, writes } => seen.opened(path, *writes),
                 Event::Rename { from, to } => seen.rename(from, to),
                 Event::Remove { path } => seen.remove(path),
             }
@@ -85,6 +95,16 @@ impl Seen {
         file.before = before;
     }
 
+    fn opened(&mut self, path: &FilePath, writes: bool) {
+        let file = self.files.entry(path.clone()).or_default();
+        if writes {
+            file.written_unseen = !file.written;
+            file.written = true;
+        } else {
+            file.read_unseen = !file.written && file.read.is_none();
+        }
+    }
+
     fn rename(&mut self, from: &FilePath, to: &FilePath) {
         let moved: Vec<_> =
             self.files.iter().filter_map(|(path, file)| Some((path.clone(), path.moved(from, to)?, *file))).collect();
@@ -95,13 +115,13 @@ impl Seen {
         for (old, new, file) in moved {
             // What was read was read under the name that it had then.
             self.files.remove(&old);
-            if let Some(state) = file.read {
-                self.files.entry(old).or_default().read = Some(state);
+            if file.read.is_some() || file.read_unseen {
+                let old = self.files.entry(old).or_default();
+                (old.read, old.read_unseen) = (file.read, file.read_unseen);
             }
             if file.written {
                 let target = self.files.entry(new).or_default();
-                target.written = true;
-                target.before = None;
+                (target.written, target.written_unseen, target.before) = (true, file.written_unseen, None);
             }
         }
         if !is_own {
@@ -115,8 +135,8 @@ impl Seen {
         if !file.written || file.before.is_some() {
             self.removed.push(path.clone());
         }
-        (file.written, file.before) = (false, None);
-        if file.read.is_none() {
+        (file.written, file.written_unseen, file.before) = (false, false, None);
+        if file.read.is_none() && !file.read_unseen {
             self.files.remove(path);
         }
     }
@@ -132,49 +152,80 @@ pub(crate) struct Lookup<'a> {
     /// The tree as of the end; `None` when the files that are there now are those of a later moment.
     pub end: Option<Hash>,
     pub key: &'a SealKey,
+    /// When the run began.
+    pub started: Time,
+    /// Where hashes stand that were made beside the run.
+    pub hashed: &'a Path,
 }
 
+/// Clocks of machines that share files differ by less than this.
+const CLOCKS_DIFFER_SECONDS: i64 = 60;
+
 impl Lookup<'_> {
-    /// What the run read and wrote.
+    /// What the run read and wrote, and whether something does not answer.
     ///
     /// # Errors
     /// Those of reading trees.
-    pub fn files_used(&self, seen: Seen) -> Result<FilesUsed> {
+    pub fn files_used(&self, seen: Seen) -> Result<(FilesUsed, bool)> {
+        let Seen { how, files, mut removed, mut renamed, software, more, .. } = seen;
+        let present = Present::look(self.root, paths_of(&files, &removed, &renamed));
         let mut finder = Finder {
             lookup: self,
             trees: HashMap::new(),
             scanner: Scanner::new(),
             budget_bytes: HASHED_BYTES_MAX,
             hashed: HashMap::new(),
+            beside: beside::results(self.hashed),
         };
         let (mut read, mut written) = (Vec::new(), Vec::new());
-        let Seen { how, files, mut removed, mut renamed, software, more, .. } = seen;
-        for (path, file) in files {
-            let now = symlink_metadata(self.place(&path)).ok();
-            let is_unchanged = file.before.is_some() && now.as_ref().map(state) == file.before;
+        for (asked, file) in &files {
+            let (path, now) = (present.name(asked), present.get(asked).filter(|now| !now.is_dir()));
             if let Some(state) = file.read {
-                read.push(finder.read(path.clone(), state, now.as_ref())?);
+                read.push(finder.read(path.clone(), state, now)?);
+            } else if file.read_unseen {
+                read.extend(finder.read_unseen(path.clone(), now, present.gave_up)?);
             }
-            if file.written
-                && !is_unchanged
-                && let Some(now) = now
-                && !now.is_dir()
-            {
-                written.push(finder.written(path, &now)?);
+            let Some(now) = now.filter(|_| file.written) else { continue };
+            // Opened to be written, and left as it was.
+            let is_unchanged = if file.written_unseen { self.is_old(now) } else { file.before == Some(state(now)) };
+            if !is_unchanged {
+                written.push(finder.written(path, now)?);
             }
+        }
+        for list in [&mut read, &mut written] {
+            list.sort_by(|left, right| left.path.cmp(&right.path));
+            list.dedup_by(|left, right| left.path == right.path);
         }
         removed.sort();
         removed.dedup();
-        removed.retain(|path| symlink_metadata(self.place(path)).is_err());
+        removed.retain(|path| present.get(path).is_none());
         renamed.sort();
         renamed.dedup();
-        Ok(FilesUsed { how, read, written, removed, renamed, software, more })
+        // A call that went wrong has left the file where it was.
+        let is_there_anew = |path: &FilePath| files.get(path).is_some_and(|file| file.written);
+        renamed.retain(|(from, _)| present.get(from).is_none() || is_there_anew(from));
+        Ok((FilesUsed { how, read, written, removed, renamed, software, more }, present.gave_up))
     }
 
-    fn place(&self, path: &FilePath) -> std::path::PathBuf {
-        // An absolute path stays as it is.
-        self.root.join(std::ffi::OsStr::from_bytes(path.as_bytes()))
+    /// Whether a file was last changed a good while before the run began, also by a clock that is not quite
+    /// this machine's.
+    fn is_old(&self, now: &Metadata) -> bool {
+        now.ctime().max(now.mtime()) + CLOCKS_DIFFER_SECONDS < self.started.0 / 1000
     }
+}
+
+fn paths_of(
+    files: &BTreeMap<FilePath, Touched>,
+    removed: &[FilePath],
+    renamed: &[(FilePath, FilePath)],
+) -> Vec<(FilePath, bool)> {
+    let names = removed.iter().chain(renamed.iter().flat_map(|(from, to)| [from, to]));
+    let names = names.filter(|path| !files.contains_key(path)).map(|path| (path.clone(), false));
+    let is_unseen = |file: &Touched| file.read_unseen || file.written_unseen;
+    let mut paths: Vec<_> = files.iter().map(|(path, file)| (path.clone(), is_unseen(file))).chain(names).collect();
+    // Where somebody may not answer comes last.
+    paths.sort_by_key(|(_, is_unseen)| *is_unseen);
+    paths
 }
 
 struct Finder<'a> {
@@ -183,6 +234,7 @@ struct Finder<'a> {
     scanner: Scanner,
     budget_bytes: u64,
     hashed: HashMap<FilePath, Content>,
+    beside: HashMap<(FilePath, State), Hash>,
 }
 
 impl Finder<'_> {
@@ -196,6 +248,20 @@ impl Finder<'_> {
             None => Content::Missing,
         };
         Ok(FileUsed { path, size_bytes: then.size, content })
+    }
+
+    /// A file of which is known only what it is now.
+    fn read_unseen(&mut self, path: FilePath, now: Option<&Metadata>, gave_up: bool) -> Result<Option<FileUsed>> {
+        let Some(now) = now else {
+            // The call may have gone wrong; it is not known only when nobody could look.
+            let unknown = FileUsed { path, size_bytes: 0, content: Content::Missing };
+            return Ok(gave_up.then_some(unknown));
+        };
+        if !now.is_file() {
+            return Ok(None);
+        }
+        let unchanged = self.lookup.is_old(now).then_some(now);
+        self.read(path, state(now), unchanged).map(Some)
     }
 
     fn written(&mut self, path: FilePath, now: &Metadata) -> Result<FileUsed> {
@@ -217,13 +283,16 @@ impl Finder<'_> {
         if let Some(content) = self.hashed.get(path) {
             return Ok(*content);
         }
+        if let Some(hash) = self.beside.get(&(path.clone(), state)) {
+            return Ok(Content::Hashed(*hash));
+        }
         let content = self.hash(path, state);
         self.hashed.insert(path.clone(), content);
         Ok(content)
     }
 
     fn hash(&mut self, path: &FilePath, state: State) -> Content {
-        let place = self.lookup.place(path);
+        let place = place(self.lookup.root, path);
         if state.size > self.budget_bytes {
             return sampled(&place).unwrap_or(Content::Missing);
         }
@@ -324,6 +393,18 @@ mod tests {
         check(&[write("tmp", None, false), Event::Remove { path: path("tmp") }], "");
         check(&[Event::Remove { path: path("old") }], "x:old");
         check(&[read("old"), Event::Remove { path: path("old") }], "r:old x:old");
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_told_apart() {
+        let opened = |text: &str, writes| Event::Opened { path: path(text), writes };
+        let seen = Seen::new(&[opened("a", false), opened("b", true), opened("b", false), rename("b", "c")]);
+        let words: Vec<String> = seen
+            .files
+            .iter()
+            .map(|(path, file)| format!("{path} {} {}", file.read_unseen, file.written_unseen))
+            .collect();
+        assert_eq!(words, ["a true false", "c false true"]);
     }
 
     #[test]

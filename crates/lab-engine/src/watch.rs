@@ -9,6 +9,7 @@
 
 mod follow;
 mod hook;
+mod kernels;
 mod line;
 mod log;
 mod observe;

@@ -19,6 +19,7 @@ mod front;
 pub mod git;
 pub mod gpu;
 mod holders;
+pub mod jupyter;
 mod launch;
 pub mod machine;
 pub mod observe;

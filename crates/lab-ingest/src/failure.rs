@@ -69,12 +69,23 @@ fn exception(lines: &[String], start: usize) -> (String, usize) {
             !line.is_empty() && !line.starts_with([' ', '\t'])
         }
     };
+    // The message may have more lines; it ends at a blank one.
+    let end_of = |at: usize| {
+        let limit = lines.len().min(at + 40);
+        (at + 1..limit).find(|at| lines[*at].is_empty()).unwrap_or(limit)
+    };
+    // In a notebook the exception's name stands before the words, and its message behind all frames.
+    let name = prefix.trim_end();
+    let is_notebook = !name.is_empty() && prefix.ends_with("  ") && !name.contains([' ', ':', ']']);
+    let is_message =
+        |line: &String| line.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    if is_notebook && let Some(at) = (start + 1..lines.len()).find(|at| is_message(&lines[*at])) {
+        return (lines[at].clone(), end_of(at));
+    }
     let Some(at) = (start + 1..lines.len()).find(is_exception) else {
         return (TRACEBACK.to_owned(), lines.len());
     };
-    // The message may have more lines; it ends at a blank one.
-    let end = (at + 1..lines.len().min(at + 40)).find(|at| lines[*at].is_empty()).unwrap_or(lines.len().min(at + 40));
-    (bare(at).to_owned(), end)
+    (bare(at).to_owned(), end_of(at))
 }
 
 /// A file that Python could not even read has no traceback.
@@ -181,6 +192,9 @@ mod tests {
             first,
             "ValueError: shapes do not match",
         );
+        let cell = "ValueError          Traceback (most recent call last)\nCell In[2], line 1\n----> 1 f()\n\nFile a.py:3\n      3 g()\n\nValueError: shapes do not match\n";
+        let head = "ValueError          Traceback (most recent call last)";
+        check(cell, "ValueError: shapes do not match", head, "ValueError: shapes do not match");
         check(&format!("{PLAIN}more\n\nbye"), "ValueError: shapes do not match", first, "more");
         let chained = format!(
             "KeyErr\n{}\nDuring handling of the above exception, another exception occurred:\n\n{PLAIN}",

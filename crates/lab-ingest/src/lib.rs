@@ -10,6 +10,7 @@ mod error;
 pub mod failure;
 pub mod frameworks;
 pub mod metrics;
+pub mod notebook;
 pub mod params;
 pub mod secret;
 pub mod seeds;

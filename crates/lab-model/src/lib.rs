@@ -31,8 +31,8 @@ pub use id::{ProjectId, RunId, name_from_seed};
 pub use path::{FilePath, PathError, RelPath, display_bytes};
 pub use restore::{RestoreKind, RestoreRecord};
 pub use run::{
-    Failure, Input, LogSummary, Origin, Output, OutputChange, ProcessKey, RunEnd, RunFacts, RunStart, Seed, Status,
-    Usage,
+    Failure, Input, LogSummary, NotebookRun, Origin, Output, OutputChange, ProcessKey, RunEnd, RunFacts, RunStart,
+    Seed, Status, Usage,
 };
 pub use series::{Point, Series, SeriesRef, Summary};
 pub use snapshot::{Fingerprint, GitState, Snapshot};

@@ -167,17 +167,18 @@ impl fmt::Debug for FilePath {
     }
 }
 
-/// Bytes of a name as text that is safe on any screen: controls, bidirectional marks and bytes
-/// that are not UTF-8 become visible escapes.
+/// Bytes of a name as text that is safe on any screen: controls, bidirectional marks, letters without width
+/// that join nothing and bytes that are not UTF-8 become visible escapes.
 pub fn display_bytes(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let unseen = matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}');
             match c {
                 '\n' => text.push_str("\\n"),
                 '\t' => text.push_str("\\t"),
-                _ if c.is_control() || bidi => text.extend(c.escape_unicode()),
+                _ if c.is_control() || bidi || unseen => text.extend(c.escape_unicode()),
                 _ => text.push(c),
             }
         }

@@ -201,6 +201,23 @@ pub struct LogSummary {
     pub left_out_bytes: u64,
 }
 
+/// The cells that a run of a notebook executed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NotebookRun {
+    /// The saved notebook, where it is known and lies in the project.
+    #[serde(default)]
+    pub path: Option<RelPath>,
+    /// A notebook of all that the kernel executed from its start to the end of the run, in that order.
+    pub as_run: Content,
+    /// Its bytes.
+    pub size_bytes: u64,
+    /// How many cells the run executed.
+    pub cells: u64,
+    /// What was not in order, in words.
+    #[serde(default)]
+    pub out_of_order: Vec<String>,
+}
+
 /// The record that closes a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RunEnd {
@@ -235,6 +252,9 @@ pub struct RunEnd {
     pub params: BTreeMap<String, Value>,
     /// The log.
     pub log: LogSummary,
+    /// The cells, when it was one of a notebook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notebook: Option<NotebookRun>,
     /// What it cost.
     pub usage: Usage,
     /// What could not be recorded, in words.

@@ -186,7 +186,7 @@ fn confusion(classes: usize) -> Chart {
         .map(String::from)
         .collect();
     let value = |place: usize| {
-        if place % (classes + 1) == 0 {
+        if place.is_multiple_of(classes + 1) {
             950.0 - (noise(place) * 40.0).round()
         } else {
             (noise(place).abs() * 20.0).round()

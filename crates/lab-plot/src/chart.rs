@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::Image;
+
 /// How a number becomes a place along an axis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -29,6 +31,14 @@ pub struct Axis {
     /// Names of the places 0, 1, 2, … where the axis has no numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
+    /// Minutes by which the clock of a time axis is ahead of UTC.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub zone_minutes: i32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(minutes: &i32) -> bool {
+    *minutes == 0
 }
 
 impl Axis {
@@ -158,6 +168,11 @@ pub enum Layer {
         #[serde(serialize_with = "numbers")]
         values: Vec<f64>,
     },
+    /// Pictures side by side, row after row.
+    Images {
+        /// The pictures.
+        images: Vec<Image>,
+    },
 }
 
 impl Layer {
@@ -231,12 +246,19 @@ impl Bins {
         // Halves are subtracted, because the whole difference of two finite numbers may overflow.
         let width = if low == high { 1.0 } else { (high / bins as f64) - (low / bins as f64) };
         let start = if low == high { low - bins as f64 / 2.0 } else { low };
-        let mut counts = vec![0.0; bins];
-        for value in &finite {
-            let place = ((value / width) - (start / width)) as usize;
-            counts[place.min(bins - 1)] += 1.0;
-        }
         let edges = (0..=bins).map(|edge| start + width * edge as f64).collect();
-        Self { edges, counts }
+        Self { edges, counts: Vec::new() }.count(values)
+    }
+
+    /// How many of the finite values fall into each of these bins; what lies beyond counts in the bin next to it.
+    #[must_use]
+    pub fn count(&self, values: &[f64]) -> Self {
+        let bins = self.edges.len().saturating_sub(1);
+        let mut counts = vec![0.0; bins];
+        for value in values.iter().filter(|value| value.is_finite() && bins > 0) {
+            let place = self.edges.partition_point(|edge| edge <= value);
+            counts[place.saturating_sub(1).min(bins - 1)] += 1.0;
+        }
+        Self { edges: self.edges.clone(), counts }
     }
 }

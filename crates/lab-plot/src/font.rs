@@ -2,29 +2,40 @@
 
 use std::sync::LazyLock;
 
-use ttf_parser::{Face, GlyphId};
+use ab_glyph::{Font, FontRef, GlyphId, PxScale};
 
 /// The font file: Arimo Regular (SIL Open Font License 1.1), as wide as Arial and Helvetica.
 pub const FILE: &[u8] = include_bytes!("../../../assets/fonts/Arimo-Latin.ttf");
 /// What SVG asks for: fonts of one width.
 pub const FAMILY: &str = "Arimo, 'Liberation Sans', Arial, Helvetica, sans-serif";
 
-static FACE: LazyLock<Face<'static>> =
-    LazyLock::new(|| Face::parse(FILE, 0).expect("because the font is part of the program"));
+static FACE: LazyLock<FontRef<'static>> =
+    LazyLock::new(|| FontRef::try_from_slice(FILE).expect("because the font is part of the program"));
 
 /// The parsed font.
-pub fn face() -> &'static Face<'static> {
+pub fn face() -> &'static FontRef<'static> {
     &FACE
 }
 
 /// The glyph of a character; the empty box where the font has none.
 pub fn glyph(c: char) -> GlyphId {
-    FACE.glyph_index(c).unwrap_or(GlyphId(0))
+    FACE.glyph_id(c)
+}
+
+/// Units of the font's outlines in its size.
+pub fn units_per_em() -> f64 {
+    f64::from(FACE.units_per_em().unwrap_or(1000.0))
 }
 
 /// How wide a glyph is, in thousandths of the font's size.
 pub fn advance(glyph: GlyphId) -> f64 {
-    f64::from(FACE.glyph_hor_advance(glyph).unwrap_or(0)) * 1000.0 / f64::from(FACE.units_per_em())
+    f64::from(FACE.h_advance_unscaled(glyph)) * 1000.0 / units_per_em()
+}
+
+/// Letters of this size, in pixels.
+pub fn scale(size: f64) -> PxScale {
+    // Ab_glyph's scale is the height of a line.
+    PxScale::from((size * f64::from(FACE.height_unscaled()) / units_per_em()) as f32)
 }
 
 /// How wide words are, in the unit of `size`.

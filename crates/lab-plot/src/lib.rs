@@ -8,9 +8,11 @@
 //! This crate never reads or writes a file, knows no notebook and starts no thread.
 
 mod align;
+mod backend;
 mod chart;
 mod error;
 mod font;
+mod image;
 pub mod palette;
 pub mod paper;
 pub mod pdf;
@@ -28,6 +30,7 @@ mod ticks;
 pub use align::{Spread, band, statistics};
 pub use chart::{Axis, Bins, Chart, Figure, Layer, ParallelRow, RidgeRow, Scale};
 pub use error::{Error, Result};
+pub use image::Image;
 pub use paper::Paper;
 pub use picture::Picture;
 pub use pyramid::{Cell, Pyramid};

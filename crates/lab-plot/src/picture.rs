@@ -1,8 +1,10 @@
 //! A chart on the unit square: ranges found, lines thinned and cut at the frame. What is left to a
 //! painter is to stretch it. x goes from left (0) to right (1), y from bottom (0) to top (1).
 
+use std::collections::BTreeSet;
+
 use crate::scale::Mapping;
-use crate::{Axis, Bins, Chart, Layer, ParallelRow, RidgeRow, Scale, thin, ticks};
+use crate::{Axis, Bins, Chart, Image, Layer, ParallelRow, RidgeRow, Scale, thin, ticks};
 
 /// A chart that is ready to be painted.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,12 +21,23 @@ pub struct Picture {
     pub y_label: String,
     /// Further vertical axes: place, axis, label.
     pub uprights: Vec<(f64, Mapping, String)>,
+    /// What the shades mean.
+    pub shades: Option<Shades>,
     /// From back to front.
     pub marks: Vec<Mark>,
     /// Names of the series, each once, in their order.
     pub legend: Vec<Entry>,
     /// What the reader must know.
     pub notes: Vec<String>,
+}
+
+/// A colour bar: shades from 0 to 1 and the numbers they stand for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Shades {
+    /// From numbers to shades.
+    pub mapping: Mapping,
+    /// Shades behind numbers, otherwise those of lines.
+    pub tiles: bool,
 }
 
 /// One line of the legend.
@@ -99,8 +112,19 @@ pub enum Mark {
         /// The words.
         text: String,
     },
+    /// A picture, as large as it fits, its name below it.
+    Image {
+        /// The picture.
+        image: Image,
+        /// The lower left corner of its place.
+        low: [f64; 2],
+        /// The upper right corner.
+        high: [f64; 2],
+    },
 }
 
+/// Pixels of all pictures together: each becomes a shape of its own.
+const PIXELS_MAX: usize = 60_000;
 /// Points of a line up to which each gets its marker.
 const SPARSE_MAX: usize = 24;
 
@@ -133,6 +157,7 @@ impl Picture {
             x,
             y,
             uprights: Vec::new(),
+            shades: None,
             marks: Vec::new(),
             legend: Vec::new(),
             notes: chart.notes.clone(),
@@ -140,7 +165,18 @@ impl Picture {
         let bars = chart.layers.iter().filter(|layer| matches!(layer, Layer::Bars { .. })).count();
         let histograms = chart.layers.iter().filter(|layer| matches!(layer, Layer::Histogram { .. })).count();
         let mut bar = 0;
+        let mut named = BTreeSet::new();
         for layer in &chart.layers {
+            if let Some((name, slot)) = layer.legend()
+                && named.insert((slot, name))
+            {
+                let sample = match layer {
+                    Layer::Line { .. } => Sample::Line,
+                    Layer::Scatter { .. } => Sample::Points,
+                    _ => Sample::Area,
+                };
+                picture.legend.push(Entry { name: name.to_owned(), slot, sample });
+            }
             picture.add(layer, columns, (bar, bars), histograms > 1);
             bar += usize::from(matches!(layer, Layer::Bars { .. }));
         }
@@ -149,16 +185,6 @@ impl Picture {
     }
 
     fn add(&mut self, layer: &Layer, columns: usize, (bar, bars): (usize, usize), several: bool) {
-        if let Some((name, slot)) = layer.legend()
-            && !self.legend.iter().any(|entry| entry.slot == slot && entry.name == name)
-        {
-            let sample = match layer {
-                Layer::Line { .. } => Sample::Line,
-                Layer::Scatter { .. } => Sample::Points,
-                _ => Sample::Area,
-            };
-            self.legend.push(Entry { name: name.to_owned(), slot, sample });
-        }
         match layer {
             Layer::Line { slot, points, faint, .. } => {
                 let points = thin::m4(&self.places(points), [0.0, 1.0], columns);
@@ -181,6 +207,7 @@ impl Picture {
             Layer::Ridge { slot, rows } => self.ridge(*slot, rows),
             Layer::Parallel { axes, rows } => self.parallel(axes, rows),
             Layer::Heat { rows, columns, values } => self.heat(rows.len(), columns.len(), values),
+            Layer::Images { images } => self.images(images),
         }
     }
 
@@ -272,6 +299,7 @@ impl Picture {
             let values = rows.iter().filter_map(|row| row.values.get(place).copied());
             self.uprights.push((place as f64 / last, Mapping::new(axis, values, 0.03), axis.label.clone()));
         }
+        self.shades = self.uprights.last().map(|last| Shades { mapping: last.1.clone(), tiles: false });
         for row in rows {
             let point = |(value, upright): (&f64, &(f64, Mapping, String))| [upright.0, upright.1.place(*value)];
             let points: Vec<[f64; 2]> = row.values.iter().zip(&self.uprights).map(point).collect();
@@ -284,6 +312,9 @@ impl Picture {
     fn heat(&mut self, rows: usize, columns: usize, values: &[f64]) {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
         let (low, high) = (finite().fold(0.0, f64::min), finite().fold(0.0, f64::max));
+        let axis = Axis { range: Some([low, high]), ..Axis::default() };
+        self.shades =
+            (high > low).then(|| Shades { mapping: Mapping::new(&axis, std::iter::empty(), 0.0), tiles: true });
         for (place, value) in values.iter().enumerate().take(rows.saturating_mul(columns)) {
             let (row, column) = ((place / columns) as f64, (place % columns) as f64);
             let left = self.x.place(column - 0.5);
@@ -292,6 +323,24 @@ impl Picture {
             let text = if value.is_finite() { ticks::number(*value) } else { String::new() };
             self.marks.push(Mark::Tile { part, low: [left, below], high: [self.x.place(column + 0.5), above], text });
         }
+    }
+
+    /// Nearly as many rows as columns.
+    fn images(&mut self, images: &[Image]) {
+        let columns = (images.len() as f64).sqrt().ceil().max(1.0);
+        let rows = (images.len() as f64 / columns).ceil().max(1.0);
+        let side = ((PIXELS_MAX as f64 / images.len().max(1) as f64).sqrt() as usize).clamp(8, 128);
+        for (place, image) in images.iter().enumerate() {
+            let (row, column) = ((place as f64 / columns).floor(), place as f64 % columns);
+            let (low, high) =
+                ([column / columns, 1.0 - (row + 1.0) / rows], [(column + 1.0) / columns, 1.0 - row / rows]);
+            self.marks.push(Mark::Image { image: image.within(side), low, high });
+        }
+    }
+
+    /// Whether nothing is measured along the axes.
+    pub fn is_bare(&self) -> bool {
+        !self.marks.is_empty() && self.marks.iter().all(|mark| matches!(mark, Mark::Image { .. }))
     }
 
     /// Says what has no place on a logarithmic axis.

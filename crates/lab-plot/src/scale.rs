@@ -10,6 +10,7 @@ pub struct Mapping {
     low: f64,
     high: f64,
     categories: Vec<String>,
+    zone_minutes: i32,
 }
 
 impl Mapping {
@@ -19,7 +20,13 @@ impl Mapping {
         let fits = |value: &f64| value.is_finite() && (!log || *value > 0.0);
         if !axis.categories.is_empty() && axis.range.is_none() {
             let high = axis.categories.len() as f64 - 0.5;
-            return Self { scale: Scale::Linear, low: -0.5, high, categories: axis.categories.clone() };
+            return Self {
+                scale: Scale::Linear,
+                low: -0.5,
+                high,
+                categories: axis.categories.clone(),
+                zone_minutes: 0,
+            };
         }
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(fits) {
@@ -36,9 +43,12 @@ impl Mapping {
         let [low, high] = if log {
             widen(low.log10(), high.log10(), margin)
         } else {
+            // A moment alone is shown within its second.
+            let moment = axis.scale == Scale::Time && high - low < 1000.0;
+            let (low, high) = if moment { (low - 500.0, high + 500.0) } else { (low, high) };
             widen(low, high, margin).map(|end| end.clamp(-f64::MAX, f64::MAX))
         };
-        Self { scale: axis.scale, low, high, categories: axis.categories.clone() }
+        Self { scale: axis.scale, low, high, categories: axis.categories.clone(), zone_minutes: axis.zone_minutes }
     }
 
     /// The same axis the other way round.
@@ -58,13 +68,19 @@ impl Mapping {
         (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0)
     }
 
+    /// The number at a place: the inverse of [`Mapping::place`].
+    pub fn value(&self, place: f64) -> f64 {
+        let value = self.low + (self.high - self.low) * place;
+        if self.scale == Scale::Log { 10f64.powf(value) } else { value }
+    }
+
     /// At most `most` labelled ticks, and unlabelled ones between.
     pub fn ticks(&self, most: usize) -> Ticks {
         let mut ticks = if self.categories.is_empty() {
             match self.scale {
                 Scale::Linear => ticks::linear(self.low, self.high, most),
                 Scale::Log => ticks::log(self.low, self.high, most),
-                Scale::Time => ticks::time(self.low, self.high, most),
+                Scale::Time => ticks::time(self.low, self.high, most, self.zone_minutes),
                 Scale::Duration => ticks::duration(self.low, self.high, most),
             }
         } else {

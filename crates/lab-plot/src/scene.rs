@@ -85,15 +85,3 @@ pub enum Shape {
         colour: Rgb,
     },
 }
-
-impl Shape {
-    /// The lower left end of the base line of words that are `width` wide.
-    pub(crate) fn text_start(at: [f64; 2], width: f64, anchor: Anchor, turned: bool) -> [f64; 2] {
-        let back = match anchor {
-            Anchor::Start => 0.0,
-            Anchor::Middle => width / 2.0,
-            Anchor::End => width,
-        };
-        if turned { [at[0], at[1] + back] } else { [at[0] - back, at[1]] }
-    }
-}

@@ -5,7 +5,7 @@ mod canvas;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::picture::{Entry, Mark, Picture, Tint};
-use crate::{Chart, font};
+use crate::{Chart, Mapping, font};
 use canvas::Canvas;
 
 /// With what a chart is drawn.
@@ -33,8 +33,30 @@ pub type Line = Vec<Span>;
 /// Columns and rows that a chart has at least; with less room it is drawn all the same and is to be cut.
 const LEAST: (usize, usize) = (16, 5);
 
+/// A chart as lines, and where in them the plot lies.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Drawing {
+    /// The lines, from the top.
+    pub lines: Vec<Line>,
+    /// The first column of the plot.
+    pub left: usize,
+    /// The first line of the plot.
+    pub top: usize,
+    /// Columns of the plot.
+    pub width: usize,
+    /// Lines of the plot.
+    pub height: usize,
+    /// The horizontal axis, from 0 at the left edge of the plot to 1 at its right edge.
+    pub x: Mapping,
+}
+
 /// The chart in `columns` × `rows` cells, with axes, ticks and legend. Fewer rows are given where nothing is to be said.
 pub fn draw(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Vec<Line> {
+    drawing(chart, columns, rows, glyphs).lines
+}
+
+/// Like [`draw`], for interfaces that point at places in the plot.
+pub fn drawing(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Drawing {
     let (columns, rows) = (columns.clamp(LEAST.0, 1000), rows.clamp(LEAST.1, 500));
     let picture = Picture::new(chart, columns * 2);
     let mut lines = Vec::new();
@@ -48,7 +70,7 @@ pub fn draw(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Vec<L
     let foot = 2 + usize::from(!picture.x_label.is_empty()) + legend.len();
     let height = rows.saturating_sub(lines.len() + foot).max(3);
     let y = picture.y.ticks(if picture.y.is_named() { height } else { (height / 3).max(2) });
-    let y = if picture.uprights.is_empty() { y } else { crate::Ticks::default() };
+    let y = if picture.uprights.is_empty() && !picture.is_bare() { y } else { crate::Ticks::default() };
     let gutter = y.major.iter().map(|tick| tick.1.width()).max().unwrap_or(0).min(columns / 3);
     let width = columns.saturating_sub(gutter + 2).max(8);
 
@@ -57,6 +79,7 @@ pub fn draw(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Vec<L
     if !y.factor.is_empty() {
         lines.push(plain(y.factor.clone()));
     }
+    let top = lines.len();
     let mut labels = vec![String::new(); height];
     for (place, label) in &y.major {
         let row = (((1.0 - place) * height as f64) as usize).min(height - 1);
@@ -84,7 +107,7 @@ pub fn draw(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Vec<L
         lines.iter_mut().flatten().for_each(|span| span.text = ascii(&span.text));
     }
     lines.iter_mut().for_each(trim_end);
-    lines
+    Drawing { lines, left: gutter + 2, top, width, height, x: picture.x }
 }
 
 /// The letter of a series: what tells it apart without colour.
@@ -92,8 +115,13 @@ pub fn letter(slot: usize) -> char {
     char::from(if slot % 52 < 26 { b'a' + (slot % 26) as u8 } else { b'A' + (slot % 26) as u8 })
 }
 
+/// Whether each series has a letter of its own.
+fn has_letters(entries: &[Entry]) -> bool {
+    (2..=52).contains(&entries.len())
+}
+
 fn paint(canvas: &mut Canvas, picture: &Picture) {
-    let several = picture.legend.len() > 1;
+    let several = has_letters(&picture.legend);
     for mark in &picture.marks {
         match mark {
             // Where all lines are equally strong, raw values would hide the smoothed ones.
@@ -110,6 +138,7 @@ fn paint(canvas: &mut Canvas, picture: &Picture) {
             }
             Mark::Points { slot, points } => points.iter().for_each(|point| canvas.point(*point, *slot)),
             Mark::Tile { part, low, high, text } => canvas.tile(*part, *low, *high, text),
+            Mark::Image { image, low, high } => canvas.image(image, *low, *high),
         }
     }
     for (place, mapping, _) in &picture.uprights {
@@ -131,7 +160,9 @@ fn paint(canvas: &mut Canvas, picture: &Picture) {
 
 /// The line below the plot and the labels below it.
 fn foot_of(picture: &Picture, width: usize, glyphs: Glyphs) -> (String, String) {
-    let ticks: Vec<(f64, String)> = if picture.uprights.is_empty() {
+    let ticks: Vec<(f64, String)> = if picture.is_bare() {
+        Vec::new()
+    } else if picture.uprights.is_empty() {
         picture.x.ticks(if picture.x.is_named() { width / 4 } else { (width / 8).max(2) }).major
     } else {
         picture.uprights.iter().map(|(place, _, label)| (*place, label.clone())).collect()
@@ -158,7 +189,7 @@ fn foot_of(picture: &Picture, width: usize, glyphs: Glyphs) -> (String, String) 
 /// The names, as many as stand in `most` lines.
 fn legend(entries: &[Entry], columns: usize, most: usize, glyphs: Glyphs) -> Vec<Line> {
     let sample = |entry: &Entry| match glyphs {
-        Glyphs::Braille if entries.len() > 1 => format!("⠒{} ", letter(entry.slot)),
+        Glyphs::Braille if has_letters(entries) => format!("⠒{} ", letter(entry.slot)),
         Glyphs::Braille => "⠒⠒ ".to_owned(),
         Glyphs::Ascii => format!("{} ", canvas::ascii_mark(entry.slot)),
     };

@@ -78,8 +78,8 @@ pub fn duration(low: f64, high: f64, most: usize) -> Ticks {
     Ticks { major: values.iter().copied().zip(labels).collect(), minor: Vec::new(), factor }
 }
 
-/// Ticks of dates, in milliseconds since 1970-01-01, told in UTC.
-pub fn time(low: f64, high: f64, most: usize) -> Ticks {
+/// Ticks of dates, in milliseconds since 1970-01-01 UTC, told by a clock that is so many minutes ahead of it.
+pub fn time(low: f64, high: f64, most: usize, zone_minutes: i32) -> Ticks {
     const SECOND: f64 = 1000.0;
     const DAY: f64 = 86_400.0 * SECOND;
     const STEPS: [f64; 17] = [
@@ -101,6 +101,8 @@ pub fn time(low: f64, high: f64, most: usize) -> Ticks {
         DAY,
         2.0 * DAY,
     ];
+    let ahead = f64::from(zone_minutes) * 60.0 * SECOND;
+    let [low, high] = [low, high].map(|end| end + ahead);
     // Years that have four digits; what lies beyond is no date.
     let (low, high) = (low.min(high).max(-6.2e13), low.max(high).min(2.5e14));
     let rough = (high - low) / most.max(1) as f64;
@@ -122,7 +124,7 @@ pub fn time(low: f64, high: f64, most: usize) -> Ticks {
         }
     };
     let values = steps(low, high, most, Some(step)).unwrap_or_default();
-    Ticks { major: values.into_iter().map(|value| (value, label(value))).collect(), ..Ticks::default() }
+    Ticks { major: values.into_iter().map(|value| (value - ahead, label(value))).collect(), ..Ticks::default() }
 }
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -296,11 +298,15 @@ mod tests {
     #[test]
     fn time_ticks() {
         let start = 1_795_262_400_000.0; // 2026-11-21 12:00 UTC
-        let check = |millis: f64, most, expected: &str| assert_eq!(words(&time(start, start + millis, most)), expected);
+        let check =
+            |millis: f64, most, expected: &str| assert_eq!(words(&time(start, start + millis, most, 0)), expected);
         check(20_000.0, 3, "12:00:00 12:00:15");
         check(3_600_000.0, 4, "12:00 12:15 12:30 12:45 13:00");
         check(86_400_000.0, 4, "12:00 18:00 Nov 22 06:00 12:00");
         check(40.0 * 86_400_000.0, 4, "Nov 23 Dec 3 Dec 13 Dec 23");
+        let ahead = time(start, start + 3_600_000.0, 4, 330);
+        assert_eq!(words(&ahead), "17:30 17:45 18:00 18:15 18:30");
+        assert_eq!(ahead.major[0].0, start);
         assert_eq!(civil(0), (1970, 1, 1));
         assert_eq!(civil(19_782), (2024, 2, 29));
         assert_eq!(civil(-1), (1969, 12, 31));

@@ -119,7 +119,7 @@ fn nothing_breaks_a_painter() {
     // Each kind once through the slower painters.
     for chart in charts.iter().step_by(9) {
         let scene = paper::lay_out(&Figure { charts: vec![chart.clone()] }, &Paper::single());
-        png::write(&scene, 40.0).unwrap();
+        png::write(&scene, 20.0).unwrap();
         assert!(pdf::write(&scene).len() < 20_000_000);
     }
     paper::lay_out(&Figure::default(), &Paper::single());

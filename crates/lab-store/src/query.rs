@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lab_model::{
     FilePath, Hash, NoteKind, Project, ProjectId, RelPath, RestoreRecord, RunEnd, RunFacts, RunId, RunStart, Status,
-    Time,
+    Target, Time,
 };
 use rusqlite::{Row, params};
 
@@ -56,6 +56,19 @@ pub struct UsedFile {
     pub ended: Time,
 }
 
+/// Something that was written down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NoteRow {
+    /// On what.
+    pub target: Target,
+    /// When.
+    pub time: Time,
+    /// What kind of note.
+    pub kind: NoteKind,
+    /// The words, Markdown.
+    pub text: String,
+}
+
 /// Which runs, in which order. By default all that are neither hidden nor removed, newest first;
 /// runs of the same moment are in the order of their ids.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -76,6 +89,24 @@ pub struct RunQuery {
     pub include_removed: bool,
     /// The other way round.
     pub oldest_first: bool,
+}
+
+fn note_kind(text: &str) -> NoteKind {
+    match text {
+        "reason" => NoteKind::Reason,
+        "outcome" => NoteKind::Outcome,
+        _ => NoteKind::Note,
+    }
+}
+
+/// The inverse of [`index::target_text`].
+fn target_of(text: &str) -> Option<Target> {
+    let (kind, id) = text.split_once(':')?;
+    match kind {
+        "run" => id.parse().ok().map(Target::Run),
+        "project" => id.parse().ok().map(Target::Project),
+        _ => None,
+    }
 }
 
 const RUN: &str = "SELECT s.body, e.body, f.environment FROM run_start s LEFT JOIN run_end e ON e.run=s.run \
@@ -370,7 +401,7 @@ impl Reader {
         let ended = self.sql(row.get_ref(1))? != rusqlite::types::ValueRef::Null;
         let end = if ended { Some(self.noun::<RunEnd>(row, 1, unknown)?) } else { None };
         let environment = self.sql(row.get::<_, Option<[u8; 32]>>(2))?.map(Hash);
-        let target = index::target_text(&lab_model::Target::Run(start.run.clone()));
+        let target = index::target_text(&Target::Run(start.run.clone()));
         let marks = self.marks(&target)?;
         let is_on = |aspect: &str| marks.get(aspect).is_some_and(|mark| mark.value == "1");
         let mut tags: BTreeSet<String> = start.tags.iter().cloned().collect();
@@ -412,14 +443,34 @@ impl Reader {
                 .connection
                 .prepare_cached("SELECT time, kind, text FROM note WHERE target=? ORDER BY time, record")?;
             let rows = select.query_map([target], |row| {
-                let kind = match row.get_ref(1)?.as_str()? {
-                    "reason" => NoteKind::Reason,
-                    "outcome" => NoteKind::Outcome,
-                    _ => NoteKind::Note,
-                };
-                Ok((Time(row.get(0)?), kind, row.get(2)?))
+                Ok((Time(row.get(0)?), note_kind(row.get_ref(1)?.as_str()?), row.get(2)?))
             })?;
             rows.collect()
+        };
+        self.sql(select())
+    }
+
+    /// What was written down on a project and its runs, or on all: notes and the reasons that runs were started
+    /// with; the newest `most`, newest first.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn recent_notes(&self, project: Option<&ProjectId>, most: usize) -> Result<Vec<NoteRow>> {
+        const SELECT: &str = "SELECT target, time, kind, text FROM note
+              WHERE ?1 IS NULL OR target='project:'||?1 OR substr(target,5) IN (SELECT run FROM run_start WHERE project=?1)
+            UNION ALL SELECT 'run:'||s.run, s.time, 'reason', t.reason FROM run_text t JOIN run_column c USING(number)
+              JOIN run_start s ON s.run=c.run WHERE t.reason IS NOT NULL AND (?1 IS NULL OR s.project=?1)
+            ORDER BY 2 DESC, 1, 4 LIMIT ?2";
+        let select = || {
+            let mut select = self.connection.prepare_cached(SELECT)?;
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let rows = select.query_map(params![project.map(ProjectId::as_str), most], |row| {
+                let target = target_of(row.get_ref(0)?.as_str()?);
+                let kind = note_kind(row.get_ref(2)?.as_str()?);
+                let (time, text) = (Time(row.get(1)?), row.get(3)?);
+                Ok(target.map(|target| NoteRow { target, time, kind, text }))
+            })?;
+            rows.filter_map(rusqlite::Result::transpose).collect()
         };
         self.sql(select())
     }

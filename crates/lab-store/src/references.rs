@@ -21,7 +21,8 @@ pub(crate) fn references(kind: RecordKind, body: &[u8]) -> Option<Vec<Hash>> {
             let end: RunEnd = serde_json::from_slice(body).ok()?;
             let series = end.series.iter().map(|series| series.record);
             let outputs = end.outputs.iter().filter_map(|output| kept(&output.content));
-            series.chain(outputs).chain(end.log.records.iter().copied()).chain(end.snapshot).collect()
+            let notebook = end.notebook.iter().filter_map(|notebook| kept(&notebook.as_run));
+            series.chain(outputs).chain(notebook).chain(end.log.records.iter().copied()).chain(end.snapshot).collect()
         }
         RecordKind::Restore => {
             let restore: RestoreRecord = serde_json::from_slice(body).ok()?;

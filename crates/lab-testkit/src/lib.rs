@@ -4,11 +4,16 @@
 //! [`Home::lab`] runs a command there with a cleared environment and a fixed clock. Everything
 //! panics with a message that names what went wrong: this crate is for tests only.
 
+mod notebook;
+pub mod sample;
+
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
+
+pub use notebook::{LOG_LINES, Small, small_notebook};
 
 /// A person's machine, small and temporary.
 pub struct Home {

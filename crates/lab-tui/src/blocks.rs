@@ -2,12 +2,12 @@
 
 use lab_plot::Chart;
 use lab_plot::text::{Glyphs, draw};
-use lab_view::{Block, Blocks, Cell, Diff, Fields, Section, Sign, Table, Tone};
+use lab_view::{Block, Blocks, Cell, Fields, Section, Table, Tone};
 use ratatui::style::{Modifier, Style};
 
-use crate::Theme;
 use crate::table::Fit;
 use crate::text::{safe, shorten, shorten_front, width, wrap};
+use crate::{Theme, diff};
 
 /// A line on the screen: pieces with their looks.
 pub type Styled = Vec<(String, Style)>;
@@ -33,7 +33,7 @@ pub fn block_lines(lines: &mut Vec<Styled>, block: Block<'_>, theme: &Theme, col
         Block::Line(line) => wrapped(lines, line.0.iter(), theme, columns),
         Block::Fields(block) => fields(lines, block, theme, columns),
         Block::Table(block) => table(lines, block, theme, columns),
-        Block::Diff(block) => diff(lines, block, theme, columns),
+        Block::Diff(block) => lines.extend(diff::lines(block, theme, columns)),
         Block::Prose(prose) => {
             for line in wrap(&prose.0, columns) {
                 lines.push(vec![(safe(&line), Style::new())]);
@@ -95,6 +95,9 @@ fn fields(lines: &mut Vec<Styled>, fields: &Fields, theme: &Theme, columns: usiz
 
 /// A whole table, for tables that are part of a page.
 fn table(lines: &mut Vec<Styled>, table: &Table, theme: &Theme, columns: usize) {
+    if table.is_empty() {
+        return;
+    }
     let fit = Fit::new(table, &table.rows, columns);
     let titled = fit.columns.iter().any(|(place, _)| !table.columns[*place].title.is_empty());
     let mut add = |cell: &dyn Fn(usize) -> (String, Style), is_head: bool| {
@@ -110,6 +113,7 @@ fn table(lines: &mut Vec<Styled>, table: &Table, theme: &Theme, columns: usize) 
             line.push((words, style));
             line.push((format!("{:1$}", "", after + 2), Style::new()));
         }
+        line.pop();
         lines.push(line);
     };
     if titled {
@@ -123,40 +127,5 @@ fn table(lines: &mut Vec<Styled>, table: &Table, theme: &Theme, columns: usize) 
         table.total.and_then(|total| total.checked_sub(table.rows.len() as u64)).filter(|more| *more > 0)
     {
         lines.push(vec![(format!("… and {more} more"), theme.tone(Tone::Muted))]);
-    }
-}
-
-fn diff(lines: &mut Vec<Styled>, diff: &Diff, theme: &Theme, columns: usize) {
-    let mut head: Styled = vec![(safe(&diff.path), theme.tone(Tone::Accent).add_modifier(Modifier::BOLD))];
-    if diff.added + diff.removed > 0 {
-        head.push((format!("  +{}", diff.added), theme.tone(Tone::Added)));
-        head.push((format!(" -{}", diff.removed), theme.tone(Tone::Removed)));
-    }
-    if let Some(note) = &diff.note {
-        head.push((format!("  {}", safe(note)), theme.tone(Tone::Muted)));
-    }
-    lines.push(head);
-    for (place, hunk) in diff.hunks.iter().enumerate() {
-        if place > 0 {
-            lines.push(vec![("  ⋯".to_owned(), theme.tone(Tone::Muted))]);
-        }
-        for line in &hunk.lines {
-            let tone = match line.sign {
-                Sign::Equal => Tone::Muted,
-                Sign::Added => Tone::Added,
-                Sign::Removed => Tone::Removed,
-            };
-            let number = line.new_number.or(line.old_number).unwrap_or(0);
-            let mut styled = vec![(format!("{number:>5} {} ", line.sign.mark()), theme.tone(tone))];
-            let mut room = columns.saturating_sub(8);
-            for span in &line.spans {
-                let words = shorten(&safe(span.text.trim_end_matches('\n')), room);
-                room = room.saturating_sub(width(&words));
-                let style = if line.sign == Sign::Equal { Style::new() } else { theme.tone(tone) };
-                let style = if span.changed { style.add_modifier(theme.emphasis()) } else { style };
-                styled.push((words, style));
-            }
-            lines.push(styled);
-        }
     }
 }

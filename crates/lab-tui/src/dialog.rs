@@ -1,9 +1,11 @@
 //! Questions on top of the place.
 
+use std::ops::Range;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use lab_view::list::{Cursor, Motion};
-use lab_view::session::{Action, Choice, Dialog, DialogAction};
-use lab_view::{ACTIONS, ActionId, Input, Line, Tone, Typing};
+use lab_view::session::{Action, Choice, Dialog, DialogAction, Purpose};
+use lab_view::{ACTIONS, ActionId, Group, Input, Line, Tone, Typing};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 
@@ -16,6 +18,7 @@ pub fn key(dialog: &Dialog, key: &KeyEvent) -> Option<DialogAction> {
     let alt = key.modifiers.contains(KeyModifiers::ALT);
     let typing = |typing| Some(DialogAction::Type(typing));
     let several = matches!(dialog, Dialog::Choose { several: true, .. });
+    let is_note = matches!(dialog.purpose(), Some(Purpose::Note(_)));
     match key.code {
         KeyCode::Esc => Some(DialogAction::Close),
         KeyCode::Char('c') if control => Some(DialogAction::Close),
@@ -46,6 +49,7 @@ pub fn key(dialog: &Dialog, key: &KeyEvent) -> Option<DialogAction> {
         KeyCode::Delete => typing(Typing::Delete),
         KeyCode::Char(letter) if control => match letter {
             'a' => typing(Typing::Home),
+            'e' if is_note => Some(DialogAction::Editor),
             'e' => typing(Typing::End),
             'u' => typing(Typing::DeleteToStart),
             'k' => typing(Typing::DeleteToEnd),
@@ -74,8 +78,18 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     match dialog {
         Dialog::Help { cursor } => help(paint, area, cursor),
         Dialog::Palette { input, found, cursor } => palette(paint, area, input, found, cursor),
-        Dialog::Ask { title, input, hint, completions, cursor, .. } => {
-            ask(paint, area, title, input, hint, completions, cursor);
+        Dialog::Ask { purpose, title, input, hint, wrong, completions, cursor } => {
+            let shown = Typed { input, wrong: wrong.as_ref() };
+            let offers = completions.len().min(OFFERS) as u16;
+            let inside = if *purpose == Purpose::Filter {
+                // It stays where it is while one types, and the list that is being chosen stays in sight.
+                let height = (OFFERS as u16 + 5).min(area.height / 2 + 1);
+                let low = Rect { y: area.bottom().saturating_sub(height + 1), height, ..area };
+                framed(paint, Rect { width: area.width.min(110), ..low }, title)
+            } else {
+                window(paint, area, 96, (5 + offers).min(area.height), title)
+            };
+            ask(paint, inside, &shown, hint, completions, cursor);
         }
         Dialog::Choose { title, several, input, choices, found, cursor, .. } => {
             choose(paint, area, title, *several, input, choices, found, cursor);
@@ -89,30 +103,48 @@ fn window(paint: &mut Paint<'_>, area: Rect, columns: u16, rows: u16, title: &st
     let (width, height) = (columns.min(area.width - 2), rows.min(area.height - 2));
     let x = area.x + (area.width - width) / 2;
     let y = area.y + (area.height - height) / 3;
-    let place = Rect { x, y, width, height };
+    framed(paint, Rect { x, y, width, height }, title)
+}
+
+fn framed(paint: &mut Paint<'_>, place: Rect, title: &str) -> Rect {
     paint.clear(place);
     paint.zone(place, Action::Dialog(DialogAction::Move(Motion::By(0))));
     paint.boxed(place, title)
 }
 
-fn typed(paint: &mut Paint<'_>, area: Rect, input: &Input) {
+/// What is being typed, and which bytes of it are wrong.
+struct Typed<'a> {
+    input: &'a Input,
+    wrong: Option<&'a Range<usize>>,
+}
+
+fn typed(paint: &mut Paint<'_>, area: Rect, typed: &Typed<'_>) {
+    let (text, at) = (typed.input.text(), typed.input.cursor());
     let sign = paint.theme.mark("› ", "> ").to_owned();
     let x = paint.put(area.x + 1, area.y, 2, &sign, paint.theme.tone(Tone::Accent));
     let room = usize::from(area.right().saturating_sub(x + 1));
     // The end that is being typed stays in sight.
-    let before = width(&input.text()[..input.cursor()]);
-    let skip = before.saturating_sub(room.saturating_sub(1));
+    let skip = width(&text[..at]).saturating_sub(room.saturating_sub(1));
     let mut from = 0;
-    while width(&input.text()[..from]) < skip {
-        from += input.text()[from..].chars().next().map_or(1, char::len_utf8);
+    while width(&text[..from]) < skip {
+        from += text[from..].chars().next().map_or(1, char::len_utf8);
     }
-    paint.put(x, area.y, room, &input.text()[from..], Style::new());
-    paint.cursor = Some(Position::new(x + (before - width(&input.text()[..from])) as u16, area.y));
+    paint.put(x, area.y, room, &text[from..], Style::new());
+    if let Some(wrong) = typed.wrong.filter(|wrong| text.is_char_boundary(wrong.start) && wrong.start >= from) {
+        let start = width(&text[from..wrong.start]).min(room);
+        let wide = text.get(wrong.clone()).map_or(1, width).clamp(1, (room - start).max(1));
+        let style = paint.theme.tone(Tone::Bad).add_modifier(Modifier::UNDERLINED | Modifier::BOLD);
+        paint.fill(Rect { x: x + start as u16, width: wide as u16, ..area }, style);
+        // A line of its own for those who see neither colours nor lines below letters.
+        let carets = "^".repeat(wide);
+        paint.put(x + start as u16, area.y + 1, wide, &carets, paint.theme.tone(Tone::Bad));
+    }
+    paint.cursor = Some(Position::new(x + (width(&text[from..at])) as u16, area.y));
 }
 
 fn palette(paint: &mut Paint<'_>, area: Rect, input: &Input, found: &[ActionId], cursor: &Cursor) {
     let inside = window(paint, area, 72, 20, "Commands");
-    typed(paint, Rect { height: 1, ..inside }, input);
+    typed(paint, Rect { height: 1, ..inside }, &Typed { input, wrong: None });
     let list = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
     extent(paint, cursor, list.height);
     for (place, index) in cursor.visible().enumerate() {
@@ -145,24 +177,27 @@ fn extent(paint: &mut Paint<'_>, cursor: &Cursor, height: u16) {
     }
 }
 
-fn ask(
-    paint: &mut Paint<'_>,
-    area: Rect,
-    title: &str,
-    input: &Input,
-    hint: &Line,
-    completions: &[Choice],
-    cursor: &Cursor,
-) {
-    let rows = 4 + completions.len().min(10) as u16;
-    let inside = window(paint, area, 84, rows, title);
-    typed(paint, Rect { height: 1, ..inside }, input);
+/// So many completions are in sight at once.
+const OFFERS: usize = 9;
+
+fn ask(paint: &mut Paint<'_>, inside: Rect, shown: &Typed<'_>, hint: &Line, completions: &[Choice], cursor: &Cursor) {
+    typed(paint, Rect { height: 1, ..inside }, shown);
     let room = usize::from(inside.width).saturating_sub(2);
-    for (place, choice) in completions.iter().take(usize::from(inside.height).saturating_sub(2)).enumerate() {
-        let line = Rect { y: inside.y + 1 + place as u16, height: 1, ..inside };
-        option(paint, line, place == cursor.row, &choice.label.text(), "", &choice.detail);
+    let offers = inside.height.saturating_sub(3).min(completions.len() as u16);
+    if offers > 0 {
+        extent(paint, cursor, offers);
     }
-    paint.put_line(inside.x + 1, inside.bottom().saturating_sub(1), room, hint, Style::new());
+    for (place, index) in cursor.visible().take(usize::from(offers)).enumerate() {
+        let Some(choice) = completions.get(index) else { continue };
+        let line = Rect { y: inside.y + 2 + place as u16, height: 1, ..inside };
+        option(paint, line, index == cursor.row, &choice.label.text(), "", &choice.detail);
+        paint.zone(line, Action::Dialog(DialogAction::Move(Motion::To(index))));
+    }
+    let keys = if completions.is_empty() { "" } else { "Tab completes" };
+    let at = inside.right().saturating_sub(width(keys) as u16 + 1);
+    let y = inside.bottom().saturating_sub(1);
+    paint.put_line(inside.x + 1, y, room.saturating_sub(width(keys) + 2), hint, Style::new());
+    paint.put(at, y, width(keys), keys, paint.theme.tone(Tone::Muted));
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one variant")]
@@ -177,7 +212,7 @@ fn choose(
     cursor: &Cursor,
 ) {
     let inside = window(paint, area, 72, 20, title);
-    typed(paint, Rect { height: 1, ..inside }, input);
+    typed(paint, Rect { height: 1, ..inside }, &Typed { input, wrong: None });
     let list = Rect { y: inside.y + 1, height: inside.height.saturating_sub(2), ..inside };
     extent(paint, cursor, list.height);
     for (place, index) in cursor.visible().enumerate() {
@@ -194,6 +229,9 @@ fn choose(
         let label = format!("{check}{}", choice.label.text());
         option(paint, line, index == cursor.row, &label, "", &choice.detail);
         paint.zone(line, Action::Dialog(DialogAction::Move(Motion::To(index))));
+    }
+    if choices.is_empty() {
+        paint.put(list.x + 1, list.y, 20, "Reading …", paint.theme.tone(Tone::Muted));
     }
     let words = if several { "Space chooses, Enter takes them" } else { "Enter takes it" };
     paint.put(inside.x + 1, inside.bottom().saturating_sub(1), 60, words, paint.theme.tone(Tone::Muted));
@@ -218,27 +256,52 @@ fn confirm(paint: &mut Paint<'_>, area: Rect, title: &str, text: &Line, yes: &st
     paint.zone(Rect { x: from, y, width: x - from, height: 1 }, Action::Dialog(DialogAction::Close));
 }
 
-/// All keys by group, made from the table of actions.
+/// All keys by group, made from the table of actions; in two columns where there is room.
 fn help(paint: &mut Paint<'_>, area: Rect, cursor: &Cursor) {
-    let inside = window(paint, area, 92, area.height - 4, "Keys");
+    let halves: u16 = if area.width >= TWO_COLUMNS { 2 } else { 1 };
+    let lines = help_lines();
+    let half = lines.len().div_ceil(usize::from(halves));
+    let rows = (half as u16).saturating_add(2).min(area.height - 2);
+    let inside = window(paint, area, 82 * halves, rows, "Keys");
+    let height = usize::from(inside.height);
+    if cursor.total != half || cursor.height != height {
+        paint.wishes.push(Action::Dialog(DialogAction::Extent { height, total: half }));
+    }
+    let wide = inside.width / halves;
+    for (column, lines) in lines.chunks(half.max(1)).enumerate() {
+        let x = inside.x + 1 + column as u16 * wide;
+        for (place, (keys, words, is_group)) in lines.iter().skip(cursor.top).take(height).enumerate() {
+            let y = inside.y + place as u16;
+            let style = if *is_group { paint.theme.heading() } else { paint.theme.tone(Tone::Accent) };
+            paint.put(x, y, 20, keys, style);
+            paint.put(x + 16, y, usize::from(wide).saturating_sub(18), words, Style::new());
+        }
+    }
+}
+
+/// From so many columns on the help has two columns.
+const TWO_COLUMNS: u16 = 150;
+
+/// Keys, words, and whether it is a heading.
+fn help_lines() -> Vec<(String, String, bool)> {
     let mut lines: Vec<(String, String, bool)> = Vec::new();
     for group in GROUPS {
         lines.push((group.title().to_owned(), String::new(), true));
         for row in ACTIONS.iter().filter(|row| row.group == group && !row.keys.is_empty()) {
             lines.push((row.keys.join(" "), format!("{} · {}", row.label.trim_end_matches('…'), row.help), false));
         }
+        if group == Group::List {
+            for (keys, words) in [
+                ("↑ ↓ k j", "Move"),
+                ("PgUp PgDn", "A page up or down"),
+                ("Home End G", "To the first, to the last"),
+                ("Shift-↑ ↓", "Mark while moving"),
+                ("Click a head", "Sort by it; again turns it"),
+            ] {
+                lines.push((keys.to_owned(), words.to_owned(), false));
+            }
+        }
     }
-    for (keys, words) in [("↑ ↓ k j", "Move"), ("PageUp PageDown Home End G", "Move far"), ("Ctrl-Z", "Suspend")] {
-        lines.push((keys.to_owned(), words.to_owned(), false));
-    }
-    let height = usize::from(inside.height);
-    if cursor.total != lines.len() || cursor.height != height {
-        paint.wishes.push(Action::Dialog(DialogAction::Extent { height, total: lines.len() }));
-    }
-    for (place, (keys, words, is_group)) in lines.iter().skip(cursor.top).take(height).enumerate() {
-        let y = inside.y + place as u16;
-        let style = if *is_group { paint.theme.heading() } else { paint.theme.tone(Tone::Accent) };
-        paint.put(inside.x + 1, y, 28, keys, style);
-        paint.put(inside.x + 30, y, usize::from(inside.width).saturating_sub(31), words, Style::new());
-    }
+    lines.push(("Ctrl-Z".to_owned(), "Suspend".to_owned(), false));
+    lines
 }

@@ -10,7 +10,8 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, Mou
 use lab_engine::{EngineConfig, Error, ErrorKind, Result};
 use lab_model::Project;
 use lab_view::list::Motion;
-use lab_view::session::{Action, DialogAction, Request, Session};
+use lab_view::screens::runs::RunsAction;
+use lab_view::session::{Action, Dialog, DialogAction, Request, Route, Session};
 use lab_view::{ActionId, Line, Tone, Typing, by_key};
 use ratatui::layout::{Position, Rect};
 
@@ -178,11 +179,17 @@ impl Interface {
             "Ctrl-D" => Motion::By(10),
             "Home" => Motion::First,
             "End" | "G" => Motion::Last,
+            "Shift-Up" if self.in_runs() => return Some(Action::Runs(RunsAction::Extend(-1))),
+            "Shift-Down" if self.in_runs() => return Some(Action::Runs(RunsAction::Extend(1))),
             "Left" | "Backspace" => return Some(Action::Do(ActionId::Back)),
             "Right" => return Some(Action::Do(ActionId::Open)),
             _ => return None,
         };
         Some(Action::Move(motion))
+    }
+
+    fn in_runs(&self) -> bool {
+        *self.session.route() == Route::Runs
     }
 
     fn mouse(&mut self, mouse: &MouseEvent) -> bool {
@@ -205,15 +212,27 @@ impl Interface {
                 self.last_click = Some((at, now));
                 let hit = self.zones.iter().rev().find(|(zone, _)| zone.contains(at)).map(|(_, action)| action.clone());
                 let moves = matches!(hit, Some(Action::Move(_)));
+                let chooses = matches!(hit, Some(Action::Dialog(DialogAction::Move(Motion::To(_)))));
                 if let Some(action) = hit {
                     self.session.act(action);
                 }
-                if is_double && moves {
+                if is_double && chooses {
+                    self.session.act(Action::Dialog(self.on_double_click()));
+                } else if is_double && moves {
                     self.session.act(Action::Do(ActionId::Open));
                 }
                 true
             }
             _ => false,
+        }
+    }
+
+    /// A choice is taken, one of several is checked, a completion is taken over.
+    fn on_double_click(&self) -> DialogAction {
+        match self.session.dialog() {
+            Some(Dialog::Choose { several: true, .. }) => DialogAction::Toggle,
+            Some(Dialog::Ask { .. }) => DialogAction::Complete,
+            _ => DialogAction::Accept,
         }
     }
 
@@ -287,7 +306,6 @@ impl Interface {
 }
 
 /// The one thread that this crate starts: nothing but reading keys can wait for the terminal.
-#[expect(clippy::disallowed_methods, reason = "the interface's own key reader")]
 fn read_keys(sender: SyncSender<Message>, keyboard: Arc<Mutex<()>>) -> Result<()> {
     let read = move || loop {
         let event = {

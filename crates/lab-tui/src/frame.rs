@@ -8,7 +8,7 @@ use ratatui::style::{Modifier, Style};
 
 use crate::events::Zones;
 use crate::text::{self, shorten, width};
-use crate::{Theme, dialog, projects, restore, run, runs};
+use crate::{Theme, charts, compare, dialog, health, notes, projects, restore, run, runs, search};
 
 /// Everything that a painter needs. It looks at the session and hands back wishes; it changes nothing.
 pub struct Paint<'a> {
@@ -33,7 +33,7 @@ impl Paint<'_> {
             return x;
         }
         let words = shorten(&text::safe(words), room);
-        let words = if self.theme.ascii { ascii(&words) } else { words };
+        let words = if self.theme.ascii { ascii(&words, room) } else { words };
         self.buffer.set_stringn(x, y, &words, room, style).0
     }
 
@@ -104,9 +104,11 @@ impl Paint<'_> {
     }
 }
 
-/// The signs that `lab` itself uses, for terminals that can only show ASCII.
-fn ascii(words: &str) -> String {
+/// The signs that `lab` itself uses, for terminals that can only show ASCII, in as few columns as there are.
+fn ascii(words: &str, room: usize) -> String {
+    let is_tight = width(words) + 2 * words.matches('…').count() > room;
     let plain = |letter: char| match letter {
+        '…' if is_tight => "~",
         '…' => "...",
         '·' => "-",
         '→' => "->",
@@ -119,6 +121,16 @@ fn ascii(words: &str) -> String {
         '–' | '−' => "-",
         '∞' => "inf",
         '●' => "o",
+        '▼' => "v",
+        '▲' => "^",
+        '▁' => "_",
+        '▂' => ".",
+        '▃' => "-",
+        '▄' => "~",
+        '▅' => "=",
+        '▆' => "+",
+        '▇' => "*",
+        '█' => "#",
         _ => "?",
     };
     let mut text = String::new();
@@ -146,8 +158,12 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
         Route::Projects => projects::paint(paint, body),
         Route::Runs => runs::paint(paint, body),
         Route::Run(_) => run::paint(paint, body),
+        Route::Compare(_) => compare::paint(paint, body),
+        Route::Charts(_) => charts::paint(paint, body),
         Route::Restore(_) => restore::paint(paint, body),
-        _ => {}
+        Route::Notes => notes::paint(paint, body),
+        Route::Search => search::paint(paint, body),
+        Route::Health => health::paint(paint, body),
     }
     notices(paint, Rect { y: body.bottom(), height: said, ..area });
     if paint.session.dialog().is_some() {
@@ -201,7 +217,12 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
     let wide = width(&right) as u16;
     if wide + x + 2 < area.right() {
         let style = bar.patch(paint.theme.tone(Tone::Accent));
-        paint.put(area.right() - wide - 1, area.y, usize::from(wide), &right, style);
+        let from = area.right() - wide - 1;
+        paint.put(from, area.y, usize::from(wide), &right, style);
+        if !session.jobs().is_empty() {
+            // A click asks it to stop.
+            paint.zone(Rect { x: from, width: wide, ..area }, Action::Cancel(0));
+        }
     }
 }
 
@@ -223,7 +244,7 @@ fn footer(paint: &mut Paint<'_>, area: Rect) {
     };
     for id in keys_of(paint.session) {
         let row = id.row();
-        if !(row.enabled)(paint.session) {
+        if row.keys.is_empty() || !(row.enabled)(paint.session) {
             continue;
         }
         let label = row.label.trim_end_matches('…');
@@ -241,21 +262,30 @@ fn footer(paint: &mut Paint<'_>, area: Rect) {
 /// What people do most in each place.
 fn keys_of(session: &Session) -> Vec<ActionId> {
     use ActionId::{
-        Apply, Back, Charts, Collect, Columns, Compare, Filter, Follow, Group, LogScale, Mark, NextPart, Note, Open,
-        Rerun, Restore, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Verify, Watch,
+        AllRuns, Apply, Back, CancelWork, ChartAlone, Charts, Columns, Compare, Edit, Filter, Find, FindNext, Fold,
+        FoldAll, Follow, Group, LogScale, Mark, NextPart, Note, Open, ReadRight, Rerun, ResetZoom, Restore,
+        RestoreFile, RestoreTo, SideBySide, Smooth, Sort, Star, StepAxis, Tag, ToggleFile, Undo, Views, Watch,
         WatchService, ZoomIn, ZoomOut,
     };
     match session.route() {
-        Route::Projects => vec![Open, Watch, WatchService],
+        Route::Projects => vec![Open, AllRuns, Watch, WatchService],
         Route::Runs => vec![
-            Open, Filter, Mark, Compare, Restore, Undo, Charts, Sort, Group, Columns, Tag, Star, Note, Rerun, Follow,
+            Open, Filter, Mark, Compare, Restore, Undo, Charts, Sort, Group, Columns, Views, Tag, Star, Note, Rerun,
+            Follow,
         ],
+        Route::Run(_) if session.file().is_some() => {
+            vec![NextPart, Open, SideBySide, Edit, RestoreFile, Compare, Restore, Back]
+        }
+        Route::Run(_) if session.in_log() => vec![NextPart, Find, FindNext, Follow, Compare, Restore, Charts, Back],
         Route::Run(_) => vec![NextPart, Compare, Restore, Charts, Note, Tag, Star, Rerun, Follow, Undo, Back],
-        Route::Compare(_) => vec![SideBySide, Charts, Back],
-        Route::Charts(_) => vec![LogScale, Smooth, StepAxis, ZoomIn, ZoomOut, Back],
-        Route::Restore(_) => vec![Apply, ToggleFile, RestoreTo, Back],
-        Route::Notes | Route::Search => vec![Open, Back],
-        Route::Health => vec![Verify, Collect, WatchService, Back],
+        Route::Compare(_) => vec![FindNext, Fold, FoldAll, SideBySide, Charts, Back],
+        Route::Charts(_) => {
+            vec![ChartAlone, ReadRight, ZoomIn, ZoomOut, ResetZoom, LogScale, Smooth, StepAxis, Find, Back]
+        }
+        Route::Restore(_) => vec![Apply, ToggleFile, FindNext, RestoreTo, Back],
+        Route::Notes => vec![Open, Note, Back],
+        Route::Search => vec![Open, Find, Back],
+        Route::Health => vec![Open, CancelWork, WatchService, Back],
     }
 }
 

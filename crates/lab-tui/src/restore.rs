@@ -1,12 +1,14 @@
 //! What a restore would do.
 
 use lab_view::list::Motion;
+use lab_view::screens::restore::RestoreAction;
 use lab_view::session::Action;
 use lab_view::{Block, Tone};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use crate::blocks::{self, Styled};
+use crate::diff::Document;
 use crate::frame::Paint;
 use crate::run::put_styled;
 use crate::table;
@@ -23,16 +25,23 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let mut lines: Vec<Styled> = Vec::new();
     blocks::block_lines(&mut lines, Block::Line(&page.headline), paint.theme, room);
     blocks::block_lines(&mut lines, Block::Fields(&page.about), paint.theme, room);
-    for block in [&page.unrestorable, &page.kept] {
-        blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
+    for (title, block) in [("Cannot be brought back", &page.unrestorable), ("Stays as it is", &page.kept)] {
+        if !block.is_empty() {
+            lines.push(Vec::new());
+            lines.push(vec![(title.to_owned(), paint.theme.heading())]);
+            blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
+        }
     }
     let above = lines.len().min(usize::from(area.height) / 2);
     for (row, line) in lines.iter().take(above).enumerate() {
         put_styled(paint, area.x + 1, area.y + row as u16, room, line);
     }
+    if page.steps.is_empty() {
+        return;
+    }
     let rest = Rect { y: area.y + above as u16 + 1, height: area.height - above as u16 - 1, ..area };
     // Beside each other where there is room, otherwise one below the other.
-    let (list, diff) = if area.width >= 120 {
+    let (list, diff_area) = if area.width >= 120 {
         let left = area.width * 2 / 5;
         (Rect { width: left, ..rest }, Rect { x: rest.x + left, width: rest.width - left, ..rest })
     } else {
@@ -40,20 +49,29 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
         (Rect { height: top, ..rest }, Rect { y: rest.y + top, height: rest.height - top, ..rest })
     };
     steps(paint, list);
-    let inside = paint.boxed(diff, "Change");
+    let inside = paint.boxed(diff_area, "Change");
     if let Some(diff) = shown.page() {
-        let mut lines = Vec::new();
-        blocks::block_lines(&mut lines, Block::Diff(diff), paint.theme, usize::from(inside.width));
-        for (row, line) in lines.iter().take(usize::from(inside.height)).enumerate() {
-            put_styled(paint, inside.x, inside.y + row as u16, usize::from(inside.width), line);
+        let (room, height) = (usize::from(inside.width), usize::from(inside.height));
+        let mut document = Document::default();
+        document.diff(diff, false, false);
+        let cursor = &shown.screen.diff;
+        if (cursor.height, cursor.total) != (height.max(1), document.total) {
+            paint.wishes.push(Action::Restore(RestoreAction::Extent(height, document.total)));
         }
+        for (row, line) in document.visible(cursor.top..cursor.top + height, paint.theme, room) {
+            put_styled(paint, inside.x, inside.y + (row - cursor.top) as u16, room, &line);
+        }
+        let bar = Rect { x: diff_area.right().saturating_sub(1), width: 1, y: inside.y, height: inside.height };
+        table::scrollbar(paint, bar, cursor);
     }
 }
 
 fn steps(paint: &mut Paint<'_>, area: Rect) {
-    let inside = paint.boxed(area, "Files");
     let screen = &paint.session.restore.screen;
     let Some(page) = screen.page() else { return };
+    let count = page.steps.rows.len();
+    let wanted = (0..count).filter(|place| screen.is_wanted(*place)).count();
+    let inside = paint.boxed(area, &format!("{wanted} of {count} files"));
     let cursor = &screen.cursor;
     let height = usize::from(inside.height);
     if cursor.height != height.max(1) {

@@ -1,14 +1,17 @@
 //! One run.
 
+use lab_plot::Chart;
+use lab_view::list::Cursor;
 use lab_view::screens::run::{Part, RunAction, RunView};
 use lab_view::session::Action;
-use lab_view::{Block, Blocks, Tone};
+use lab_view::{Block, Blocks, Row, Tone};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use crate::blocks::{self, Styled};
 use crate::frame::Paint;
-use crate::{runs, table};
+use crate::text::{safe, shorten, wrap};
+use crate::{Theme, files, log, runs, table};
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, area: Rect) {
@@ -24,42 +27,125 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     }
     tabs(paint, Rect { y, height: 1, ..area }, shown.screen.part);
     let body = Rect { y: y + 1, height: area.bottom().saturating_sub(y + 1), ..area };
-    match page.part {
-        Part::Overview => document(paint, body, &overview(paint, page, room)),
-        Part::Environment => document(paint, body, &blocks::page(&Facts(page), paint.theme, room)),
-        Part::Log => {
-            let style = Style::new();
-            let lines: Vec<Styled> = page.log.iter().map(|line| vec![(line.text.clone(), style)]).collect();
-            document(paint, body, &lines);
+    let cursor = shown.screen.cursor();
+    match shown.screen.part {
+        Part::Overview => overview(paint, body, page),
+        Part::Environment => {
+            let wanted = ["Use", "Environment", "Machine", "Git", "Not recorded"];
+            let lines = sections(&page.page, &wanted, paint.theme, room);
+            document(paint, body, cursor, &lines);
         }
-        Part::Files => {
-            if let Some(files) = &page.files {
-                table::list(paint, body, &files.files, 0, shown.screen.cursor(), &|_| false);
+        Part::Log => log::paint(paint, body),
+        Part::Files if page.part == Part::Files => files::paint(paint, body, page),
+        Part::Files => {}
+    }
+}
+
+/// Some sections of a page, in this order; what follows a heading without one of its own belongs to it.
+fn sections(page: &impl Blocks, wanted: &[&str], theme: &Theme, room: usize) -> Vec<Styled> {
+    let all = page.blocks();
+    let mut lines = Vec::new();
+    for title in wanted {
+        for section in all.iter().filter(|section| section.title == *title) {
+            if !lines.is_empty() {
+                lines.push(Vec::new());
+            }
+            lines.push(vec![((*title).to_owned(), theme.heading())]);
+            match section.block {
+                // What a program said of its failure is laid out by columns: it is cut, not wrapped.
+                Block::Prose(prose) if *title == "Failure" => {
+                    let cut = |line: &str| vec![(shorten(&safe(line), room), theme.tone(Tone::Bad))];
+                    lines.extend(prose.0.lines().map(cut));
+                }
+                // Notes are text: a table would cut them.
+                Block::Table(table) if *title == "Notes" => {
+                    table.rows.iter().for_each(|row| note(&mut lines, row, theme, room));
+                }
+                block => blocks::block_lines(&mut lines, block, theme, room),
             }
         }
     }
+    lines
 }
 
-/// The environment, machine and Git of a run, as a page.
-struct Facts<'a>(&'a RunView);
-
-impl Blocks for Facts<'_> {
-    fn blocks(&self) -> Vec<lab_view::Section<'_>> {
-        let wanted = ["Environment", "Machine", "Git", "Not recorded", "Use"];
-        self.0.page.blocks().into_iter().filter(|section| wanted.contains(&section.title)).collect()
-    }
+/// Kind and time on one line, the words below.
+fn note(lines: &mut Vec<Styled>, row: &Row, theme: &Theme, room: usize) {
+    let [kind, text, time] = &row.cells[..] else { return };
+    let tone = match kind.text.as_str() {
+        "reason" => Tone::Warn,
+        "outcome" => Tone::Good,
+        _ => Tone::Plain,
+    };
+    let time = format!("  {}", time.text);
+    lines.push(vec![(safe(&kind.text), theme.tone(tone)), (time, theme.tone(Tone::Muted))]);
+    let words = text.value.as_ref().and_then(|value| value.as_str()).unwrap_or(&text.text);
+    let indented = |line: String| vec![(format!("  {}", safe(&line)), Style::new())];
+    lines.extend(wrap(words.trim_end(), room.saturating_sub(2)).into_iter().map(indented));
 }
 
-fn overview(paint: &Paint<'_>, page: &RunView, room: usize) -> Vec<Styled> {
-    struct Rest<'a>(&'a RunView);
-    impl Blocks for Rest<'_> {
-        fn blocks(&self) -> Vec<lab_view::Section<'_>> {
-            let left_out = ["Environment", "Machine", "Git", "Not recorded", "Use"];
-            let all = self.0.page.blocks().into_iter().skip(1);
-            all.filter(|section| !left_out.contains(&section.title)).collect()
+/// From so many columns on charts stand beside the text.
+const WIDE: u16 = 120;
+/// Rows of a chart: fewer cannot be read, more say nothing more.
+const CHART_ROWS: (u16, u16) = (8, 14);
+
+/// What changed and did it help, beside the charts.
+fn overview(paint: &mut Paint<'_>, area: Rect, page: &RunView) {
+    let beside = paint.session.run_parts.beside.page().filter(|beside| beside.run == page.subject.run);
+    let charts = beside.map_or(&[][..], |beside| &beside.charts);
+    let (left, right) = if area.width >= WIDE && !charts.is_empty() {
+        let wide = (area.width * 11 / 20).min(110);
+        (Rect { width: wide, ..area }, Rect { x: area.x + wide + 1, width: area.width - wide - 2, ..area })
+    } else {
+        (area, Rect { width: 0, ..area })
+    };
+    let room = usize::from(left.width).saturating_sub(3);
+    let wanted = [
+        "Failure",
+        "Metrics",
+        "Parameters",
+        "Against the base run",
+        "Suspects",
+        "Notes",
+        "Run",
+        "Outputs",
+        "Inputs outside the snapshot",
+        "Kept",
+    ];
+    let mut lines = sections(&page.page, &wanted, paint.theme, room);
+    if let Some(beside) = beside {
+        lines.push(Vec::new());
+        lines.push(vec![("Where its files come from and go to".to_owned(), paint.theme.heading())]);
+        let mut cells = beside.lineage.headline.clone();
+        // The first words are the name of the run, which stands above already.
+        cells.0.drain(..cells.0.len().min(2));
+        blocks::block_lines(&mut lines, Block::Line(&cells), paint.theme, room);
+        lines.extend(sections(&beside.lineage, &["Stale", "Inputs", "Outputs"], paint.theme, room));
+        if right.width == 0 {
+            for (key, chart) in charts {
+                lines.push(Vec::new());
+                lines.push(vec![(safe(key), paint.theme.heading())]);
+                lines.extend(blocks::chart(chart, paint.theme, room, usize::from(CHART_ROWS.1)));
+            }
         }
     }
-    blocks::page(&Rest(page), paint.theme, room)
+    document(paint, left, paint.session.run.screen.cursor(), &lines);
+    if right.width > 0 {
+        beside_charts(paint, Rect { x: right.x + 1, width: right.width - 1, ..right }, charts);
+    }
+}
+
+/// Charts one below the other, or in two columns where there is room.
+fn beside_charts(paint: &mut Paint<'_>, area: Rect, charts: &[(String, Chart)]) {
+    let across = if area.width >= 100 { 2 } else { 1 };
+    let wanted = (charts.len() as u16).div_ceil(across);
+    let rows = (area.height / CHART_ROWS.0).clamp(1, wanted);
+    let high = (area.height / rows).min(CHART_ROWS.1);
+    let wide = area.width / across;
+    for (place, (key, chart)) in charts.iter().take(usize::from(rows * across)).enumerate() {
+        let (x, y) = (place as u16 % across * wide, place as u16 / across * high);
+        let cell = Rect { x: area.x + x, y: area.y + y, width: wide - 1, height: high };
+        crate::charts::titled(paint, cell, key, chart);
+    }
 }
 
 fn tabs(paint: &mut Paint<'_>, area: Rect, chosen: Part) {
@@ -78,10 +164,8 @@ fn tabs(paint: &mut Paint<'_>, area: Rect, chosen: Part) {
 }
 
 /// Lines that can be scrolled.
-pub fn document(paint: &mut Paint<'_>, area: Rect, lines: &[Styled]) {
-    let cursor = paint.session.run.screen.cursor();
+pub fn document(paint: &mut Paint<'_>, area: Rect, cursor: &Cursor, lines: &[Styled]) {
     let height = usize::from(area.height);
-    // A document is scrolled, not pointed at: the cursor's row is its first line.
     if (cursor.height, cursor.total) != (height.max(1), lines.len()) {
         paint.wishes.push(Action::Extent { height, total: Some(lines.len()) });
     }

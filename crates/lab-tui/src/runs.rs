@@ -1,62 +1,158 @@
 //! The list of runs.
 
+use std::collections::BTreeSet;
+
 use lab_engine::{Error, ErrorKind};
+use lab_model::RunId;
+use lab_view::screens::runs::{RunsAction, RunsScreen};
 use lab_view::session::Action;
-use lab_view::{ActionId, Tone, format};
+use lab_view::{ActionId, Cell, Column, Line, Tone, format};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
+use crate::blocks::{self, Styled};
 use crate::frame::Paint;
-use crate::table;
+use crate::table::Looks;
+use crate::{Theme, run, table, text};
+
+/// From so many columns on the run under the cursor is told beside the list.
+const WIDE: u16 = 150;
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, area: Rect) {
-    let shown = &paint.session.runs;
+    let session = paint.session;
+    let shown = &session.runs;
     let Some(page) = shown.page() else { return no_page(paint, area, shown.error(), shown.is_loading()) };
     let screen = &shown.screen;
-    if page.page.total == 0 && screen.query.is_empty() {
+    let is_all = screen.shown_query().is_empty();
+    if page.page.total == 0 && is_all && shown.is_current() {
         return first_use(paint, area);
     }
     summary(paint, Rect { height: 1, ..area });
-    let list = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    let is_marked = |row: &lab_view::Row| screen.marked.iter().any(|run| run.as_str() == row.key);
+    let is_wide = area.width >= WIDE && !page.is_grouped();
+    if screen.inspect != is_wide {
+        paint.wishes.push(Action::Runs(RunsAction::Inspect(is_wide)));
+    }
+    let beside = if is_wide { (area.width * 2 / 5).min(86) } else { 0 };
+    let list = Rect { y: area.y + 1, height: area.height - 1, width: area.width - beside, ..area };
     if page.page.total == 0 {
         let style = paint.theme.tone(Tone::Muted);
-        paint.put(
-            area.x + 2,
-            area.y + 2,
-            usize::from(area.width) - 4,
-            "No run matches; Esc or / changes the filter",
-            style,
-        );
+        let words = "No run matches; Esc takes the filter away, / changes it";
+        paint.put(area.x + 2, area.y + 2, usize::from(area.width) - 4, words, style);
         return;
     }
-    table::list(paint, list, &page.page.runs, page.first, &screen.cursor, &is_marked);
+    rows(paint, list);
+    if is_wide {
+        let edge = Rect { x: list.right(), y: list.y, width: 1, height: list.height };
+        paint.rule(edge, "│", "|");
+        inspector(paint, Rect { x: list.right() + 2, width: beside - 3, ..list });
+    }
 }
 
-/// One line: how many, which, what is marked.
+fn rows(paint: &mut Paint<'_>, area: Rect) {
+    let (session, theme) = (paint.session, paint.theme);
+    let screen = &session.runs.screen;
+    let Some(page) = session.runs.page() else { return };
+    let table = screen.sight(page, session.trends(), session.moment());
+    let marked: BTreeSet<&str> = screen.marked.iter().map(RunId::as_str).collect();
+    let word = |column: &Column| RunsScreen::sort_word(column);
+    let sorted = screen.sorting().filter(|_| !page.is_grouped()).and_then(|(by, largest_first)| {
+        let place = table.columns.iter().position(|column| word(column).as_deref() == Some(&by))?;
+        Some((place, largest_first))
+    });
+    let looks = Looks {
+        mark: &|row| marked.contains(row.key.as_str()),
+        sorted,
+        head: &|column| {
+            let by = word(column).filter(|_| !page.is_grouped())?;
+            Some(Action::Runs(RunsAction::SortBy(by)))
+        },
+        spans: &|column, cell, under| match column.key.as_str() {
+            "changed" if cell.tone != Tone::Accent => Some(chips(theme, cell, under)),
+            "tags" => Some(tags(theme, cell, under)),
+            "name" => starred(theme, cell, under),
+            _ => None,
+        },
+    };
+    table::list_with(paint, area, &table, screen.cursor.top.max(page.first), &screen.cursor, &looks);
+}
+
+/// Letters of what changed stand out, dots for what did not step back.
+fn chips(theme: &Theme, cell: &Cell, under: Style) -> Styled {
+    let changed = under.patch(theme.tone(Tone::Changed)).add_modifier(Modifier::BOLD);
+    let equal = under.patch(theme.tone(Tone::Muted));
+    let is_word = cell.text.split(' ').any(|word| word.chars().count() > 1);
+    let style = |letter: &str| if !is_word && letter.trim().starts_with(char::is_alphabetic) { changed } else { equal };
+    cell.text.split_inclusive(' ').map(|letter| (letter.to_owned(), style(letter))).collect()
+}
+
+/// Every tag in a colour of its own, the same wherever it stands.
+fn tags(theme: &Theme, cell: &Cell, under: Style) -> Styled {
+    let slot = |tag: &str| tag.trim().bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
+    let words = cell.text.split_inclusive(' ');
+    words.map(|tag| (tag.to_owned(), under.patch(theme.series(slot(tag) >> 3)))).collect()
+}
+
+fn starred(theme: &Theme, cell: &Cell, under: Style) -> Option<Styled> {
+    let (name, rest) = cell.text.split_once(" ★")?;
+    let style = under.patch(theme.tone(cell.tone));
+    let star = under.patch(theme.tone(Tone::Warn));
+    Some(vec![(name.to_owned(), style), (" ★".to_owned(), star), (rest.to_owned(), style)])
+}
+
+/// The run under the cursor: what changed, did it help, and how it differs.
+fn inspector(paint: &mut Paint<'_>, area: Rect) {
+    let session = paint.session;
+    let screen = &session.runs.screen;
+    let Some(subject) = session.runs.page().and_then(|page| page.at(screen.cursor.row)) else { return };
+    let room = usize::from(area.width);
+    paint.put(area.x, area.y, room, &subject.name, paint.theme.heading());
+    let Some(page) = session.inspected() else { return };
+    let lines = blocks::page(page, paint.theme, room);
+    for (row, line) in lines.iter().take(usize::from(area.height).saturating_sub(1)).enumerate() {
+        run::put_styled(paint, area.x, area.y + 1 + row as u16, room, line);
+    }
+}
+
+/// One line: how many, which, in what order, what is marked.
 fn summary(paint: &mut Paint<'_>, area: Rect) {
     let shown = &paint.session.runs;
-    let total = shown.page().map_or(0, |page| page.page.total);
+    let screen = &shown.screen;
     let muted = paint.theme.tone(Tone::Muted);
-    let mut x = paint.put(area.x + 2, area.y, 40, &format::count(total, "run"), muted);
-    let query = &shown.screen.query;
-    let from = x;
     let room = |x: u16| usize::from(area.right().saturating_sub(x + 1));
-    let words = if query.is_empty() { "  all".to_owned() } else { format!("  where {query}") };
-    let style = if query.is_empty() { muted } else { paint.theme.tone(Tone::Accent) };
-    x = paint.put(x, area.y, room(x), &words, style);
-    paint.zone(Rect { x: from, width: x - from, ..area }, Action::Do(ActionId::Filter));
-    let marked = shown.screen.marked.len();
-    if marked > 0 {
-        x = paint.put(x, area.y, room(x), &format!("  {marked} marked"), paint.theme.tone(Tone::Changed));
+    let mut x = area.x + 2;
+    if let Some(page) = shown.page() {
+        let mut words = format::count(page.page.total, "run");
+        if page.is_grouped() {
+            words = format!("{} of {words}", format::count(page.page.group_total, "group"));
+        }
+        x = paint.put(x, area.y, 40, &words, muted);
     }
-    if shown.screen.follow {
-        x = paint.put(x, area.y, room(x), "  following", paint.theme.tone(Tone::Good));
+    let from = x;
+    let query = screen.shown_query();
+    let (words, style) = match query {
+        "" => ("  all, newest first".to_owned(), muted),
+        query => (format!("  {query}"), paint.theme.tone(Tone::Accent)),
+    };
+    let marked = screen.marked.len();
+    let mut rest = Line::default();
+    if marked > 0 {
+        rest.push(format!("  {marked} marked"), Tone::Changed);
+    }
+    if screen.follow {
+        rest.push("  following", Tone::Good);
     }
     if !shown.is_current() && shown.is_loading() {
-        paint.put(x, area.y, room(x), "  …", muted);
+        rest.push("  …", Tone::Muted);
     }
+    if let Some(error) = shown.error() {
+        let first = error.message.lines().next().unwrap_or_default();
+        rest.push(format!("  {first}"), Tone::Bad);
+    }
+    let reserved = text::width(&rest.text());
+    x = paint.put(x, area.y, room(x).saturating_sub(reserved), &words, style);
+    paint.zone(Rect { x: from, width: x - from, ..area }, Action::Do(ActionId::Filter));
+    paint.put_line(x, area.y, room(x), &rest, Style::new());
 }
 
 /// What is said instead of a page: why there is none.

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use lab_view::list::{Cursor, Motion};
 use lab_view::session::Action;
-use lab_view::{Align, Column, Row, Table, Tone};
+use lab_view::{Align, Cell, Column, Row, Table, Tone};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
+use crate::blocks::Styled;
 use crate::frame::Paint;
 use crate::text::{safe, shorten, shorten_front, width};
 
@@ -15,6 +16,10 @@ use crate::text::{safe, shorten, shorten_front, width};
 const GAP: usize = 2;
 /// Columns that may be cut are not cut below this.
 const SHORTEST: usize = 10;
+/// Heads of numbers are not cut below this.
+const SHORTEST_HEAD: usize = 9;
+/// Columns of this priority and above are dropped before any head is cut.
+const LITTLE: u8 = 5;
 
 /// Which columns are shown, each with its width.
 pub struct Fit {
@@ -26,40 +31,58 @@ impl Fit {
     /// Chooses the columns for so much room by the rows in sight: those with the largest priority go first, then text
     /// is cut.
     pub fn new(table: &Table, rows: &[Row], room: usize) -> Self {
-        let natural: Vec<usize> = (0..table.columns.len())
-            .map(|place| {
-                let cells = rows.iter().map(|row| width(&row.cells[place].text));
-                cells.max().unwrap_or(0).max(width(&table.columns[place].title)).min(200)
-            })
-            .collect();
+        let widest = |place: usize| rows.iter().map(|row| width(&row.cells[place].text)).max().unwrap_or(0).min(200);
+        let cells: Vec<usize> = (0..table.columns.len()).map(widest).collect();
+        let natural: Vec<usize> =
+            cells.iter().zip(&table.columns).map(|(cells, column)| (*cells).max(width(&column.title))).collect();
+        // Text may be cut to some letters, heads of numbers to the numbers below them.
         let shortest = |place: usize| {
             let column = &table.columns[place];
-            let least = SHORTEST.max(width(&column.title));
-            if column.shrinks { natural[place].min(least) } else { natural[place] }
+            let title = width(&column.title);
+            let least = if column.shrinks { SHORTEST.max(title) } else { cells[place].max(title.min(SHORTEST_HEAD)) };
+            natural[place].min(least)
         };
         let mut places: Vec<usize> =
             (0..table.columns.len()).filter(|place| table.columns[*place].priority != Column::HIDDEN).collect();
         let gaps = |count: usize| GAP * count.saturating_sub(1);
-        while places.iter().map(|place| shortest(*place)).sum::<usize>() + gaps(places.len()) > room {
-            let worst = places.iter().copied().filter(|place| table.columns[*place].priority > 0);
-            let Some(worst) = worst.max_by_key(|place| (table.columns[*place].priority, *place)) else { break };
-            places.retain(|place| *place != worst);
+        // For the sake of a column that matters little no head is cut.
+        for (least_priority, cut_heads) in [(LITTLE, false), (1, true)] {
+            let wide = |place: &usize| match (cut_heads, table.columns[*place].shrinks) {
+                (false, false) => natural[*place],
+                _ => shortest(*place),
+            };
+            while places.iter().map(wide).sum::<usize>() + gaps(places.len()) > room {
+                let droppable = places.iter().copied().filter(|place| table.columns[*place].priority >= least_priority);
+                let Some(worst) = droppable.max_by_key(|place| (table.columns[*place].priority, *place)) else { break };
+                places.retain(|place| *place != worst);
+            }
         }
         let mut widths = natural.clone();
-        for may_cut in [true, false] {
-            let least = |place: usize| if may_cut { shortest(place) } else { natural[place].min(4) };
+        for least in [&shortest as &dyn Fn(usize) -> usize, &|place| natural[place].min(4)] {
             loop {
                 let total: usize = places.iter().map(|place| widths[*place]).sum::<usize>() + gaps(places.len());
                 let over = total.saturating_sub(room);
-                let candidates = places.iter().copied().filter(|place| table.columns[*place].shrinks || !may_cut);
-                let widest =
-                    candidates.filter(|place| widths[*place] > least(*place)).max_by_key(|place| widths[*place]);
+                let candidates = places.iter().copied().filter(|place| widths[*place] > least(*place));
+                // Text is cut before heads are.
+                let widest = candidates.max_by_key(|place| (table.columns[*place].shrinks, widths[*place]));
                 let Some(widest) = widest.filter(|_| over > 0) else { break };
                 widths[widest] -= 1;
             }
         }
         Self { columns: places.into_iter().map(|place| (place, widths[place])).collect() }
     }
+}
+
+/// What a place wants different from a plain list.
+pub struct Looks<'a> {
+    /// Whether a row is marked.
+    pub mark: &'a dyn Fn(&Row) -> bool,
+    /// The column that the list is sorted by, and whether the largest comes first.
+    pub sorted: Option<(usize, bool)>,
+    /// What a click on a head means.
+    pub head: &'a dyn Fn(&Column) -> Option<Action>,
+    /// A cell of several looks; its text is that of the cell.
+    pub spans: &'a dyn Fn(&Column, &Cell, Style) -> Option<Styled>,
 }
 
 /// A list with a cursor: the head, then the rows in sight. `rows` are those in memory, `first` is the place of the
@@ -72,6 +95,12 @@ pub fn list(
     cursor: &Cursor,
     mark: &dyn Fn(&Row) -> bool,
 ) {
+    let looks = Looks { mark, sorted: None, head: &|_| None, spans: &|_, _, _| None };
+    list_with(paint, area, table, first, cursor, &looks);
+}
+
+/// The same with looks of its own.
+pub fn list_with(paint: &mut Paint<'_>, area: Rect, table: &Table, first: usize, cursor: &Cursor, looks: &Looks<'_>) {
     let height = usize::from(area.height.saturating_sub(1));
     if cursor.height != height.max(1) {
         paint.wishes.push(Action::Extent { height, total: None });
@@ -79,7 +108,7 @@ pub fn list(
     let seen = in_memory(cursor.top..(cursor.top + height), first, table.rows.len());
     let rows = &table.rows[seen.clone()];
     let fit = Fit::new(table, rows, usize::from(area.width).saturating_sub(3));
-    head(paint, Rect { height: 1, ..area }, table, &fit);
+    head(paint, Rect { height: 1, ..area }, table, &fit, looks);
     for (place, row) in rows.iter().enumerate() {
         let index = first + seen.start + place;
         let y = area.y + 1 + (index - cursor.top) as u16;
@@ -89,10 +118,15 @@ pub fn list(
         if is_chosen {
             paint.fill(line, under);
         }
-        let sign = if mark(row) { paint.theme.mark("●", "*") } else { " " }.to_owned();
+        let sign = match ((looks.mark)(row), is_chosen) {
+            (true, _) => paint.theme.mark("●", "*"),
+            (false, true) => paint.theme.mark("▸", ">"),
+            (false, false) => " ",
+        };
+        let sign = sign.to_owned();
         let accent = under.patch(paint.theme.tone(Tone::Accent));
         paint.put(area.x, y, 1, &sign, accent);
-        cells(paint, line, table, row, &fit, under);
+        cells(paint, line, table, row, &fit, under, looks);
         paint.zone(line, Action::Move(Motion::To(index)));
     }
     scrollbar(
@@ -108,29 +142,46 @@ fn in_memory(wanted: Range<usize>, first: usize, count: usize) -> Range<usize> {
     start..wanted.end.saturating_sub(first).clamp(start, count)
 }
 
-fn head(paint: &mut Paint<'_>, area: Rect, table: &Table, fit: &Fit) {
+fn head(paint: &mut Paint<'_>, area: Rect, table: &Table, fit: &Fit, looks: &Looks<'_>) {
     let style = paint.theme.tone(Tone::Muted).add_modifier(Modifier::BOLD);
     let mut x = area.x + 2;
     for (place, wide) in &fit.columns {
         let column = &table.columns[*place];
         let pad = if column.align == Align::Right { wide.saturating_sub(width(&column.title)) } else { 0 };
-        paint.put(x + pad as u16, area.y, wide - pad, &column.title, style);
+        let end = paint.put(x + pad as u16, area.y, wide - pad, &column.title, style);
+        if let Some((_, largest_first)) = looks.sorted.filter(|(sorted, _)| sorted == place) {
+            let sign = if largest_first { paint.theme.mark("▼", "v") } else { paint.theme.mark("▲", "^") }.to_owned();
+            paint.put(end, area.y, 1, &sign, paint.theme.tone(Tone::Accent));
+        }
+        if let Some(action) = (looks.head)(column) {
+            paint.zone(Rect { x, width: *wide as u16, ..area }, action);
+        }
         x += (wide + GAP) as u16;
     }
 }
 
-fn cells(paint: &mut Paint<'_>, area: Rect, table: &Table, row: &Row, fit: &Fit, under: Style) {
+fn cells(paint: &mut Paint<'_>, area: Rect, table: &Table, row: &Row, fit: &Fit, under: Style, looks: &Looks<'_>) {
     let mut x = area.x + 2;
     for (place, wide) in &fit.columns {
         let (column, cell) = (&table.columns[*place], &row.cells[*place]);
-        let words = safe(&cell.text);
-        let words = match column.key.as_str() {
-            "path" | "root" => shorten_front(&words, *wide),
-            _ => shorten(&words, *wide),
-        };
-        let pad = if column.align == Align::Right { wide.saturating_sub(width(&words)) } else { 0 };
         let style = under.patch(paint.theme.tone(cell.tone));
-        paint.put(x + pad as u16, area.y, wide.saturating_sub(pad), &words, style);
+        match (looks.spans)(column, cell, under) {
+            Some(spans) if width(&cell.text) <= *wide => {
+                let mut at = x;
+                for (words, style) in spans {
+                    at = paint.put(at, area.y, wide.saturating_sub(usize::from(at - x)), &words, style);
+                }
+            }
+            _ => {
+                let words = safe(&cell.text);
+                let words = match column.key.as_str() {
+                    "path" | "root" => shorten_front(&words, *wide),
+                    _ => shorten(&words, *wide),
+                };
+                let pad = if column.align == Align::Right { wide.saturating_sub(width(&words)) } else { 0 };
+                paint.put(x + pad as u16, area.y, wide.saturating_sub(pad), &words, style);
+            }
+        }
         x += (wide + GAP) as u16;
     }
 }

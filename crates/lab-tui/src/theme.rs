@@ -1,6 +1,6 @@
 //! The one table from tones to colours.
 
-use lab_view::Tone;
+use lab_view::{Sign, Syntax, Tone};
 use ratatui::style::{Color, Modifier, Style};
 
 /// How many colours a terminal shows.
@@ -45,6 +45,13 @@ const MUTED: Shade = Shade { dark: (138, 144, 154), light: (98, 104, 114), sixte
 const BAR: Shade = Shade { dark: (36, 40, 48), light: (228, 231, 236), sixteen: Color::Black };
 const CURSOR: Shade = Shade { dark: (44, 62, 88), light: (204, 222, 244), sixteen: Color::Blue };
 const EDGE: Shade = Shade { dark: (72, 78, 90), light: (184, 190, 200), sixteen: Color::DarkGray };
+
+// What is new and what is gone in a diff lies on a ground of its own, words that changed on a stronger one.
+const ADDED: Shade = Shade { dark: (18, 48, 40), light: (222, 244, 234), sixteen: Color::Reset };
+const ADDED_WORD: Shade = Shade { dark: (24, 88, 68), light: (172, 226, 204), sixteen: Color::Reset };
+const REMOVED: Shade = Shade { dark: (58, 30, 24), light: (252, 230, 220), sixteen: Color::Reset };
+const REMOVED_WORD: Shade = Shade { dark: (108, 46, 32), light: (246, 196, 176), sixteen: Color::Reset };
+const FOUND: Shade = Shade { dark: (98, 78, 16), light: (255, 236, 150), sixteen: Color::Yellow };
 
 /// Colours of series, in the order in which they are handed out: told apart also by people who see red and
 /// green alike.
@@ -145,6 +152,57 @@ impl Theme {
     /// The colour of a series by its slot.
     pub fn series(&self, slot: usize) -> Style {
         Style::new().fg(self.color(&SERIES[slot % SERIES.len()]))
+    }
+
+    /// The ground of a line of a diff, and of the words in it that changed.
+    pub fn ground(&self, sign: Sign, changed: bool) -> Style {
+        let shade = match (sign, changed) {
+            (Sign::Equal, _) => return Style::new(),
+            (Sign::Added, false) => &ADDED,
+            (Sign::Added, true) => &ADDED_WORD,
+            (Sign::Removed, false) => &REMOVED,
+            (Sign::Removed, true) => &REMOVED_WORD,
+        };
+        match self.depth {
+            Depth::Many | Depth::True => Style::new().bg(self.color(shade)),
+            // Without grounds the letters have to say it.
+            Depth::None | Depth::Sixteen => {
+                let tone = if sign == Sign::Added { Tone::Added } else { Tone::Removed };
+                let style = self.tone(tone);
+                if changed { style.add_modifier(self.emphasis()) } else { style }
+            }
+        }
+    }
+
+    /// How a piece of source code looks.
+    pub fn syntax(&self, syntax: Syntax) -> Style {
+        match syntax {
+            Syntax::Plain => Style::new(),
+            Syntax::Keyword => self.tone(Tone::Changed),
+            Syntax::String => self.tone(Tone::Good),
+            Syntax::Comment => self.tone(Tone::Muted).add_modifier(Modifier::ITALIC),
+            Syntax::Number => self.tone(Tone::Warn),
+            Syntax::Function | Syntax::Key => self.tone(Tone::Accent),
+        }
+    }
+
+    /// Words that were looked for.
+    pub fn found(&self) -> Style {
+        match self.depth {
+            Depth::None | Depth::Sixteen => Style::new().add_modifier(Modifier::REVERSED),
+            _ => Style::new().bg(self.color(&FOUND)).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// Whether changed lines have a ground.
+    const fn has_grounds(&self) -> bool {
+        matches!(self.depth, Depth::Many | Depth::True)
+    }
+
+    /// A word of a line of a diff.
+    pub fn changed_word(&self, sign: Sign, changed: bool, syntax: Syntax) -> Style {
+        let ground = self.ground(sign, changed);
+        if sign == Sign::Equal || self.has_grounds() { self.syntax(syntax).patch(ground) } else { ground }
     }
 
     /// Words that changed within a changed line.

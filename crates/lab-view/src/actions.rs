@@ -45,6 +45,8 @@ pub enum ActionId {
     Note,
     Hide,
     Remove,
+    Unremove,
+    AllRuns,
     Edit,
     OpenFolder,
     CopyId,
@@ -55,7 +57,19 @@ pub enum ActionId {
     StepAxis,
     ZoomIn,
     ZoomOut,
+    ChartAlone,
+    ReadLeft,
+    ReadRight,
+    PanLeft,
+    PanRight,
+    ResetZoom,
+    Find,
+    FindNext,
+    FindPrevious,
     SideBySide,
+    Fold,
+    FoldAll,
+    RestoreFile,
     ToggleFile,
     Apply,
     Watch,
@@ -64,6 +78,7 @@ pub enum ActionId {
     VerifyDeep,
     Collect,
     Rebuild,
+    CancelWork,
 }
 
 /// Where an action belongs in menus and in the help.
@@ -147,12 +162,40 @@ fn in_runs(session: &Session) -> bool {
     matches!(session.route(), Route::Runs)
 }
 
+fn in_projects(session: &Session) -> bool {
+    matches!(session.route(), Route::Projects)
+}
+
 fn in_list(session: &Session) -> bool {
     session.has_list()
 }
 
 fn in_charts(session: &Session) -> bool {
     matches!(session.route(), Route::Charts(_))
+}
+
+fn can_note(session: &Session) -> bool {
+    with_one_run(session) || matches!(session.route(), Route::Notes) && with_project(session)
+}
+
+fn in_compare(session: &Session) -> bool {
+    matches!(session.route(), Route::Compare(_))
+}
+
+fn on_file(session: &Session) -> bool {
+    session.file().is_some()
+}
+
+fn can_find(session: &Session) -> bool {
+    in_charts(session) || matches!(session.route(), Route::Search) || session.in_log()
+}
+
+fn has_next(session: &Session) -> bool {
+    in_compare(session) || in_restore(session) || session.in_log() && !session.run_parts.hits.screen.words.is_empty()
+}
+
+fn with_work(session: &Session) -> bool {
+    !session.jobs().is_empty()
 }
 
 fn in_restore(session: &Session) -> bool {
@@ -232,18 +275,17 @@ pub static ACTIONS: &[ActionRow] = &[
     row(ActionId::Tag, "Tags…", "Add tags, or remove them with a minus", &["t"], Group::Run, with_runs),
     row(ActionId::Star, "Star", "Star it, or take the star off", &["*"], Group::Run, with_runs),
     row(ActionId::Rename, "Rename…", "Give it another name", &["n", "F2"], Group::Run, with_one_run),
-    row(ActionId::Note, "Note…", "Write down what came of it", &["o"], Group::Run, with_one_run),
+    row(ActionId::Note, "Note…", "Write down what came of it", &["o"], Group::Run, can_note),
     row(ActionId::Hide, "Hide", "Take it off the lists, or put it back", &["h"], Group::Run, with_runs),
     row(ActionId::Remove, "Remove…", "Remove it; `lab gc` makes it final", &["Delete", "D"], Group::Run, with_runs),
-    row(ActionId::Edit, "Open in editor", "Open what the cursor is on in $EDITOR", &["e"], Group::Files, with_project),
-    row(
-        ActionId::OpenFolder,
-        "Open folder",
-        "Open the project in the file manager",
-        &["O"],
-        Group::Files,
-        with_project,
-    ),
+    row(ActionId::Unremove, "Bring back", "Bring back what was removed last", &["Z"], Group::Run, Session::has_removed),
+    row(ActionId::AllRuns, "All runs", "The runs of all projects", &["a"], Group::Places, in_projects),
+    row(ActionId::Edit, "Open in editor", "Open what the cursor is on in $EDITOR", &["e"], Group::Files, |session| {
+        session.project_here().is_some()
+    }),
+    row(ActionId::OpenFolder, "Open folder", "Open the project in the file manager", &["O"], Group::Files, |session| {
+        session.project_here().is_some()
+    }),
     row(ActionId::CopyId, "Copy id", "Copy the id to the clipboard", &["y"], Group::Run, with_runs),
     row(
         ActionId::CopyCommand,
@@ -259,7 +301,47 @@ pub static ACTIONS: &[ActionRow] = &[
     row(ActionId::StepAxis, "Step or time", "Switch the horizontal axis", &["a"], Group::Chart, in_charts),
     row(ActionId::ZoomIn, "Zoom in", "Look closer", &["+"], Group::Chart, in_charts),
     row(ActionId::ZoomOut, "Zoom out", "See more", &["-"], Group::Chart, in_charts),
-    row(ActionId::SideBySide, "Side by side", "Switch how differences are shown", &["d"], Group::Files, always),
+    row(ActionId::ChartAlone, "One chart", "Show one chart alone, or all again", &["Enter"], Group::Chart, in_charts),
+    row(ActionId::ReadLeft, "Read to the left", "Read the values further left", &["Left"], Group::Chart, in_charts),
+    row(ActionId::ReadRight, "Read to the right", "Read the values further right", &["Right"], Group::Chart, in_charts),
+    row(ActionId::PanLeft, "Move left", "Show what is further left", &["<", "Shift-Left"], Group::Chart, in_charts),
+    row(ActionId::PanRight, "Move right", "Show what is further right", &[">", "Shift-Right"], Group::Chart, in_charts),
+    row(ActionId::ResetZoom, "See everything", "Show the whole axis again", &["0"], Group::Chart, in_charts),
+    row(
+        ActionId::Find,
+        "Find…",
+        "Find words in the log, charts by name, or in all runs",
+        &["/"],
+        Group::List,
+        can_find,
+    ),
+    row(ActionId::FindNext, "Next", "Go to the next match or change", &["n"], Group::List, has_next),
+    row(ActionId::FindPrevious, "Previous", "Go to the match or change before", &["N"], Group::List, has_next),
+    row(
+        ActionId::SideBySide,
+        "Side by side",
+        "Old and new in two columns or one; a file or its changes",
+        &["d"],
+        Group::Files,
+        always,
+    ),
+    row(
+        ActionId::Fold,
+        "Fold",
+        "Show only the name of this file, or its changes again",
+        &["Space", "Enter"],
+        Group::Files,
+        in_compare,
+    ),
+    row(ActionId::FoldAll, "Fold all", "Show only the names of all files", &["z"], Group::Files, in_compare),
+    row(
+        ActionId::RestoreFile,
+        "Restore this file…",
+        "Put only this file back; undo takes it back",
+        &["p"],
+        Group::Files,
+        on_file,
+    ),
     row(
         ActionId::ToggleFile,
         "Take or leave",
@@ -296,6 +378,14 @@ pub static ACTIONS: &[ActionRow] = &[
     ),
     row(ActionId::Collect, "Collect garbage", "Drop what no run needs any more", &[], Group::Notebook, always),
     row(ActionId::Rebuild, "Rebuild index", "Make the index anew from the packs", &[], Group::Notebook, always),
+    row(
+        ActionId::CancelWork,
+        "Cancel",
+        "Stop what is under way, where it can stop",
+        &["Ctrl-X"],
+        Group::General,
+        with_work,
+    ),
 ];
 
 impl ActionId {

@@ -1,17 +1,19 @@
 //! Charts: metrics over steps, and runs against each other.
 
+mod files;
 mod matrix;
 
 use std::collections::BTreeMap;
 
 use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
 use lab_model::{RelPath, RunId, Series, Summary};
-use lab_plot::{Axis, Bins, Chart, Layer, ParallelRow, Scale, Spread, thin};
+use lab_plot::{Axis, Bins, Chart, Layer, ParallelRow, RidgeRow, Scale, Spread, thin};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::block::{Block, Blocks, Section, Sections};
-use crate::{Line, Tone, format, metrics};
+use crate::format::Moment;
+use crate::{Line, Tone, format, metrics, seeds};
 
 /// What a chart shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,8 +29,12 @@ pub enum Kind {
     Bar,
     /// How often each value was logged.
     Histogram,
+    /// How the values of a metric spread, from the first steps to the last.
+    Ridge,
     /// A table of counts from a file of the run.
     Confusion,
+    /// Pictures that the run wrote.
+    Images,
 }
 
 /// What a line goes along.
@@ -37,7 +43,7 @@ pub enum Along {
     /// The logged step.
     #[default]
     Step,
-    /// The time of day, in UTC.
+    /// The time of day, where the reader is.
     Time,
     /// The time since the start of the run.
     Relative,
@@ -69,8 +75,12 @@ pub struct Key {
     pub x: Option<String>,
     /// The metric or parameter along y, of a scatter chart.
     pub y: Option<String>,
-    /// The file that holds a confusion matrix, as CSV.
+    /// The file that holds a confusion matrix, as CSV; the picture, or the directory of pictures.
     pub file: Option<RelPath>,
+    /// Only this part of the x axis; lines only.
+    pub x_range: Option<[f64; 2]>,
+    /// So many columns of dots are all that can be told apart, where that is known; lines only.
+    pub columns: Option<usize>,
 }
 
 /// Charts side by side.
@@ -94,12 +104,14 @@ const CHARTS: usize = 4;
 /// Points of a line from which on it is thinned, and columns of which four points each are left then.
 const POINTS_MAX: usize = 8000;
 const COLUMNS: usize = 2000;
+/// Histograms behind each other.
+const RIDGES: usize = 10;
 
 /// Reads the points and makes the charts.
 ///
 /// # Errors
 /// [`ErrorKind::Missing`] when a metric, parameter or file is not there; the hint names what is.
-pub fn load(reader: &Reader, key: &Key) -> Result<ChartsPage> {
+pub fn load(reader: &Reader, key: &Key, moment: &Moment) -> Result<ChartsPage> {
     let find = |id: &RunId| {
         let missing = || Error::new(ErrorKind::Missing, format!("No run has the id {id}"));
         reader.run(id)?.ok_or_else(missing)
@@ -109,22 +121,27 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ChartsPage> {
         [row] => Line::of(format!("{} ({})", name(row), row.start.run), Tone::Accent),
         rows => Line::of(format::count(rows.len() as u64, "run"), Tone::Muted),
     };
-    if key.kind == Kind::Confusion {
-        return Ok(ChartsPage {
-            headline,
-            charts: rows.iter().map(|row| confusion(reader, row, key)).collect::<Result<_>>()?,
-        });
+    if matches!(key.kind, Kind::Confusion | Kind::Images) {
+        let chart = if key.kind == Kind::Images { files::images } else { files::confusion };
+        let charts = rows.iter().map(|row| chart(reader, row, key.file.as_ref())).collect::<Result<_>>()?;
+        return Ok(ChartsPage { headline, charts });
     }
+    let groups = key.group_by.as_ref().map(|parameter| groups(reader, &rows, parameter)).transpose()?;
+    let groups = groups.as_deref();
     let summaries = rows.iter().map(|row| reader.summaries(row)).collect::<Result<Vec<_>>>()?;
     let wanted = wanted(&summaries, key)?;
     let charts = match key.kind {
-        Kind::Scatter => vec![scatter(&rows, &summaries, key)?],
+        Kind::Scatter => vec![scatter(&rows, &summaries, key, groups)?],
         Kind::Parallel => vec![parallel(&rows, &summaries, &wanted)],
-        Kind::Bar => wanted.iter().map(|metric| bars(&rows, &summaries, metric, key)).collect(),
+        Kind::Bar => wanted.iter().map(|metric| bars(&rows, &summaries, metric, key, groups)).collect(),
         _ => {
             let series = rows.iter().map(|row| reader.series(row)).collect::<Result<Vec<_>>>()?;
-            let chart = if key.kind == Kind::Histogram { histogram } else { lines };
-            wanted.iter().map(|metric| chart(&rows, &series, metric, key)).collect()
+            let charts = |metric: &String| match key.kind {
+                Kind::Histogram => vec![histogram(&rows, &series, metric, key)],
+                Kind::Ridge => ridges(&rows, &series, metric),
+                _ => vec![lines(&rows, &series, metric, key, groups, moment)],
+            };
+            wanted.iter().flat_map(charts).collect()
         }
     };
     Ok(ChartsPage { headline, charts })
@@ -201,13 +218,21 @@ fn metric_axis(metric: &str, log: bool) -> Axis {
     Axis::new(lab_model::display_bytes(metric.as_bytes())).scale(scale(log))
 }
 
-fn lines(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Chart {
+fn lines(
+    rows: &[RunRow],
+    series: &[Vec<Series>],
+    metric: &str,
+    key: &Key,
+    groups: Option<&[Group]>,
+    moment: &Moment,
+) -> Chart {
     let x = match key.along {
         Along::Step => Axis::new("step").scale(scale(key.log_x)),
-        Along::Time => Axis::new("time (UTC)").scale(Scale::Time),
+        Along::Time => time_axis(rows, moment),
         Along::Relative if key.log_x => Axis::new("time since the start (s)").scale(Scale::Log),
         Along::Relative => Axis::new("time since the start").scale(Scale::Duration),
     };
+    let x = Axis { range: key.x_range, ..x };
     let mut chart = Chart { x, y: metric_axis(metric, key.log_y), ..Chart::default() };
     let mut lost = 0;
     let mut of_run = |place: usize| {
@@ -216,10 +241,10 @@ fn lines(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Ch
         lost += points.iter().filter(|point| !point[1].is_finite()).count();
         Some(points)
     };
-    if let Some(parameter) = &key.group_by {
-        for (slot, (label, places)) in groups(rows, parameter).into_iter().enumerate() {
+    if let Some(groups) = groups {
+        for (slot, (label, places)) in groups.iter().enumerate() {
             let members: Vec<_> =
-                places.into_iter().filter_map(&mut of_run).map(|points| smoothed(points, key.smooth)).collect();
+                places.iter().copied().filter_map(&mut of_run).map(|points| smoothed(points, key.smooth)).collect();
             let label = format!("{label}, n = {}", members.len());
             let band = lab_plot::band(&members, key.spread);
             chart
@@ -239,10 +264,10 @@ fn lines(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Ch
             let Some(points) = of_run(slot) else { continue };
             let name = if rows.len() > 1 { name(row) } else { String::new() };
             if key.smooth > 0.0 {
-                let raw = thinned(points.clone());
+                let raw = thinned(within(points.clone(), key.x_range), key.columns);
                 chart.layers.insert(0, Layer::Line { name: String::new(), slot, points: raw, faint: true });
             }
-            let points = thinned(smoothed(points, key.smooth));
+            let points = thinned(within(smoothed(points, key.smooth), key.x_range), key.columns);
             chart.layers.push(Layer::Line { name, slot, points, faint: false });
         }
     }
@@ -251,6 +276,12 @@ fn lines(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Ch
         chart.notes.push(format!("{metric}: {} NaN or infinite, left out", format::count(lost as u64, "value")));
     }
     chart
+}
+
+/// Clocks where the reader is, as of the latest run: an axis has one offset from UTC.
+fn time_axis(rows: &[RunRow], moment: &Moment) -> Axis {
+    let (zone_minutes, zone) = moment.offset(rows.iter().map(|row| row.start.time).max().unwrap_or(moment.now));
+    Axis { zone_minutes, ..Axis::new(format!("time ({zone})")).scale(Scale::Time) }
 }
 
 /// The points of a run in rising x: a run that went back to an earlier step is drawn in the order
@@ -277,44 +308,78 @@ fn smoothed(points: Vec<[f64; 2]>, weight: f64) -> Vec<[f64; 2]> {
     points.iter().zip(lab_plot::exponential(&values, weight)).map(|(point, y)| [point[0], y]).collect()
 }
 
-fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
+/// The points in a part of the axis, with one neighbour on each side so that lines reach the edges.
+fn within(mut points: Vec<[f64; 2]>, range: Option<[f64; 2]>) -> Vec<[f64; 2]> {
+    if let Some([low, high]) = range {
+        let first = points.partition_point(|point| point[0] < low).saturating_sub(1);
+        let last = (points.partition_point(|point| point[0] <= high) + 1).min(points.len());
+        points.truncate(last);
+        points.drain(..first.min(last));
+    }
+    points
+}
+
+fn thinned(points: Vec<[f64; 2]>, columns: Option<usize>) -> Vec<[f64; 2]> {
+    let columns = columns.unwrap_or(COLUMNS);
     match (points.first(), points.last()) {
-        (Some(first), Some(last)) if points.len() > POINTS_MAX => thin::m4(&points, [first[0], last[0]], COLUMNS),
+        (Some(first), Some(last)) if points.len() > POINTS_MAX.min(4 * columns) => {
+            thin::m4(&points, [first[0], last[0]], columns)
+        }
         _ => points,
     }
 }
 
-/// Runs that belong together, by what tells the groups apart, in the order in which they come.
-fn groups(rows: &[RunRow], parameter: &str) -> Vec<(String, Vec<usize>)> {
-    let is_seed = |key: &str, row: &RunRow| {
-        key.rsplit('.').next().is_some_and(|last| last.contains("seed"))
-            || row.start.seeds.iter().any(|seed| seed.name == key)
-    };
-    let varying = varying(rows);
-    let label = |row: &RunRow| {
-        let keys: Vec<&String> = if parameter == "seed" {
-            varying.iter().filter(|key| !is_seed(key, row)).collect()
-        } else {
-            return row
-                .start
-                .params
-                .get(parameter)
-                .map_or_else(|| format!("no {parameter}"), |value| format!("{parameter}={}", format::value(value)));
-        };
-        let words =
-            keys.into_iter().filter_map(|key| Some(format!("{key}={}", format::value(row.start.params.get(key)?))));
-        let words: Vec<String> = words.collect();
-        if words.is_empty() { "mean".to_owned() } else { words.join(" ") }
-    };
-    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+/// Runs that belong together: what tells them apart, and their places.
+type Group = (String, Vec<usize>);
+
+/// Groups in the order in which they come: by the value of a parameter, or the runs that differ in nothing but
+/// their seeds.
+fn groups(reader: &Reader, rows: &[RunRow], parameter: &str) -> Result<Vec<Group>> {
+    if parameter == "seed" {
+        return seed_groups(reader, rows);
+    }
+    let mut groups: Vec<Group> = Vec::new();
     for (place, row) in rows.iter().enumerate() {
-        let label = lab_model::display_bytes(label(row).as_bytes());
+        let value = row.start.params.get(parameter);
+        let label =
+            value.map_or_else(|| format!("no {parameter}"), |value| format!("{parameter}={}", format::value(value)));
+        let label = lab_model::display_bytes(label.as_bytes());
         match groups.iter_mut().find(|group| group.0 == label) {
             Some(group) => group.1.push(place),
             None => groups.push((label, vec![place])),
         }
     }
-    groups
+    Ok(groups)
+}
+
+fn seed_groups(reader: &Reader, rows: &[RunRow]) -> Result<Vec<Group>> {
+    let mut groups: Vec<Group> = Vec::new();
+    let varying = varying(rows);
+    for (place, row) in rows.iter().enumerate() {
+        if groups.iter().any(|group| group.1.contains(&place)) {
+            continue;
+        }
+        let alike = seeds::group(reader, row, &rows[place..])?;
+        let is_alike = |other: &RunRow| alike.iter().any(|found| found.start.run == other.start.run);
+        let places: Vec<usize> = (place..rows.len()).filter(|place| is_alike(&rows[*place])).collect();
+        let keys = varying.iter().filter(|key| !seeds::is_seed(key));
+        let words = keys.filter_map(|key| Some(format!("{key}={}", format::value(row.start.params.get(key)?))));
+        let words: Vec<String> = words.collect();
+        let label = match (words.is_empty(), &places[..]) {
+            (true, [only]) => name(&rows[*only]),
+            (true, _) => "mean".to_owned(),
+            _ => lab_model::display_bytes(words.join(" ").as_bytes()),
+        };
+        groups.push((label, places));
+    }
+    // Where what differs is no parameter, the first run's name tells the groups apart.
+    let labels: Vec<String> = groups.iter().map(|group| group.0.clone()).collect();
+    for group in &mut groups {
+        if labels.iter().filter(|label| **label == group.0).count() > 1 {
+            group.0 = format!("like {}", name(&rows[group.1[0]]));
+        }
+    }
+    Ok(groups)
 }
 
 /// Parameters that are not the same in all runs.
@@ -334,16 +399,16 @@ fn last(summaries: &[Summary], metric: &str) -> f64 {
     summaries.iter().find(|summary| summary.key == metric).map_or(f64::NAN, |summary| summary.last)
 }
 
-fn bars(rows: &[RunRow], summaries: &[Vec<Summary>], metric: &str, key: &Key) -> Chart {
+fn bars(rows: &[RunRow], summaries: &[Vec<Summary>], metric: &str, key: &Key, groups: Option<&[Group]>) -> Chart {
     let value = |place: usize| last(&summaries[place], metric);
-    let (names, values, errors) = match &key.group_by {
+    let (names, values, errors) = match groups {
         None => (rows.iter().map(name).collect(), (0..rows.len()).map(value).collect(), Vec::new()),
-        Some(parameter) => {
+        Some(groups) => {
             let (mut names, mut values, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-            for (label, places) in groups(rows, parameter) {
-                let members: Vec<f64> = places.into_iter().map(value).filter(|value| value.is_finite()).collect();
+            for (label, places) in groups {
+                let members: Vec<f64> = places.iter().copied().map(value).filter(|value| value.is_finite()).collect();
                 let [mean, low, high] = lab_plot::statistics(&members, key.spread).unwrap_or([f64::NAN; 3]);
-                names.push(label);
+                names.push(label.clone());
                 values.push(mean);
                 errors.push((high - low) / 2.0);
             }
@@ -370,6 +435,23 @@ fn histogram(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -
     }
 }
 
+/// One histogram for each part of the run, one chart for each run.
+fn ridges(rows: &[RunRow], series: &[Vec<Series>], metric: &str) -> Vec<Chart> {
+    let several = rows.len() > 1;
+    let chart = |(place, row): (usize, &RunRow)| {
+        let points = points(series[place].iter().find(|series| series.key == metric)?, row, Along::Step);
+        let values = |points: &[[f64; 2]]| points.iter().map(|point| point[1]).collect::<Vec<_>>();
+        let whole = Bins::of(&values(&points));
+        let parts = points.chunks(points.len().div_ceil(RIDGES).max(1));
+        let row_of =
+            |part: &[[f64; 2]]| RidgeRow { label: format::number(part[0][0], 6), bins: whole.count(&values(part)) };
+        let layers = vec![Layer::Ridge { slot: 0, rows: parts.map(row_of).collect() }];
+        let title = if several { name(row) } else { String::new() };
+        Some(Chart { title, x: metric_axis(metric, false), y: Axis::new("from step"), layers, ..Chart::default() })
+    };
+    rows.iter().enumerate().filter_map(chart).collect()
+}
+
 /// A run's parameter, otherwise the last value of its metric.
 fn value_of(row: &RunRow, summaries: &[Summary], key: &str) -> Option<Value> {
     row.start.params.get(key).cloned().or_else(|| {
@@ -378,7 +460,7 @@ fn value_of(row: &RunRow, summaries: &[Summary], key: &str) -> Option<Value> {
     })
 }
 
-fn scatter(rows: &[RunRow], summaries: &[Vec<Summary>], key: &Key) -> Result<Chart> {
+fn scatter(rows: &[RunRow], summaries: &[Vec<Summary>], key: &Key, groups: Option<&[Group]>) -> Result<Chart> {
     let (Some(x), Some(y)) = (&key.x, &key.y) else {
         let error = Error::new(ErrorKind::Usage, "A scatter chart needs two keys");
         return Err(error.hint("name a metric or parameter for each: -x lr -y val/loss"));
@@ -398,13 +480,14 @@ fn scatter(rows: &[RunRow], summaries: &[Vec<Summary>], key: &Key) -> Result<Cha
     }
     let (x_axis, xs) = column(x, &columns[0], key.log_x);
     let (y_axis, ys) = column(y, &columns[1], key.log_y);
-    let of = |places: &[usize]| places.iter().map(|place| [xs[*place], ys[*place]]).collect();
-    let layers = match &key.group_by {
-        None => vec![Layer::Scatter { name: String::new(), slot: 0, points: of(&(0..rows.len()).collect::<Vec<_>>()) }],
-        Some(parameter) => {
-            let groups = groups(rows, parameter).into_iter().enumerate();
-            groups.map(|(slot, (name, places))| Layer::Scatter { name, slot, points: of(&places) }).collect()
-        }
+    let layer = |slot: usize, name: &str, places: &[usize]| Layer::Scatter {
+        name: name.to_owned(),
+        slot,
+        points: places.iter().map(|place| [xs[*place], ys[*place]]).collect(),
+    };
+    let layers = match groups {
+        None => vec![layer(0, "", &(0..rows.len()).collect::<Vec<_>>())],
+        Some(groups) => groups.iter().enumerate().map(|(slot, (name, places))| layer(slot, name, places)).collect(),
     };
     Ok(Chart { x: x_axis, y: y_axis, layers, ..Chart::default() })
 }
@@ -447,37 +530,6 @@ fn parallel(rows: &[RunRow], summaries: &[Vec<Summary>], metrics: &[String]) -> 
     };
     let rows = (0..rows.len()).map(row).collect();
     Chart { layers: vec![Layer::Parallel { axes, rows }], ..Chart::default() }
-}
-
-fn confusion(reader: &Reader, row: &RunRow, key: &Key) -> Result<Chart> {
-    let snapshot = row.end.as_ref().and_then(|end| end.snapshot).or(row.start.snapshot);
-    let (path, entry) = match (&key.file, snapshot) {
-        (Some(path), Some(snapshot)) => {
-            let entry = reader.entry(&snapshot, path)?.ok_or_else(|| {
-                Error::new(ErrorKind::Missing, format!("{} has no file {path}", name(row)))
-                    .hint("`lab files RUN` lists its files")
-            })?;
-            (path.clone(), entry)
-        }
-        (_, snapshot) => {
-            let files = snapshot.map(|snapshot| reader.files(&snapshot)).transpose()?.unwrap_or_default();
-            let fits = |path: &RelPath| {
-                let path = path.to_string().to_lowercase();
-                path.contains("confusion") && path.ends_with(".csv")
-            };
-            files.into_iter().find(|(path, _)| fits(path)).ok_or_else(|| {
-                Error::new(ErrorKind::Missing, format!("{} has no confusion matrix", name(row)))
-                    .hint("name the file: --file results/confusion.csv")
-            })?
-        }
-    };
-    let bytes = reader.content(&entry)?;
-    let (rows, columns, values) = matrix::parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("This is no table of counts: {path}"))
-            .hint("a table of numbers with or without names, or one line `true,predicted` for each example")
-    })?;
-    let layers = vec![Layer::Heat { rows, columns, values }];
-    Ok(Chart { title: name(row), x: Axis::new("predicted"), y: Axis::new("true"), layers, ..Chart::default() })
 }
 
 #[cfg(test)]

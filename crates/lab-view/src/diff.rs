@@ -225,6 +225,17 @@ fn spans<'a>(
     spans
 }
 
+/// The lines of a file with their syntax.
+pub(crate) fn coloured(path: &str, text: &str) -> Vec<Vec<Span>> {
+    let mut highlighter = Highlighter::new(path);
+    let mut line = |line: &str| {
+        let mut spans = Vec::new();
+        cut(line, 0, false, &highlighter.line(line), &mut spans);
+        spans
+    };
+    text.lines().map(&mut line).collect()
+}
+
 /// Cuts words that begin at byte `start` of their line where the syntax changes.
 fn cut(text: &str, start: usize, changed: bool, pieces: &Pieces, spans: &mut Vec<Span>) {
     let mut at = 0;

@@ -80,6 +80,16 @@ impl Moment {
         Some((begin(date)?, begin(date.tomorrow().ok()?)?))
     }
 
+    /// By how many minutes the reader's clock was ahead of UTC, and the words for it: `UTC+02:00`.
+    pub(crate) fn offset(&self, time: Time) -> (i32, String) {
+        let minutes = self.zoned(time).offset().seconds() / 60;
+        if minutes == 0 {
+            return (0, "UTC".to_owned());
+        }
+        let sign = if minutes < 0 { '\u{2212}' } else { '+' };
+        (minutes, format!("UTC{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60))
+    }
+
     fn zoned(&self, time: Time) -> Zoned {
         Timestamp::from_millisecond(time.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(self.zone.clone())
     }

@@ -29,6 +29,11 @@ impl Blocks for GrepPage {
 /// # Errors
 /// Those of the reader.
 pub fn load(reader: &Reader, query: &GrepQuery, most: usize) -> Result<GrepPage> {
+    Ok(find(reader, query, most)?.0)
+}
+
+/// The same with what was found, row by row.
+pub(crate) fn find(reader: &Reader, query: &GrepQuery, most: usize) -> Result<(GrepPage, Vec<GrepHit>)> {
     let mut hits = Vec::new();
     let mut more = false;
     reader.grep(query, &mut |hit| {
@@ -45,7 +50,7 @@ pub fn load(reader: &Reader, query: &GrepQuery, most: usize) -> Result<GrepPage>
             names.insert(run.clone(), lab_model::display_bytes(name.as_bytes()));
         }
     }
-    Ok(page(&hits, &names, more))
+    Ok((page(&hits, &names, more), hits))
 }
 
 fn page(hits: &[GrepHit], names: &HashMap<RunId, String>, more: bool) -> GrepPage {

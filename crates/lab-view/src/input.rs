@@ -58,6 +58,12 @@ impl Input {
         self.cursor
     }
 
+    /// Everything before the cursor is another text; what is behind stays.
+    pub fn replace_before(&mut self, text: &str) {
+        self.edit(&Typing::DeleteToStart);
+        self.edit(&Typing::Insert(text.to_owned()));
+    }
+
     /// Carries one change out.
     pub fn edit(&mut self, typing: &Typing) {
         match typing {

@@ -28,11 +28,13 @@ pub struct Cursor {
     pub height: usize,
     /// Rows in all.
     pub total: usize,
+    /// No row is pointed at: every motion scrolls. So it is with text.
+    pub scrolls: bool,
 }
 
 impl Default for Cursor {
     fn default() -> Self {
-        Self { row: 0, top: 0, height: 20, total: 0 }
+        Self { row: 0, top: 0, height: 20, total: 0, scrolls: false }
     }
 }
 
@@ -40,9 +42,14 @@ impl Default for Cursor {
 const BLOCK: usize = 200;
 
 impl Cursor {
+    /// A place in a text.
+    pub fn in_text() -> Self {
+        Self { scrolls: true, ..Self::default() }
+    }
+
     /// Moves the cursor and keeps it in sight.
     pub fn go(&mut self, motion: Motion) {
-        let last = self.total.saturating_sub(1);
+        let last = if self.scrolls { self.furthest() } else { self.total.saturating_sub(1) };
         let by = |rows: i64| self.row.saturating_add_signed(rows as isize);
         // A page keeps one row in sight, so that the eye finds its place.
         let page = self.height.saturating_sub(1).max(1) as i64;
@@ -54,13 +61,19 @@ impl Cursor {
             Motion::To(row) => row,
         }
         .min(last);
+        if self.scrolls {
+            self.top = self.row;
+        }
         self.keep_in_sight();
     }
 
     /// Scrolls without moving the cursor further than needed.
     pub fn scroll(&mut self, rows: i64) {
-        let furthest = self.total.saturating_sub(self.height);
-        self.top = self.top.saturating_add_signed(rows as isize).min(furthest);
+        self.top = self.top.saturating_add_signed(rows as isize).min(self.furthest());
+        if self.scrolls {
+            self.row = self.top;
+            return;
+        }
         self.row = self.row.clamp(self.top, (self.top + self.height).saturating_sub(1).max(self.top));
         self.row = self.row.min(self.total.saturating_sub(1));
     }
@@ -91,13 +104,23 @@ impl Cursor {
         first.saturating_sub(1) * BLOCK..(last + 1) * BLOCK
     }
 
+    /// The first row on screen when the last one is on screen.
+    const fn furthest(&self) -> usize {
+        self.total.saturating_sub(self.height)
+    }
+
     fn keep_in_sight(&mut self) {
+        if self.scrolls {
+            self.top = self.top.min(self.furthest());
+            self.row = self.top;
+            return;
+        }
         if self.row < self.top {
             self.top = self.row;
         } else if self.row >= self.top + self.height {
             self.top = self.row + 1 - self.height;
         }
-        self.top = self.top.min(self.total.saturating_sub(self.height));
+        self.top = self.top.min(self.furthest());
     }
 }
 
@@ -136,8 +159,25 @@ mod tests {
     }
 
     #[test]
+    fn a_text_scrolls_at_once_and_stops_at_its_end() {
+        let mut cursor = Cursor { total: 100, height: 10, ..Cursor::in_text() };
+        for (motion, top) in [
+            (Motion::By(1), 1),
+            (Motion::Page(1), 10),
+            (Motion::To(50), 50),
+            (Motion::Last, 90),
+            (Motion::By(1), 90),
+            (Motion::By(-1), 89),
+            (Motion::First, 0),
+        ] {
+            cursor.go(motion);
+            assert_eq!((cursor.row, cursor.top), (top, top), "{motion:?}");
+        }
+    }
+
+    #[test]
     fn a_shorter_list_pulls_the_cursor_back() {
-        let mut cursor = Cursor { total: 100, height: 10, row: 99, top: 90 };
+        let mut cursor = Cursor { total: 100, height: 10, row: 99, top: 90, scrolls: false };
         cursor.set_total(5);
         assert_eq!((cursor.row, cursor.top), (4, 0));
         cursor.set_total(0);

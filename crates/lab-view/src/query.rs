@@ -145,6 +145,14 @@ impl QueryError {
         self
     }
 
+    /// What is wrong and what would be possible, in one line.
+    pub fn in_one_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} · {hint}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// The query with carets below what is wrong.
     pub fn told(&self, text: &str) -> String {
         let before = text.get(..self.place.start).unwrap_or(text).chars().count();

@@ -46,6 +46,9 @@ pub struct RunsPage {
     pub subjects: Vec<Subject>,
     /// Runs that match in all.
     pub total: u64,
+    /// Groups in all.
+    #[serde(skip)]
+    pub group_total: u64,
     /// What to do when there is nothing, or how many are not shown.
     pub note: Line,
 }
@@ -103,7 +106,7 @@ fn page(reader: &Reader, key: &Key, found: RunsTable, wished: &Wished, every_run
     let bases = reader.bases(&found.rows)?;
     let subjects = found.rows.iter().zip(&bases).map(|(row, base)| Subject::of(reader, row, base.as_ref())).collect();
     let runs = table(reader, key, found, &bases, wished)?;
-    Ok(RunsPage { runs, groups: Table::default(), subjects, total, note })
+    Ok(RunsPage { runs, groups: Table::default(), subjects, total, group_total: 0, note })
 }
 
 /// What to do when there is nothing, or how many are not shown.

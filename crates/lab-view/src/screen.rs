@@ -126,6 +126,11 @@ impl<S: Screen + Default> Default for Shown<S> {
 }
 
 impl<S: Screen> Shown<S> {
+    /// A screen that has choices to begin with.
+    pub fn of(screen: S) -> Self {
+        Self { screen, loaded: Loaded::default() }
+    }
+
     /// The newest page there is.
     pub fn page(&self) -> Option<&S::Page> {
         self.loaded.page()
@@ -149,6 +154,13 @@ impl<S: Screen> Shown<S> {
     /// Carries an action out.
     pub fn act(&mut self, action: S::Action) -> Vec<Effect> {
         self.screen.act(action, self.loaded.page())
+    }
+
+    /// The choices are new: those that the page has no place for are corrected.
+    pub(crate) fn settle(&mut self) {
+        if let Some(page) = self.loaded.page() {
+            self.screen.arrived(page);
+        }
     }
 
     /// Takes what has come, asks for what is missing. True when there is something new to show.

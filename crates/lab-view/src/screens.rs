@@ -1,13 +1,30 @@
 //! The places of the two interfaces: for each one the choices around its page.
 
+pub mod charts;
+pub mod compare;
+pub mod health;
+pub mod notes;
 pub mod projects;
 pub mod restore;
 pub mod run;
+pub mod run_parts;
 pub mod runs;
+pub mod search;
 
-use lab_engine::{Reader, RunRow};
-use lab_model::{ProjectId, RelPath, RunId, Status};
+use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
+use lab_model::{ProjectId, RelPath, RunId, Status, Time};
 use serde::Serialize;
+
+/// Runs with the oldest first: what came before is what later runs are compared with, however they were chosen.
+fn oldest_first(reader: &Reader, runs: &[RunId]) -> Result<Vec<RunRow>> {
+    let mut rows = Vec::with_capacity(runs.len());
+    for run in runs {
+        let missing = || Error::new(ErrorKind::Missing, format!("There is no run {run}"));
+        rows.push(reader.run(run)?.ok_or_else(missing)?);
+    }
+    rows.sort_by(|left, right| (left.start.time, &left.start.run).cmp(&(right.start.time, &right.start.run)));
+    Ok(rows)
+}
 
 /// What actions need to know of a run.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -30,6 +47,8 @@ pub struct Subject {
     pub hidden: bool,
     /// It goes on.
     pub is_running: bool,
+    /// When it started.
+    pub started: Time,
 }
 
 impl Subject {
@@ -45,6 +64,7 @@ impl Subject {
             starred: row.starred,
             hidden: row.hidden,
             is_running: reader.standing(row) == Status::Running,
+            started: row.start.time,
         }
     }
 }

@@ -2,7 +2,9 @@
 //! way. Painters look at it and hand back actions; nothing in here paints, and nothing in here waits.
 
 mod dialog;
+mod find;
 mod jobs;
+mod lists;
 mod perform;
 
 use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
@@ -15,10 +17,16 @@ use crate::actions::ActionId;
 use crate::format::Moment;
 use crate::list::Motion;
 use crate::screen::{Shown, Stamp};
+use crate::screens::charts::{ChartsAction, ChartsScreen};
+use crate::screens::compare::{CompareAction, CompareScreen};
+use crate::screens::health::HealthScreen;
+use crate::screens::notes::NotesScreen;
 use crate::screens::projects::ProjectsScreen;
 use crate::screens::restore::{RestoreAction, RestoreScreen};
 use crate::screens::run::{RunAction, RunScreen};
+use crate::screens::run_parts::RunParts;
 use crate::screens::runs::{RunsAction, RunsScreen};
+use crate::screens::search::SearchScreen;
 use crate::{Line, Tone};
 
 /// Where a person is.
@@ -66,6 +74,10 @@ pub enum Action {
     Runs(RunsAction),
     /// On one run.
     Run(RunAction),
+    /// On runs side by side.
+    Compare(CompareAction),
+    /// On charts.
+    Charts(ChartsAction),
     /// On a plan of a restore.
     Restore(RestoreAction),
     /// In the open dialog.
@@ -132,13 +144,30 @@ pub struct Session {
     pub runs: Shown<RunsScreen>,
     /// One run.
     pub run: Shown<RunScreen>,
+    /// What is read beside it.
+    pub run_parts: RunParts,
+    /// Runs side by side.
+    pub compare: Shown<CompareScreen>,
+    /// Metrics over time.
+    pub charts: Shown<ChartsScreen>,
     /// What a restore would do.
     pub restore: Shown<RestoreScreen>,
+    /// What was written down.
+    pub notes: Shown<NotesScreen>,
+    /// Text found in all runs.
+    pub search: Shown<SearchScreen>,
+    /// The notebook.
+    pub health: Shown<HealthScreen>,
     dialog: Option<Dialog>,
     notices: Vec<Notice>,
     jobs: Vec<Running>,
     requests: Vec<Request>,
+    lists: lists::Lists,
+    /// Runs that were removed last; they can be brought back.
+    removed: Vec<RunId>,
     now: Moment,
+    /// The clock at the poll before, in milliseconds since 1970.
+    polled_before: i64,
 }
 
 /// A notice that is not sticky goes after so long.
@@ -153,6 +182,7 @@ impl Session {
     pub fn start(config: EngineConfig, project: Option<Project>, wake: Wake) -> Result<Self> {
         let now = Moment::local(config.clock.now());
         let route = if project.is_some() { Route::Runs } else { Route::Projects };
+        let notebook = config.notebook.display().to_string();
         let mut session = Self {
             background: Background::start(config, wake)?,
             route: vec![Route::Projects],
@@ -160,11 +190,20 @@ impl Session {
             projects: Shown::default(),
             runs: Shown::default(),
             run: Shown::default(),
+            run_parts: RunParts::default(),
+            compare: Shown::default(),
+            charts: Shown::default(),
             restore: Shown::default(),
+            notes: Shown::default(),
+            search: Shown::default(),
+            health: Shown::of(HealthScreen::new(notebook)),
             dialog: None,
             notices: Vec::new(),
             jobs: Vec::new(),
             requests: Vec::new(),
+            lists: lists::Lists::default(),
+            removed: Vec::new(),
+            polled_before: now.now.0,
             now,
         };
         session.enter(project);
@@ -227,16 +266,31 @@ impl Session {
     /// Takes in what other threads have ready, asks for what the place needs. True when the screen should be
     /// painted again.
     pub fn poll(&mut self) -> bool {
+        self.polled_before = self.now.now.0;
         self.now = Moment { now: self.background.config().clock.now(), zone: self.now.zone.clone() };
         let stamp = Stamp { revision: self.background.revision(), minute: self.now.now.0.div_euclid(60_000) };
+        if self.runs.is_current() {
+            self.runs.screen.hold(self.runs.screen.under_cursor(self.runs.page()));
+        }
         let (background, now) = (&self.background, &self.now);
         let mut changed = match self.route.last() {
             Some(Route::Projects) => self.projects.poll(background, stamp, now),
             Some(Route::Runs) => self.runs.poll(background, stamp, now),
-            Some(Route::Run(_)) => self.run.poll(background, stamp, now),
+            Some(Route::Run(run)) => {
+                let changed = self.run.poll(background, stamp, now);
+                let screen = &self.run.screen;
+                self.run_parts.enter(run, self.run.page(), screen.cursor().row);
+                self.run_parts.poll(screen.part, background, stamp, now) | changed
+            }
+            Some(Route::Compare(_)) => self.compare.poll(background, stamp, now),
+            Some(Route::Charts(_)) => self.charts.poll(background, Stamp { minute: 0, ..stamp }, now),
+            Some(Route::Notes) => self.notes.poll(background, stamp, now),
+            Some(Route::Search) => self.search.poll(background, Stamp::default(), now),
+            Some(Route::Health) => self.health.poll(background, stamp, now),
             Some(Route::Restore(_)) => self.restore.poll(background, Stamp::default(), now),
-            _ => false,
+            None => false,
         };
+        changed |= self.poll_lists(stamp);
         changed |= self.poll_jobs();
         let before = self.notices.len();
         let now = self.now.now.0;
@@ -244,12 +298,41 @@ impl Session {
         changed || before != self.notices.len()
     }
 
+    /// Whether something is still being read or done for the place.
+    pub fn is_busy(&self) -> bool {
+        let parts = &self.run_parts;
+        let reads = match self.route() {
+            Route::Projects => self.projects.is_loading(),
+            Route::Runs => self.runs.is_loading(),
+            Route::Run(_) => self.run.is_loading() || parts.is_loading(),
+            Route::Compare(_) => self.compare.is_loading(),
+            Route::Charts(_) => self.charts.is_loading(),
+            Route::Restore(_) => self.restore.is_loading(),
+            Route::Notes => self.notes.is_loading(),
+            Route::Search => self.search.is_loading(),
+            Route::Health => self.health.is_loading(),
+        };
+        reads || !self.jobs.is_empty()
+    }
+
     /// Does what the person asked for.
     pub fn act(&mut self, action: Action) {
         match action {
             Action::Do(id) => self.perform(id),
             Action::Go(route) => self.go(route),
-            Action::Move(motion) => self.with_cursor(|cursor| cursor.go(motion)),
+            Action::Move(motion) => {
+                // Charts stand in a grid: one down is a whole row on.
+                let across = self.charts.screen.across.max(1) as i64;
+                let motion = match (self.route(), motion) {
+                    (Route::Charts(_), Motion::By(rows)) => Motion::By(rows * across),
+                    _ => motion,
+                };
+                self.with_cursor(|cursor| cursor.go(motion));
+            }
+            Action::Scroll(rows) if matches!(self.route(), Route::Charts(_)) && self.charts.screen.alone => {
+                let zoom = if rows < 0 { ActionId::ZoomIn } else { ActionId::ZoomOut };
+                self.act(Action::Charts(ChartsAction::Do(zoom)));
+            }
             Action::Scroll(rows) => self.with_cursor(|cursor| cursor.scroll(rows)),
             Action::Extent { height, total } => self.with_cursor(|cursor| {
                 cursor.resize(height);
@@ -261,6 +344,14 @@ impl Session {
             }
             Action::Run(action) => {
                 let effects = self.run.act(action);
+                self.apply(effects);
+            }
+            Action::Compare(action) => {
+                let effects = self.compare.act(action);
+                self.apply(effects);
+            }
+            Action::Charts(action) => {
+                let effects = self.charts.act(action);
                 self.apply(effects);
             }
             Action::Restore(action) => {
@@ -308,7 +399,10 @@ impl Session {
 
     /// Limits the lists to a project, or to none.
     pub(crate) fn enter(&mut self, project: Option<Project>) {
-        self.runs.screen.enter(project.as_ref().map(|project| project.id.clone()));
+        let id = project.as_ref().map(|project| project.id.clone());
+        self.notes.screen.enter(id.clone());
+        self.search.screen.enter(id.clone());
+        self.runs.screen.enter(id);
         self.project = project;
     }
 
@@ -316,8 +410,17 @@ impl Session {
         if *self.route() == route {
             return;
         }
+        // A place on the way here is gone back to.
+        if let Some(place) = self.route.iter().position(|before| *before == route) {
+            while self.route.len() > place + 1 {
+                self.back();
+            }
+            return;
+        }
         match &route {
             Route::Run(run) => self.run.screen.enter(run.clone()),
+            Route::Compare(runs) => self.compare.screen.enter(runs.clone()),
+            Route::Charts(runs) => self.charts.screen.enter(runs.clone()),
             Route::Restore(run) => self.plan_restore(run.clone()),
             _ => {}
         }

@@ -320,6 +320,16 @@ fn about(reader: &Reader, row: &RunRow, base: Option<&RunRow>, moment: &Moment) 
             fields.push("peak_memory_bytes", "Peak memory", cell);
         }
         fields.push("exit_code", "", Cell::none().with(end.exit_code));
+        if let Some(notebook) = &end.notebook {
+            fields.push("cells", "Cells", Cell::plain(notebook.cells.to_string()).with(notebook.cells));
+            let order = (!notebook.out_of_order.is_empty()).then(|| {
+                let words = notebook.out_of_order.join("; ");
+                let is_order = words.contains(" ran cell ");
+                let words = if is_order { format!("cells ran out of order: {words}") } else { words };
+                Cell::new(words, Tone::Warn).with(notebook.out_of_order.clone())
+            });
+            fields.push_some("out_of_order", "Order", order);
+        }
         let log = format!("{}, {}", format::count(end.log.lines, "line"), format::bytes(end.log.bytes));
         fields.push("log_lines", "Log", Cell::plain(log).with(end.log.lines));
     }

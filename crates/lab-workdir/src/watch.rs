@@ -33,13 +33,14 @@
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use rustix::fs::inotify::ReadFlags;
-
-use self::queue::{Event, Key, Queue};
+use self::queue::{Event, Key, Queue, What};
 use crate::{Index, Result, Rules};
 
 mod history;
 mod hot;
+#[cfg(target_os = "linux")]
+mod inotify;
+mod notified;
 mod queue;
 
 pub use self::history::{Candidate, Unsteady, Witnessed};
@@ -85,6 +86,19 @@ pub enum Reason {
     Refused,
 }
 
+/// Who tells what happens.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum EventSource {
+    /// Linux itself.
+    #[cfg(target_os = "linux")]
+    #[default]
+    Inotify,
+    /// What the `notify` crate finds in other systems. Its events come a moment after the change, so nothing is
+    /// certain as of a moment but by the files' own times.
+    #[cfg_attr(not(target_os = "linux"), default)]
+    Notify,
+}
+
 /// The projects that are watched.
 pub struct Watches {
     queue: Option<Queue>,
@@ -97,14 +111,14 @@ pub struct WatchId(Key);
 
 impl Default for Watches {
     fn default() -> Self {
-        Self::with_limit(usize::MAX)
+        Self::with_source(EventSource::default(), usize::MAX)
     }
 }
 
 impl Watches {
-    /// Watches that take at most `limit` directories, as if the kernel allowed no more.
-    pub fn with_limit(limit: usize) -> Self {
-        Self { queue: Queue::new(limit).ok(), projects: Vec::new() }
+    /// Watches that take at most `limit` directories, as if the system allowed no more.
+    pub fn with_source(source: EventSource, limit: usize) -> Self {
+        Self { queue: Queue::new(source, limit), projects: Vec::new() }
     }
 
     /// Becomes readable when something happened; `None` where the system has no such events.
@@ -206,7 +220,7 @@ impl Watches {
         let Some(queue) = &mut self.queue else { return true };
         let mut count = 0;
         loop {
-            let events = queue.read().unwrap_or_default();
+            let events = queue.read();
             let read_nanos = now();
             if events.is_empty() {
                 break;
@@ -239,15 +253,15 @@ impl Watches {
 }
 
 fn dispatch(queue: &mut Queue, projects: &mut [Option<HotIndex>], event: &Event, read_nanos: u64) {
-    if event.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
+    if event.what == What::Lost {
         return projects.iter_mut().flatten().for_each(|hot| hot.lose(read_nanos));
     }
     for (key, dir) in queue.places(event.number) {
         if let Some(hot) = projects.get_mut(*key).and_then(Option::as_mut) {
-            hot.note(dir, &event.name, event.flags, read_nanos);
+            hot.note(dir, event, read_nanos);
         }
     }
-    if event.flags.contains(ReadFlags::IGNORED) {
+    if event.what == What::Ended {
         queue.forget(event.number);
     }
 }

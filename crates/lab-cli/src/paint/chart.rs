@@ -19,7 +19,8 @@ const SERIES: [AnsiColor; 6] =
 /// One chart in dots.
 pub fn chart(text: &mut String, chart: &Chart, style: &Style, indent: usize) {
     let columns = style.columns.unwrap_or(COLUMNS).saturating_sub(indent).min(COLUMNS_MAX);
-    for line in draw(chart, columns, ROWS, Glyphs::Braille) {
+    let glyphs = if style.ascii { Glyphs::Ascii } else { Glyphs::Braille };
+    for line in draw(chart, columns, ROWS, glyphs) {
         push(text, format_args!("{:indent$}", ""));
         for span in line {
             match span.slot {

@@ -142,7 +142,7 @@ mod tests {
         let found =
             Diff::of("f.py", b"same\nlr = 0.1\nlong long long\n", "same\nlr = 0.2\nlöng long lonG\n".as_bytes());
         let mut text = String::new();
-        diff(&mut text, &found, &Style { columns: Some(33), side_by_side: true });
+        diff(&mut text, &found, &Style { columns: Some(33), side_by_side: true, ascii: false });
         let plain = anstream::adapter::strip_str(&text).to_string();
         assert_eq!(
             plain,

@@ -128,7 +128,7 @@ mod tests {
 
     fn paint(columns: Option<usize>) -> String {
         let mut text = String::new();
-        table(&mut text, &example(), &Style { columns, side_by_side: false }, 0);
+        table(&mut text, &example(), &Style { columns, side_by_side: false, ascii: false }, 0);
         anstream::adapter::strip_str(&text).to_string()
     }
 

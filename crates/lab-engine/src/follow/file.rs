@@ -67,10 +67,15 @@ pub(super) enum Looked {
 }
 
 impl Followed {
-    pub(super) fn new(root: &Path, path: &str, since: Stamp) -> Self {
+    /// `is_begin` says that the following begins now: the run may have begun earlier, and written into a file
+    /// that was there before it.
+    pub(super) fn new(root: &Path, path: &str, since: Stamp, is_begin: bool) -> Self {
         let mut made = Self { path: path.to_owned(), seen: None, before: None, state: State::Waiting };
-        let version = std::fs::symlink_metadata(root.join(path)).ok().map(|metadata| Version::of(&metadata));
-        if let Some(version) = version.filter(|version| version.modified < since) {
+        let metadata = std::fs::symlink_metadata(root.join(path)).ok();
+        let is_old =
+            metadata.as_ref().is_some_and(|metadata| is_begin && born(metadata).is_some_and(|born| born < since));
+        let version = metadata.map(|metadata| Version::of(&metadata));
+        if let Some(version) = version.filter(|version| is_old || version.modified < since) {
             made.before = File::open(root.join(path)).ok().and_then(|file| Content::of(&file, version.size_bytes));
             made.seen = Some(version);
         }
@@ -339,4 +344,10 @@ impl Sink for Nobody {
     fn point(&mut self, _: &str, _: At, _: f64) {}
     fn param(&mut self, _: &str, _: &Value) {}
     fn trouble(&mut self, _: &str) {}
+}
+
+/// When a file was made, where the file system knows.
+fn born(metadata: &std::fs::Metadata) -> Option<Stamp> {
+    let since = metadata.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some((since.as_secs().cast_signed(), i64::from(since.subsec_nanos())))
 }

@@ -190,3 +190,33 @@ fn files_of_others_are_left_alone() {
     scene.told.writers.clear();
     scene.check_end(&["unknown.jsonl!another run went on here, and which of the two wrote it is not known"]);
 }
+
+#[test]
+fn what_a_run_wrote_before_it_was_followed_is_its_own_unless_the_file_was_there() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), "old/metrics.csv", "step,loss\n1,9\n");
+    let made = std::fs::metadata(directory.path().join("old/metrics.csv")).unwrap();
+    let stamp = |metadata: &std::fs::Metadata| {
+        use std::os::unix::fs::MetadataExt;
+        (metadata.mtime(), metadata.mtime_nsec())
+    };
+    // The file system's clock has a grain: the run begins when it has moved on.
+    let since = loop {
+        write(directory.path(), "new/metrics.csv", "step,loss\n1,0.5\n");
+        let now = stamp(&std::fs::metadata(directory.path().join("new/metrics.csv")).unwrap());
+        if now > stamp(&made) {
+            std::fs::remove_file(directory.path().join("new/metrics.csv")).unwrap();
+            break now;
+        }
+    };
+    write(directory.path(), "new/metrics.csv", "step,loss\n1,0.5\n");
+    let old = directory.path().join("old/metrics.csv");
+    OpenOptions::new().append(true).open(old).unwrap().write_all(b"2,8\n").unwrap();
+    let follow = Follow::new(directory.path(), &[], since, Box::new(|_| false));
+    let told = Told { writers: HashMap::new(), is_alone: true };
+    let mut scene = Scene { directory, follow, told, seen: Seen::default() };
+    scene.append("old/metrics.csv", "3,7\n");
+    let Scene { follow, told, seen, .. } = &mut scene;
+    follow.finish(told, seen);
+    assert_eq!(seen.0, ["new:loss=0.5@1", "old:loss=7@3"]);
+}

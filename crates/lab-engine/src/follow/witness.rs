@@ -39,14 +39,10 @@ impl RunWitness {
         let named = load_config(&root).map(|(config, _)| config.metrics).unwrap_or_default();
         let named = Globs::new(&named);
         let is_named = move |path: &str| RelPath::new(path).is_ok_and(|path| named.matches(&path));
-        let since = match payload.start.origin {
-            Origin::Run => (made.mtime(), made.mtime_nsec()),
-            // It ran already when its live files were made.
-            Origin::Hook | Origin::Watch => {
-                let millis = payload.start.time.0;
-                (millis.div_euclid(1000), millis.rem_euclid(1000) * 1_000_000)
-            }
-        };
+        let opened = (made.mtime(), made.mtime_nsec());
+        // A run that was only seen has begun before it was opened; its first files are its own too.
+        let began = (payload.start.time.0.div_euclid(1000), payload.start.time.0.rem_euclid(1000) * 1_000_000);
+        let since = if payload.start.origin == Origin::Run { opened } else { began.min(opened) };
         let follow = Follow::new(&root, &[notebook], since, Box::new(is_named));
         let run = payload.start.run.clone();
         Some((follow, Self { run, pid, root, live: engine.notebook.live_dir() }))

@@ -13,6 +13,7 @@ use lab_ingest::secret::Scanner;
 use lab_model::{Origin, ProcessKey, Project, RunId, RunStart, Time};
 use lab_workdir::config::WatchConfig;
 
+use super::kernels::Kernel;
 use super::line::{self, Line};
 use super::log::WatchLog;
 use super::observe::{Kept, Seen};
@@ -38,7 +39,7 @@ const BURST: usize = 16;
 /// After the exit of a told command: detection may still be on its way.
 const SETTLE_NANOS: u64 = 50_000_000;
 /// How long an end without an exit code waits for somebody who knows it.
-const PATIENCE_NANOS: u64 = 500_000_000;
+pub(super) const PATIENCE_NANOS: u64 = 500_000_000;
 /// A start that the kernel gave no time for was nearly always noticed within this.
 const NOTICE_NANOS: u64 = 20_000_000;
 pub(crate) const NANOS_PER_MILLI: u64 = 1_000_000;
@@ -73,14 +74,14 @@ struct Run {
 
 /// What is known of an end.
 #[derive(Clone, Default)]
-struct End {
-    ended: Option<Ended>,
-    at_nanos: u64,
+pub(super) struct End {
+    pub ended: Option<Ended>,
+    pub at_nanos: u64,
 }
 
 impl End {
     /// Whether there is nothing more to wait for.
-    fn is_settled(&self, now: u64) -> bool {
+    pub fn is_settled(&self, now: u64) -> bool {
         match &self.ended {
             None => false,
             Some(Ended::Unknown) => now >= self.at_nanos + PATIENCE_NANOS,
@@ -88,7 +89,7 @@ impl End {
         }
     }
 
-    fn learn(&mut self, ended: Option<Ended>, at_nanos: u64) {
+    pub fn learn(&mut self, ended: Option<Ended>, at_nanos: u64) {
         if self.ended.is_none() {
             self.at_nanos = at_nanos;
         }
@@ -109,10 +110,11 @@ pub(crate) struct Watcher<'a> {
     lines: Vec<Line>,
     candidates: Vec<Candidate>,
     runs: Vec<Run>,
+    pub(super) kernels: Vec<Kernel>,
     settled: VecDeque<(i32, u64)>,
     /// Open runs that are followed or being closed.
     handled: HashSet<RunId>,
-    scanner: Scanner,
+    pub(super) scanner: Scanner,
 }
 
 impl<'a> Watcher<'a> {
@@ -130,6 +132,7 @@ impl<'a> Watcher<'a> {
             lines: Vec::new(),
             candidates: Vec::new(),
             runs: Vec::new(),
+            kernels: Vec::new(),
             settled: VecDeque::new(),
             handled: HashSet::new(),
             scanner: Scanner::new(),
@@ -298,7 +301,8 @@ impl<'a> Watcher<'a> {
                 let is = |key: &ProcessKey| key.pid == pid && start_ticks.is_none_or(|ticks| ticks == key.start_ticks);
                 let candidates = self.candidates.iter_mut().filter(|one| is(&one.process)).map(|one| &mut one.end);
                 let runs = self.runs.iter_mut().filter(|one| is(&one.process)).map(|one| &mut one.end);
-                for end in candidates.chain(runs) {
+                let kernels = self.kernels.iter_mut().filter(|one| is(&one.process)).map(|one| &mut one.end);
+                for end in candidates.chain(runs).chain(kernels) {
                     end.learn(ended.clone(), at_nanos);
                 }
             }
@@ -343,6 +347,7 @@ impl<'a> Watcher<'a> {
                 );
             }
             Verdict::No(reason) => {
+                let reason = self.kernel_started(process, program, &project, reason);
                 return self.decide_on(process.pid, program, &project, "no", &reason.to_string());
             }
         };
@@ -405,7 +410,9 @@ impl<'a> Watcher<'a> {
 
     fn is_recorded(&self, ancestor: &Ancestor) -> bool {
         let is = |key: &ProcessKey| key.pid == ancestor.pid && key.start_ticks == ancestor.start_ticks;
-        self.runs.iter().any(|run| is(&run.process)) || self.candidates.iter().any(|one| is(&one.process))
+        self.runs.iter().any(|run| is(&run.process))
+            || self.candidates.iter().any(|one| is(&one.process))
+            || self.kernels.iter().any(|one| one.is_running() && is(&one.process))
     }
 
     /// The project of a program: that of its directory, else that of a file which it names.
@@ -447,6 +454,7 @@ impl<'a> Watcher<'a> {
                 place += 1;
             }
         }
+        self.work_kernels(now);
         self.worker.push();
     }
 
@@ -628,7 +636,8 @@ impl<'a> Watcher<'a> {
             Some((_, at)) => Some(at + SETTLE_NANOS),
             None => line.next_look(),
         });
-        candidates.chain(samples).chain(lines).min()
+        let kernels = self.kernels.iter().filter_map(Kernel::due_nanos);
+        candidates.chain(samples).chain(lines).chain(kernels).min()
     }
 
     /// The processes whose end is waited for.
@@ -651,15 +660,15 @@ impl<'a> Watcher<'a> {
             name: run.payload.start.name.clone(),
             pid: run.process.pid,
         };
-        self.runs.iter().map(told).collect()
+        self.runs.iter().map(told).chain(self.kernels.iter().filter_map(Kernel::running)).collect()
     }
 
-    fn decide_on(&mut self, pid: i32, program: &Program, project: &Project, verdict: &str, reason: &str) {
+    pub(super) fn decide_on(&mut self, pid: i32, program: &Program, project: &Project, verdict: &str, reason: &str) {
         let words: Vec<_> = program.argv.iter().map(|word| word.to_string_lossy()).collect();
         self.decide(pid, &words.join(" "), project, verdict, reason);
     }
 
-    fn decide(&mut self, pid: i32, command: &str, project: &Project, verdict: &str, reason: &str) {
+    pub(super) fn decide(&mut self, pid: i32, command: &str, project: &Project, verdict: &str, reason: &str) {
         let key = self.engine.seal_key().ok();
         let short: String = command.chars().take(500).collect();
         let hide =
@@ -690,7 +699,7 @@ impl<'a> Watcher<'a> {
 const NO_LOG: &str = "what it printed: only `lab run` sees that";
 
 /// How a process ended; `None` while it runs.
-fn ended(followed: Option<&Followed>, process: &ProcessKey) -> Option<Ended> {
+pub(super) fn ended(followed: Option<&Followed>, process: &ProcessKey) -> Option<Ended> {
     match followed {
         Some(followed) => followed.ended(),
         None => (!lab_exec::is_alive(process)).then_some(Ended::Unknown),

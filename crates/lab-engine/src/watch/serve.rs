@@ -73,6 +73,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
     while !server.stopping {
         server.turn();
     }
+    server.watcher.leave_kernels();
     let _ = std::fs::remove_file(server.place.hook_file());
     let _ = std::fs::remove_file(server.place.socket());
     server.watcher.say("stops");
@@ -124,6 +125,8 @@ impl Server<'_> {
         let (starts, ends): (Vec<_>, Vec<_>) =
             self.messages().into_iter().partition(|message| matches!(message, HookMessage::Start { .. }));
         starts.into_iter().for_each(|message| self.hear(message));
+        // Before what the cells have started is told of.
+        self.watcher.hear_kernels();
         for told in self.starts.as_ref().map(Starts::drain).unwrap_or_default() {
             match told {
                 Told::Event(event) => self.watcher.event(event),
@@ -167,6 +170,7 @@ impl Server<'_> {
             .chain(files)
             .chain(starts)
             .chain(clients)
+            .chain(self.watcher.kernel_fds())
             .chain(followed);
         let mut waiting: Vec<PollFd<'_>> = all.map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN)).collect();
         // An interruption only means another turn.

@@ -2,7 +2,8 @@
 //! on, so that the command never finds a call that fails because nobody answers.
 //!
 //! There are always two that hold the listener: one answers, the other watches it. Whoever is left takes
-//! over and starts another one to watch. The keeper is forked and never executes anything; after the fork
+//! over and starts another one to watch. Should the one that answers stand still, because it was stopped or waits for
+//! a disk, the other lets calls go on for as long as that lasts: no call waits for much longer than a second. The keeper is forked and never executes anything; after the fork
 //! it makes plain system calls only, so that it may be forked from a process with threads. It has a name
 //! and a session of its own, and takes no signal that can be refused.
 
@@ -166,8 +167,44 @@ fn keep(post: Post<'_>, watched: &OwnedFd) -> ! {
             },
             (None, None) => quit(),
         };
-        if wait(current.as_fd(), Some(watched.as_fd()), false, -1) == Found::Gone {
+        if watch(post.slot, current.as_fd(), watched.as_fd()) == Found::Gone {
             take_over(post.slot, current.as_fd());
+        }
+    }
+}
+
+/// A call that waited for so long was forgotten.
+const MILLIS_HELD_UP: i32 = 500;
+
+/// Waits for the end of who answers, or of the last caller. Should who answers be held up in the middle of a
+/// call, by whatever it may be, then calls go on unseen until it is back: the command never waits for long.
+fn watch(slot: &Slot, listener: BorrowedFd<'_>, watched: BorrowedFd<'_>) -> Found {
+    let mut before = None;
+    loop {
+        match wait(listener, Some(watched), false, MILLIS_HELD_UP) {
+            Found::Nothing => {}
+            found => return found,
+        }
+        let last = slot.pending();
+        let now = Some((last, wait(listener, None, true, 0)));
+        if now == before {
+            // When there is none, or it was answered long ago, this is nothing to the kernel.
+            slot.let_go_on_unseen(listener, last);
+            if now.is_some_and(|(_, found)| found == Found::Call) {
+                stand_in(slot, listener, watched, last);
+            }
+        }
+        before = now;
+    }
+}
+
+/// Lets calls go on until there is another last call that was received by the one that answers.
+fn stand_in(slot: &Slot, listener: BorrowedFd<'_>, watched: BorrowedFd<'_>, last: u64) {
+    while slot.pending() == last {
+        match wait(listener, Some(watched), true, MILLIS_HELD_UP) {
+            Found::Call => slot.step_in(listener),
+            Found::Nothing => {}
+            Found::Gone | Found::Over => return,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 // `_IOWR('!', …)` of <linux/seccomp.h>, with the sizes of the structures below.
 const RECEIVE: libc::c_ulong = 0xc050_2100;
@@ -85,7 +86,14 @@ pub(super) fn prefer_turns(listener: BorrowedFd<'_>) {
 /// Memory that stays with all processes that come of this one. The kernel writes each call that is
 /// received here, so that who takes over knows which one is yet to be answered.
 #[derive(Debug)]
-pub(super) struct Slot(*mut Waiting);
+pub(super) struct Slot(*mut Shared);
+
+#[repr(C)]
+struct Shared {
+    waiting: Waiting,
+    /// Calls that somebody else let go on, since the one that answers did not.
+    unseen: AtomicU64,
+}
 
 // SAFETY: it is used by the one thread that answers, and after its process is gone by another process.
 unsafe impl Send for Slot {}
@@ -96,7 +104,7 @@ impl Slot {
         let memory = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                size_of::<Waiting>(),
+                size_of::<Shared>(),
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED | libc::MAP_ANONYMOUS,
                 -1,
@@ -108,28 +116,60 @@ impl Slot {
 
     /// Takes the next call that waits.
     pub(super) fn receive(&self, listener: BorrowedFd<'_>) -> io::Result<Waiting> {
-        // SAFETY: the mapping lives as long as the process; the kernel wants zeros and fills it in.
-        unsafe {
-            self.0.write(std::mem::zeroed());
-            if libc::ioctl(listener.as_raw_fd(), RECEIVE as _, self.0) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            Ok(self.0.read())
+        // SAFETY: the mapping lives as long as the process.
+        unsafe { receive(listener, &raw mut (*self.0).waiting) }
+    }
+
+    /// Lets a call go on for the one that should, and does not; it is counted.
+    pub(super) fn step_in(&self, listener: BorrowedFd<'_>) {
+        // SAFETY: a structure of numbers.
+        let mut waiting: Waiting = unsafe { std::mem::zeroed() };
+        // SAFETY: the structure is valid for the length of the call.
+        if let Ok(waiting) = unsafe { receive(listener, &raw mut waiting) } {
+            self.let_go_on_unseen(listener, waiting.id);
         }
+    }
+
+    /// Lets a call go on and counts it.
+    pub(super) fn let_go_on_unseen(&self, listener: BorrowedFd<'_>, id: u64) {
+        if let_go_on(listener, id) {
+            // SAFETY: the mapping lives as long as the process.
+            unsafe { (*self.0).unseen.fetch_add(1, Ordering::Relaxed) };
+        }
+    }
+
+    /// How many calls went on unseen since this was asked.
+    pub(super) fn take_unseen(&self) -> u64 {
+        // SAFETY: the mapping lives as long as the process.
+        unsafe { (*self.0).unseen.swap(0, Ordering::Relaxed) }
     }
 
     /// The call that somebody received and may not have answered.
     pub(super) fn pending(&self) -> u64 {
-        // SAFETY: the mapping lives as long as the process; whoever wrote it is gone.
-        unsafe { (*self.0).id }
+        // SAFETY: the mapping lives as long as the process; a number that is being written is read as some
+        // number, and no call waits under a number that never was one.
+        unsafe { (&raw const (*self.0).waiting.id).read_volatile() }
     }
 }
 
-/// Lets a call go on as if nobody had looked. One whose caller is gone is no matter.
-pub(super) fn let_go_on(listener: BorrowedFd<'_>, id: u64) {
+/// # Safety
+/// `place` is valid for writes.
+unsafe fn receive(listener: BorrowedFd<'_>, place: *mut Waiting) -> io::Result<Waiting> {
+    // SAFETY: as the caller says; the kernel wants zeros and fills it in.
+    unsafe {
+        place.write(std::mem::zeroed());
+        if libc::ioctl(listener.as_raw_fd(), RECEIVE as _, place) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(place.read())
+    }
+}
+
+/// Lets a call go on as if nobody had looked. One whose caller is gone is no matter: true when it did wait.
+pub(super) fn let_go_on(listener: BorrowedFd<'_>, id: u64) -> bool {
     let mut answer = Answer { id, value: 0, error: 0, flags: CONTINUE };
     // SAFETY: the structure is valid for the length of the call.
-    unsafe { libc::ioctl(listener.as_raw_fd(), SEND as _, &raw mut answer) };
+    unsafe { libc::ioctl(listener.as_raw_fd(), SEND as _, &raw mut answer) == 0 }
 }
 
 /// What a wait found.

@@ -45,6 +45,15 @@ pub enum Event {
         /// What was in it counts too: it was opened for reading as well, or to write at its end.
         keeps: bool,
     },
+    /// A file was opened, or made, where a look at it could have held up the command: on a file system that
+    /// another machine or a process serves. What it is can be found out at the end, and nothing is sure
+    /// of whether the call went well.
+    Opened {
+        /// By the words of the call; links in it are not resolved.
+        path: FilePath,
+        /// So that it can be written.
+        writes: bool,
+    },
     /// A file or directory got another name.
     Rename {
         /// From.
@@ -69,7 +78,7 @@ pub enum Event {
 }
 
 /// How a file was, as far as `stat` tells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct State {
     /// Bytes.
     pub size: u64,
@@ -121,6 +130,10 @@ impl Recorder {
     pub(super) fn note(&mut self, event: &Event) {
         serde_json::to_writer(&mut self.buffer, event).expect("because events always serialise into memory");
         self.buffer.push(b'\n');
+    }
+
+    /// Writes what is buffered when it is much; not while a call waits, since the disk may take its time.
+    pub(super) fn relieve(&mut self) {
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush();
         }
@@ -158,6 +171,17 @@ impl Recorder {
         }
     }
 
+    /// Something was opened by the words `path` that cannot be looked at.
+    pub(super) fn opened(&mut self, path: &[u8], writes: bool) {
+        let bit = if writes { WRITTEN } else { READ };
+        self.ask(path, bit);
+        let path = clean(path);
+        if self.is_new(&path, bit) {
+            let path = self.name(&path);
+            self.note(&Event::Opened { path, writes });
+        }
+    }
+
     pub(super) fn rename(&mut self, from: &[u8], to: &[u8], is_directory: bool) {
         self.asked.clear();
         if is_directory {
@@ -166,18 +190,20 @@ impl Recorder {
             self.known.remove(from);
             self.known.remove(to);
         }
-        if self.folded(from) != Fold::Named && self.folded(to) != Fold::Named {
+        let (from, to) = (clean(from), clean(to));
+        if self.folded(&from) != Fold::Named && self.folded(&to) != Fold::Named {
             return;
         }
-        let (from, to) = (self.name(from), self.name(to));
+        let (from, to) = (self.name(&from), self.name(&to));
         self.note(&Event::Rename { from, to });
     }
 
     pub(super) fn remove(&mut self, path: &[u8]) {
         self.asked.clear();
         self.known.remove(path);
-        if self.folded(path) == Fold::Named {
-            let path = self.name(path);
+        let path = clean(path);
+        if self.folded(&path) == Fold::Named {
+            let path = self.name(&path);
             self.note(&Event::Remove { path });
         }
     }
@@ -235,4 +261,19 @@ impl Recorder {
         }
         self.buffer.clear();
     }
+}
+
+/// An absolute path without detours.
+fn clean(path: &[u8]) -> Vec<u8> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    parts.iter().flat_map(|part| [b"/", *part].concat()).collect()
 }

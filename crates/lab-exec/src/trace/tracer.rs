@@ -6,14 +6,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
-use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, Stat};
 
 use super::Trace;
 use super::filter::{self, Call};
 use super::keeper::{self, Mailbox, Received};
 use super::listener::{self, Found, Slot, Waiting, let_go_on};
+use super::look::{self, Away, Mounts};
 use super::record::{Event, Recorder, State};
 
 /// Looks at the calls of a command. Made before it starts; [`Self::serve`] runs until nobody is left who is
@@ -23,6 +25,7 @@ pub struct Tracer {
     slot: Slot,
     mailbox: Mailbox,
     keeper: Option<OwnedFd>,
+    mounts: Mounts,
     recorder: Shared,
 }
 
@@ -58,15 +61,23 @@ impl Hook {
 pub(crate) struct Seen(Shared);
 
 impl Seen {
-    /// Writes everything that was seen of calls that went on before this call.
+    /// Writes everything that was seen of calls that went on before this call. A tracer that is held up is not
+    /// waited for: the log then has no end, which says that something may be missing.
     pub(crate) fn flush(&self) {
-        lock(&self.0).finish();
+        const ATTEMPTS: u32 = 200;
+        for _ in 0..ATTEMPTS {
+            match self.0.try_lock() {
+                Ok(mut recorder) => return recorder.finish(),
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner().finish(),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
     }
 
     /// Notes a file that the command has open from the start.
     pub(crate) fn descriptor(&self, fd: BorrowedFd<'_>, writes: bool) {
         let Ok(stat) = rustix::fs::fstat(fd) else { return };
-        let Some(path) = real_name(fd, &stat) else { return };
+        let Some(path) = look::name_of_file(fd, &stat) else { return };
         let mut recorder = lock(&self.0);
         if writes {
             recorder.write(&path, &path, Some(state(&stat)), false);
@@ -126,7 +137,7 @@ fn make(standby: Standby, trace: &Trace) -> (Tracer, Hook, Seen) {
     let Standby { slot, mailbox, sender, keeper } = standby;
     let recorder = Arc::new(Mutex::new(Recorder::new(trace)));
     let seen = Seen(Arc::clone(&recorder));
-    let tracer = Tracer { slot, mailbox, keeper: Some(keeper), recorder };
+    let tracer = Tracer { slot, mailbox, keeper: Some(keeper), mounts: Mounts::new(), recorder };
     (tracer, Hook { program: filter::program(), sender }, seen)
 }
 
@@ -201,17 +212,23 @@ impl Tracer {
         let mut recorder = lock(&self.recorder);
         // A caller that is gone by now has taken its call along.
         let Ok(waiting) = self.slot.receive(listener) else { return true };
+        let mut look = Look { mounts: &self.mounts, recorder: &mut recorder };
         let seen = catch_unwind(AssertUnwindSafe(|| {
-            let look = look(&waiting, &mut recorder);
+            let path = look.at(&waiting);
             let_go_on(listener, waiting.id);
-            if let Some(Opened { asked, path }) = look {
-                read_later(&asked, &path, &mut recorder);
+            if let Some(path) = path {
+                look.read(&path);
             }
+            look.recorder.relieve();
         }));
         if seen.is_err() {
             let_go_on(listener, waiting.id);
             recorder.note(&Event::Incomplete { why: "the tracer failed in the middle of the run".to_owned() });
             recorder.flush();
+        }
+        let unseen = self.slot.take_unseen();
+        if unseen > 0 {
+            recorder.note(&Event::Incomplete { why: format!("the tracer was held up and {unseen} calls went on") });
         }
         seen.is_ok()
     }
@@ -225,44 +242,157 @@ fn words(error: i32) -> String {
     }
 }
 
-/// A file that is only read: who reads does not have to wait until it is found out which one it is,
-/// since what could change that would be another call that waits.
-struct Opened {
-    asked: Vec<u8>,
-    path: Vec<u8>,
+/// A look at one call.
+struct Look<'a> {
+    mounts: &'a Mounts,
+    recorder: &'a mut Recorder,
 }
 
-/// What a call does to a file, with the place of its arguments.
-fn look(waiting: &Waiting, recorder: &mut Recorder) -> Option<Opened> {
-    let call = filter::call(waiting.audit, waiting.number)?;
-    let argument = |index: usize| waiting.arguments[index];
-    let directory = |index: usize| argument(index) as i32;
-    let here = libc::AT_FDCWD;
-    let thread = waiting.thread;
-    let path = |directory: i32, index: usize| named(thread, directory, argument(index));
-    match call {
-        Call::Open => open(path(here, 0)?, argument(1) as i32, recorder),
-        Call::Create => open(path(here, 0)?, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, recorder),
-        Call::OpenAt => open(path(directory(0), 1)?, argument(2) as i32, recorder),
-        Call::OpenAt2 => open(path(directory(0), 1)?, how(thread, argument(2))?, recorder),
-        Call::Execute => open(path(here, 0)?, libc::O_RDONLY, recorder),
-        Call::ExecuteAt => open(path(directory(0), 1)?, libc::O_RDONLY, recorder),
-        Call::Rename => rename(&path(here, 0)?, &path(here, 1)?, 0, recorder),
-        // The older of the two calls has no flags, and leaves anything in their place.
-        Call::RenameAt => {
-            let has_flags = waiting.number == flagged_rename(waiting.audit);
-            let flags = if has_flags { argument(4) as u32 } else { 0 };
-            rename(&path(directory(0), 1)?, &path(directory(2), 3)?, flags, recorder)
+/// The path of a file that is only read: who reads does not have to wait until it is found out which one it
+/// is, since what could change that would be another call that waits.
+type ToRead = Option<Vec<u8>>;
+
+impl Look<'_> {
+    /// What a call does to a file, with the place of its arguments.
+    ///
+    /// Until this returns a call waits, so nothing here may wait for somebody else: memory of the caller and its
+    /// links in `/proc` are there, and files are looked at through [`Mounts`] only. What neither of them can help, a page
+    /// of the caller's memory that has to come from such a file system, is what the keeper is for: it
+    /// lets calls go on that wait for too long.
+    fn at(&mut self, waiting: &Waiting) -> ToRead {
+        let call = filter::call(waiting.audit, waiting.number)?;
+        let argument = |index: usize| waiting.arguments[index];
+        let directory = |index: usize| argument(index) as i32;
+        let here = libc::AT_FDCWD;
+        let thread = waiting.thread;
+        let path = |directory: i32, index: usize| named(thread, directory, argument(index));
+        match call {
+            Call::Open => return self.open(path(here, 0)?, argument(1) as i32),
+            Call::Create => return self.open(path(here, 0)?, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC),
+            Call::OpenAt => return self.open(path(directory(0), 1)?, argument(2) as i32),
+            Call::OpenAt2 => return self.open(path(directory(0), 1)?, how(thread, argument(2))?),
+            Call::Execute => return self.open(path(here, 0)?, libc::O_RDONLY),
+            Call::ExecuteAt => return self.open(path(directory(0), 1)?, libc::O_RDONLY),
+            Call::Truncate => return self.open(path(here, 0)?, libc::O_WRONLY),
+            Call::Rename => self.rename(&path(here, 0)?, &path(here, 1)?, 0),
+            // The older of the two calls has no flags, and leaves anything in their place.
+            Call::RenameAt => {
+                let has_flags = waiting.number == flagged_rename(waiting.audit);
+                let flags = if has_flags { argument(4) as u32 } else { 0 };
+                self.rename(&path(directory(0), 1)?, &path(directory(2), 3)?, flags);
+            }
+            Call::Unlink => self.remove(&path(here, 0)?),
+            Call::UnlinkAt if argument(2) as i32 & libc::AT_REMOVEDIR != 0 => {}
+            Call::UnlinkAt => self.remove(&path(directory(0), 1)?),
+            Call::Link => self.make_name(&path(here, 1)?),
+            Call::LinkAt => self.make_name(&path(directory(2), 3)?),
+            Call::Symlink => self.make_name(&path(here, 1)?),
+            Call::SymlinkAt => self.make_name(&path(directory(1), 2)?),
+            Call::RingSetup => {}
         }
-        Call::Unlink => remove(&path(here, 0)?, recorder),
-        Call::UnlinkAt if argument(2) as i32 & libc::AT_REMOVEDIR != 0 => None,
-        Call::UnlinkAt => remove(&path(directory(0), 1)?, recorder),
-        Call::Link => make_name(&path(here, 1)?, recorder),
-        Call::LinkAt => make_name(&path(directory(2), 3)?, recorder),
-        Call::Symlink => make_name(&path(here, 1)?, recorder),
-        Call::SymlinkAt => make_name(&path(directory(1), 2)?, recorder),
-        Call::Truncate => open(path(here, 0)?, libc::O_WRONLY, recorder),
-        Call::RingSetup => None,
+        None
+    }
+
+    fn open(&mut self, path: Vec<u8>, flags: i32) -> ToRead {
+        let has = |flag: i32| flags & flag != 0;
+        if has(libc::O_DIRECTORY | libc::O_PATH) {
+            return None;
+        }
+        let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || has(libc::O_TRUNC);
+        if self.recorder.is_asked(&path, writes) {
+            return None;
+        }
+        if !writes && !has(libc::O_CREAT) {
+            return Some(path);
+        }
+        if self.open_to_write(&path, flags, writes).is_err() {
+            self.recorder.opened(&path, writes);
+        }
+        None
+    }
+
+    /// An open that may make or change the file: how it is before can be seen only now.
+    fn open_to_write(&mut self, path: &[u8], flags: i32, writes: bool) -> Result<(), Away> {
+        let has = |flag: i32| flags & flag != 0;
+        match self.mounts.file(path)? {
+            // It would have to be made, and is there.
+            Some(_) if has(libc::O_CREAT) && has(libc::O_EXCL) => {}
+            Some((real, stat)) if !writes => self.recorder.read(path, &real, state(&stat)),
+            Some(_) => {
+                if let Some((real, stat)) = self.mounts.writable(path)? {
+                    self.recorder.write(path, &real, Some(state(&stat)), !has(libc::O_TRUNC));
+                }
+            }
+            None if has(libc::O_CREAT) => {
+                if let Some(real) = self.mounts.place_to_be_made(path)? {
+                    self.recorder.write(path, &real, None, false);
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// A file that was opened to be read; its caller has gone on.
+    fn read(&mut self, path: &[u8]) {
+        match self.mounts.readable(path) {
+            Ok(Some((real, stat))) => self.recorder.read(path, &real, state(&stat)),
+            Ok(None) => {}
+            Err(Away) => self.recorder.opened(path, false),
+        }
+    }
+
+    fn rename(&mut self, from: &[u8], to: &[u8], flags: u32) {
+        if self.rename_seen(from, to, flags).is_err() {
+            self.recorder.rename(from, to, true);
+        }
+    }
+
+    fn rename_seen(&mut self, from: &[u8], to: &[u8], flags: u32) -> Result<(), Away> {
+        const NO_REPLACE: u32 = 1;
+        const EXCHANGE: u32 = 2;
+        let Some(before) = self.mounts.state(from)? else { return Ok(()) };
+        let Some((from, to)) = self.mounts.place(from)?.zip(self.mounts.place(to)?) else { return Ok(()) };
+        let target = self.mounts.state(&to)?;
+        if flags & EXCHANGE != 0 {
+            for (path, stat) in [(&from, Some(before)), (&to, target)] {
+                self.recorder.write(b"", path, stat.as_ref().map(state), false);
+            }
+            return Ok(());
+        }
+        // Such a call fails: another file system, or something in the way.
+        let slash = to.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let directory = if slash == 0 { None } else { self.mounts.state(&to[..slash])? };
+        let is_elsewhere = directory.is_some_and(|directory| directory.st_dev != before.st_dev);
+        let is_in_the_way = flags & NO_REPLACE != 0 && target.is_some();
+        if !is_elsewhere && !is_in_the_way {
+            let is_directory = FileType::from_raw_mode(before.st_mode) == FileType::Directory;
+            self.recorder.rename(&from, &to, is_directory);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &[u8]) {
+        match self.mounts.state(path).and_then(|stat| Ok(stat.zip(self.mounts.place(path)?))) {
+            Ok(Some((stat, place))) if FileType::from_raw_mode(stat.st_mode) != FileType::Directory => {
+                self.recorder.remove(&place);
+            }
+            Ok(_) => {}
+            Err(Away) => self.recorder.remove(path),
+        }
+    }
+
+    /// A link, hard or symbolic, is a name that comes to be.
+    fn make_name(&mut self, path: &[u8]) {
+        let found = self.mounts.place(path).and_then(|place| {
+            let Some(place) = place else { return Ok(None) };
+            Ok(self.mounts.state(&place)?.is_none().then_some(place))
+        });
+        match found {
+            Ok(Some(place)) => self.recorder.write(b"", &place, None, false),
+            Ok(None) => {}
+            Err(Away) => self.recorder.opened(path, true),
+        }
     }
 }
 
@@ -294,10 +424,10 @@ fn named(thread: u32, directory: i32, address: u64) -> Option<Vec<u8>> {
     } else {
         format!("/proc/{thread}/fd/{directory}")
     };
+    let mut base = look::absolute_link(&link)?;
     if path.is_empty() {
-        return Some(link.into_bytes());
+        return Some(base);
     }
-    let mut base = rustix::fs::readlink(link, Vec::with_capacity(256)).ok()?.into_bytes();
     base.push(b'/');
     base.extend(path);
     Some(base)
@@ -335,151 +465,13 @@ fn own_links(thread: u32, path: Vec<u8>) -> Vec<u8> {
         (b"/dev/stdout", "/fd/1"),
         (b"/dev/stderr", "/fd/2"),
     ];
-    for (link, own) in links {
-        if let Some(rest) = path.strip_prefix(link) {
-            return [format!("/proc/{thread}{own}").as_bytes(), rest].concat();
-        }
-    }
-    path
-}
-
-fn open(path: Vec<u8>, flags: i32, recorder: &mut Recorder) -> Option<Opened> {
-    let has = |flag: i32| flags & flag != 0;
-    if has(libc::O_DIRECTORY | libc::O_PATH) {
-        return None;
-    }
-    let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || has(libc::O_TRUNC);
-    if recorder.is_asked(&path, writes) {
-        return None;
-    }
-    if !writes && !has(libc::O_CREAT) {
-        return Some(Opened { asked: path.clone(), path });
-    }
-    match real(&path) {
-        // It would have to be made, and is there.
-        Some(_) if has(libc::O_CREAT) && has(libc::O_EXCL) => {}
-        Some((real, stat)) if !writes => recorder.read(&path, &real, state(&stat)),
-        Some((real, stat)) if may(&path, &stat, Access::WRITE_OK) => {
-            recorder.write(&path, &real, Some(state(&stat)), !has(libc::O_TRUNC));
-        }
-        Some(_) => {}
-        None if has(libc::O_CREAT) => {
-            if let Some(real) = to_be_made(&path) {
-                recorder.write(&path, &real, None, false);
-            }
-        }
-        None => {}
-    }
-    None
-}
-
-fn read_later(asked: &[u8], path: &[u8], recorder: &mut Recorder) {
-    if let Some((real, stat)) = real(path)
-        && may(path, &stat, Access::READ_OK)
-    {
-        recorder.read(asked, &real, state(&stat));
-    }
-}
-
-/// The file that a path leads to, by its real name; `None` when there is none, or it is no file.
-fn real(path: &[u8]) -> Option<(Vec<u8>, Stat)> {
-    let fd = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let stat = rustix::fs::fstat(&fd).ok()?;
-    let name = real_name(fd.as_fd(), &stat)?;
-    Some((name, stat))
-}
-
-fn real_name(fd: BorrowedFd<'_>, stat: &Stat) -> Option<Vec<u8>> {
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_nlink == 0 {
-        return None;
-    }
-    link_of(fd)
-}
-
-fn link_of(fd: BorrowedFd<'_>) -> Option<Vec<u8>> {
-    let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let name = rustix::fs::readlink(link, Vec::with_capacity(256)).ok()?.into_bytes();
-    (name.first() == Some(&b'/')).then_some(name)
-}
-
-/// Whether this user may do so; most files say it in their mode.
-fn may(path: &[u8], stat: &Stat, access: Access) -> bool {
-    let everybody = if access == Access::READ_OK { 0o444 } else { 0o222 };
-    stat.st_mode & everybody == everybody || rustix::fs::access(path, access).is_ok()
-}
-
-/// The real name of something of which at least the directory is there; a link at the end is not followed.
-fn real_place(path: &[u8]) -> Option<Vec<u8>> {
-    let end = path.iter().rposition(|byte| *byte != b'/')? + 1;
-    let slash = path[..end].iter().rposition(|byte| *byte == b'/')?;
-    let (parent, name) = (&path[..=slash], &path[slash + 1..end]);
-    let fd = rustix::fs::open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let mut place = link_of(fd.as_fd())?;
-    if place != b"/" {
-        place.push(b'/');
-    }
-    place.extend(name);
-    Some(place)
-}
-
-/// Where a file will be that is not there yet: at the end of links that lead to nothing.
-fn to_be_made(path: &[u8]) -> Option<Vec<u8>> {
-    let mut place = real_place(path)?;
-    for _ in 0..8 {
-        let Ok(target) = rustix::fs::readlink(&*place, Vec::new()) else { return Some(place) };
-        let target = target.into_bytes();
-        if target.first() == Some(&b'/') {
-            place = target;
-        } else {
-            let slash = place.iter().rposition(|byte| *byte == b'/')?;
-            place.truncate(slash + 1);
-            place.extend(target);
-        }
-        place = real_place(&place)?;
-    }
-    None
-}
-
-fn look_at(path: &[u8]) -> Option<Stat> {
-    rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()
-}
-
-fn rename(from: &[u8], to: &[u8], flags: u32, recorder: &mut Recorder) -> Option<Opened> {
-    const NO_REPLACE: u32 = 1;
-    const EXCHANGE: u32 = 2;
-    let before = look_at(from)?;
-    let (from, to) = (real_place(from)?, real_place(to)?);
-    let target = look_at(&to);
-    if flags & EXCHANGE != 0 {
-        for (path, stat) in [(&from, Some(before)), (&to, target)] {
-            recorder.write(b"", path, stat.as_ref().map(state), false);
-        }
-        return None;
-    }
-    // Such a call fails: another file system, or something in the way.
-    let slash = to.iter().rposition(|byte| *byte == b'/')?;
-    let directory = look_at(if slash == 0 { b"/" } else { &to[..slash] })?;
-    if directory.st_dev == before.st_dev && !(flags & NO_REPLACE != 0 && target.is_some()) {
-        recorder.rename(&from, &to, FileType::from_raw_mode(before.st_mode) == FileType::Directory);
-    }
-    None
-}
-
-fn remove(path: &[u8], recorder: &mut Recorder) -> Option<Opened> {
-    let stat = look_at(path)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        recorder.remove(&real_place(path)?);
-    }
-    None
-}
-
-/// A link, hard or symbolic, is a name that comes to be.
-fn make_name(path: &[u8], recorder: &mut Recorder) -> Option<Opened> {
-    let place = real_place(path)?;
-    if look_at(&place).is_none() {
-        recorder.write(b"", &place, None, false);
-    }
-    None
+    let own = links.iter().find_map(|(link, own)| Some((own, path.strip_prefix(*link)?)));
+    let Some((own, rest)) = own else { return path };
+    let Ok(rest) = str::from_utf8(rest) else { return path };
+    let place = format!("/proc/{thread}{own}{rest}");
+    // What a descriptor stands for can be told without a look at it.
+    let is_descriptor = place.rsplit_once("/fd/").is_some_and(|(_, number)| number.parse::<u32>().is_ok());
+    is_descriptor.then(|| look::absolute_link(&place)).flatten().unwrap_or_else(|| place.into_bytes())
 }
 
 fn state(stat: &Stat) -> State {

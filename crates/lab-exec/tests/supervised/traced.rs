@@ -197,8 +197,8 @@ fn by_tracer(argv: &[String]) -> Seen {
     };
     for event in &events {
         match event {
-            Event::Read { path, .. } => add("read", path),
-            Event::Write { path, .. } => add("write", path),
+            Event::Read { path, .. } | Event::Opened { path, writes: false } => add("read", path),
+            Event::Write { path, .. } | Event::Opened { path, writes: true } => add("write", path),
             Event::Remove { path } => add("remove", path),
             Event::Rename { from, to } => {
                 seen_rename(&mut add, from, to);
@@ -341,4 +341,77 @@ fn whoever_is_killed_no_call_of_the_command_fails() {
         front.wait().unwrap();
         until("the keepers' end", || keepers_of(place.folder.path()).is_empty());
     }
+}
+
+/// Mounts a file system that never answers, has somebody wait for a file in it, and opens other files.
+const DEAD: &str = "
+import ctypes, os, threading
+fuse = os.open('/dev/fuse', os.O_RDWR)
+os.mkdir('dead')
+options = b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fuse
+if ctypes.CDLL(None, use_errno=True).mount(b'nobody', b'dead', b'fuse', 0, options):
+    open('refused', 'w').close()
+else:
+    def work(mode):
+        try: open('dead/file', mode)
+        except OSError: pass
+    threads = [threading.Thread(target=work, args=(mode,)) for mode in ('r', 'w', 'r+')]
+    [thread.start() for thread in threads]
+    for n in range(200): open('f%d' % n, 'w').close()
+    os.mkfifo('fifo')
+    os.close(os.open('fifo', os.O_RDWR))
+    os.close(fuse)
+    [thread.join() for thread in threads]
+    ctypes.CDLL(None).umount2(b'dead', 2)
+open('whole', 'w').close()
+";
+
+#[test]
+fn a_file_system_that_does_not_answer_holds_up_nobody() {
+    if !has("python3") || !rustix::process::geteuid().is_root() || !Path::new("/dev/fuse").exists() {
+        println!("SKIPPED: only root can mount such a file system");
+        return;
+    }
+    let (place, scene) = (Place::new(), scene());
+    let mut front = place.traced(&["python3", "-c", DEAD]).current_dir(scene.path()).spawn().unwrap();
+    until("the command's end", || scene.path().join("whole").exists());
+    front.wait().unwrap();
+    if scene.path().join("refused").exists() {
+        println!("SKIPPED: the system does not let it be mounted");
+        return;
+    }
+    let events = read_log(&place.path("trace"));
+    let opened = |expected: bool| {
+        let is = |path: &lab_model::FilePath| path.as_bytes() == b"dead/file";
+        events.iter().any(|event| matches!(event, Event::Opened { path, writes } if is(path) && *writes == expected))
+    };
+    assert!(opened(false) && opened(true), "{events:?}");
+    assert!(!events.iter().any(|event| matches!(event, Event::Incomplete { .. })), "{events:?}");
+    let made = events.iter().filter(|event| matches!(event, Event::Write { .. })).count();
+    assert!(made > 200, "{made}");
+}
+
+/// A process that is stopped in the middle holds nobody up either.
+#[test]
+fn a_supervisor_that_stands_still_holds_up_nobody() {
+    if !has("python3") {
+        return;
+    }
+    let (place, scene) = (Place::new(), scene());
+    let root = scene.path();
+    let mut front = place.traced(&["python3", "-c", BUSY]).current_dir(root).spawn().unwrap();
+    until("ready", || root.join("ready").exists());
+    let supervisor = rustix::process::Pid::from_raw(place.pid("supervisor")).unwrap();
+    rustix::process::kill_process(supervisor, Signal::STOP).unwrap();
+    let files = || std::fs::metadata(root.join("g")).and_then(|found| found.modified()).ok();
+    for _ in 0..3 {
+        let before = files();
+        until("the command to go on", || files() != before || root.join("failed").exists());
+    }
+    rustix::process::kill_process(supervisor, Signal::CONT).unwrap();
+    std::fs::write(root.join("stop"), "").unwrap();
+    front.wait().unwrap();
+    assert!(!root.join("failed").exists());
+    let events = read_log(&place.path("trace"));
+    assert!(events.iter().any(|event| matches!(event, Event::Incomplete { .. })), "it says so");
 }

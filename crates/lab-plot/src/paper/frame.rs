@@ -9,11 +9,20 @@ use crate::{font, palette};
 /// Length of a tick, in points.
 const TICK: f64 = 2.5;
 
+/// Notes at most, the size of their words and the height of their lines, in font sizes.
+const NOTES_MAX: usize = 3;
+const NOTE_SIZE: f64 = 0.75;
+const NOTE: f64 = 1.0;
+/// Width of a colour bar, and of the gap before it, in font sizes.
+const BAR: f64 = 0.8;
+
 /// What surrounds the plot, measured before it is drawn.
 struct Measure {
     plot: Area,
     x: Ticks,
     y: Ticks,
+    /// What stands below: what the reader must know.
+    notes: Vec<String>,
     /// The x labels stand upright, since they are too wide.
     turned: bool,
 }
@@ -25,7 +34,12 @@ pub fn plot_area(picture: &Picture, area: Area, size: f64) -> Area {
 
 /// Draws the frame and says where the data stand.
 pub fn draw(pen: &mut Pen, picture: &Picture, area: Area) -> Area {
-    let Measure { plot, x, y, turned } = measure(picture, area, pen.size);
+    let Measure { plot, x, y, notes, turned } = measure(picture, area, pen.size);
+    let area = Area { height: area.height - pen.size * NOTE * notes.len() as f64, ..area };
+    for (row, note) in notes.into_iter().enumerate() {
+        let base = area.bottom() + pen.size * (NOTE * row as f64 + 0.7);
+        pen.text([area.left, base], note, pen.size * NOTE_SIZE, Anchor::Start, false);
+    }
     let (size, small) = (pen.size, pen.size * 0.9);
     if !picture.title.is_empty() {
         let title = font::shorten(&picture.title, size * 1.1, area.right() - plot.left);
@@ -48,6 +62,7 @@ pub fn draw(pen: &mut Pen, picture: &Picture, area: Area) -> Area {
             pen.text([middle, base + small * 0.85], label.clone(), small, Anchor::Middle, false);
         }
     }
+    draw_bar(pen, picture, plot);
     let x_label =
         if x.factor.is_empty() { picture.x_label.clone() } else { format!("{} ({})", picture.x_label, x.factor) };
     let x_label = font::shorten(&x_label, size, area.width);
@@ -64,7 +79,7 @@ pub fn draw(pen: &mut Pen, picture: &Picture, area: Area) -> Area {
 /// Grid, spines and ticks.
 fn rules(pen: &mut Pen, picture: &Picture, plot: Area, x: &Ticks, y: &Ticks) {
     let (grid, ink) = (palette::grid(pen.theme), palette::ink(pen.theme));
-    if !picture.uprights.is_empty() {
+    if !picture.uprights.is_empty() || picture.is_bare() {
         return;
     }
     let upright = |place: f64| vec![plot.at([place, 0.0]), plot.at([place, 1.0])];
@@ -126,8 +141,41 @@ pub fn draw_uprights(pen: &mut Pen, picture: &Picture, plot: Area) {
     }
 }
 
+/// The shades and their numbers: right of the plot, or along the last of several axes, which has the numbers.
+fn draw_bar(pen: &mut Pen, picture: &Picture, plot: Area) {
+    let Some(shades) = &picture.shades else { return };
+    let wide = if shades.tiles { pen.size * BAR } else { pen.size * 0.4 };
+    let left = plot.right() + if shades.tiles { pen.size * BAR } else { 1.0 };
+    let steps = 64.0f64;
+    for step in 0..steps as usize {
+        let part = (step as f64 + 0.5) / steps;
+        let colour = if shades.tiles { palette::tile(part, pen.theme) } else { palette::shade(part) };
+        let [low, high] =
+            [step as f64, (step as f64 + 1.5).min(steps)].map(|step| plot.bottom() - plot.height * step / steps);
+        let outline = vec![[left, low], [left + wide, low], [left + wide, high], [left, high]];
+        pen.shapes.push(crate::scene::Shape::Areas { outlines: vec![outline], colour, opacity: 1.0 });
+    }
+    if shades.tiles {
+        let (small, end) = (pen.size * 0.9, left + wide);
+        for (place, label) in &bar_ticks(picture, plot.height, pen.size).major {
+            let y = plot.at([0.0, *place])[1];
+            pen.rules(vec![vec![[end, y], [end + TICK, y]]], palette::ink(pen.theme), 0.6);
+            pen.text([end + TICK + 1.5, y + small * 0.35], label.clone(), small, Anchor::Start, false);
+        }
+    }
+}
+
+fn bar_ticks(picture: &Picture, height: f64, size: f64) -> Ticks {
+    let most = ((height / (size * 2.4)).min(8.0) as usize).max(2);
+    picture.shades.as_ref().map(|shades| shades.mapping.ticks(most)).unwrap_or_default()
+}
+
 fn measure(picture: &Picture, area: Area, size: f64) -> Measure {
     let small = size * 0.9;
+    let most = ((area.height / size / 4.0) as usize).min(NOTES_MAX);
+    let notes = picture.notes.iter().take(most).map(|note| font::shorten(note, size * NOTE_SIZE, area.width));
+    let notes: Vec<String> = notes.collect();
+    let area = Area { height: area.height - size * NOTE * notes.len() as f64, ..area };
     let title = if picture.title.is_empty() { 0.0 } else { size * 1.7 };
     let x_label = if picture.x_label.is_empty() { 0.0 } else { size * 1.35 };
     let y_label = if picture.y_label.is_empty() { 0.0 } else { size * 1.35 };
@@ -138,7 +186,11 @@ fn measure(picture: &Picture, area: Area, size: f64) -> Measure {
             width: (area.width - size * 3.0).max(1.0),
             height: (area.height - title - size * 2.6).max(1.0),
         };
-        return Measure { plot, x: Ticks::default(), y: Ticks::default(), turned: false };
+        return Measure { plot, x: Ticks::default(), y: Ticks::default(), notes, turned: false };
+    }
+    if picture.is_bare() {
+        let plot = Area { top: area.top + title, height: (area.height - title).max(1.0), ..area };
+        return Measure { plot, x: Ticks::default(), y: Ticks::default(), notes, turned: false };
     }
     let flat = TICK + 1.0 + small * 1.2;
     let rough = (area.height - title - flat - x_label).max(1.0);
@@ -147,7 +199,13 @@ fn measure(picture: &Picture, area: Area, size: f64) -> Measure {
     let widest = y.major.iter().map(|tick| width(&tick.1, small)).fold(0.0, f64::max).min(area.width * 0.35);
     let left = y_label + widest + TICK + 2.5;
     let head = title + if y.factor.is_empty() { small * 0.4 } else { size * 1.3 };
-    let plot_width = (area.width - left).max(1.0);
+    let bar = if picture.shades.is_some() {
+        let labels = bar_ticks(picture, rough, size).major;
+        size * BAR * 2.0 + TICK + 1.5 + labels.iter().map(|tick| width(&tick.1, small)).fold(0.0, f64::max)
+    } else {
+        0.0
+    };
+    let plot_width = (area.width - left - bar).max(1.0);
     let (x, turned) = x_ticks(picture, plot_width, small, area.height);
     let edge = |ticks: &Ticks| {
         ticks.major.last().map_or(0.0, |tick| (width(&tick.1, small) / 2.0 - (1.0 - tick.0) * plot_width).max(0.0))
@@ -164,7 +222,7 @@ fn measure(picture: &Picture, area: Area, size: f64) -> Measure {
         width: (plot_width - right - 1.0).max(1.0),
         height: (area.height - head - foot - x_label).max(1.0),
     };
-    Measure { plot, x, y, turned }
+    Measure { plot, x, y, notes, turned }
 }
 
 /// As many x labels as stand side by side; names that do not are turned upright.

@@ -59,7 +59,7 @@ pub fn covers(area: Area, picture: &Picture, plot: Area, margin: f64) -> bool {
     picture.marks.iter().any(|mark| match mark {
         Mark::Line { pieces, .. } => pieces.iter().any(line),
         Mark::Points { points, .. } => points.iter().any(holds),
-        Mark::Tile { .. } => true,
+        Mark::Tile { .. } | Mark::Image { .. } => true,
         Mark::Area { outlines, .. } => outlines.iter().any(|outline| {
             let middle = [(left + right) / 2.0, (bottom + top) / 2.0];
             let closing = outline.first().zip(outline.last()).is_some_and(|(first, last)| touches(*last, *first));

@@ -4,6 +4,7 @@ use super::{Area, Pen, width};
 use crate::palette::{self, Marker};
 use crate::picture::{Entry, Mark, Picture, Sample, Tint};
 use crate::scene::{Anchor, Shape, Stroke};
+use crate::{Image, font};
 
 /// Width of a line, in points.
 const LINE: f64 = 1.1;
@@ -13,6 +14,8 @@ const MARKER: f64 = 1.7;
 const MARKERS: usize = 5;
 /// Lines from which on they get thinner.
 const CROWD: usize = 12;
+/// Lines up to which they are dashed: looks repeat beyond.
+const DASHED_MAX: usize = 140;
 
 /// Draws all data.
 pub fn draw(pen: &mut Pen, picture: &Picture, plot: Area) {
@@ -38,6 +41,7 @@ pub fn draw(pen: &mut Pen, picture: &Picture, plot: Area) {
                 };
                 let marked = marker.filter(|_| !faint && (*sparse || several) && lines <= CROWD * 3);
                 let spots = marked.map(|(marker, slot)| (marker, spots(&pieces, *sparse, slot, plot)));
+                let dash = if lines <= DASHED_MAX { dash } else { &[] };
                 let dash = dash.iter().map(|length| length * width).collect();
                 let opacity = if *faint {
                     0.35
@@ -61,6 +65,7 @@ pub fn draw(pen: &mut Pen, picture: &Picture, plot: Area) {
                 let opacity = if points.len() > 300 { 0.4 } else { 0.85 };
                 draw_markers(pen, look.marker, stretch(points, plot), MARKER * 1.15, look.colour, opacity);
             }
+            Mark::Image { image, low, high } => draw_image(pen, image, plot.at(*low), plot.at(*high)),
             Mark::Tile { part, low, high, text } => tile(pen, *part, plot.at(*low), plot.at(*high), text),
         }
     }
@@ -131,6 +136,25 @@ fn tile(pen: &mut Pen, part: f64, [left, bottom]: [f64; 2], [right, top]: [f64; 
             colour,
         });
     }
+}
+
+/// A picture in its own proportions, its name below it: pixels as rectangles, so that they stay sharp on paper.
+fn draw_image(pen: &mut Pen, image: &Image, [left, bottom]: [f64; 2], [right, top]: [f64; 2]) {
+    let small = pen.size * 0.8;
+    let margin = small * 0.4;
+    let (wide, high) = ((right - left - margin).max(1.0), (bottom - top - small * 1.6).max(1.0));
+    let side = (wide / image.width.max(1) as f64).min(high / image.height.max(1) as f64);
+    let start = [left + (wide - side * image.width as f64) / 2.0, top];
+    let end = [start[0] + side * image.width as f64, start[1] + side * image.height as f64];
+    for (row, from, to, [red, green, blue]) in image.runs() {
+        let [x, y] = [start[0] + side * from as f64, start[1] + side * row as f64];
+        // A hair under its right and lower neighbours, so that no seam shines through.
+        let (over, under) = ((start[0] + side * (to as f64 + 0.3)).min(end[0]), (y + side * 1.3).min(end[1]));
+        let outlines = vec![vec![[x, y], [over, y], [over, under], [x, under]]];
+        pen.shapes.push(Shape::Areas { outlines, colour: palette::Rgb(red, green, blue), opacity: 1.0 });
+    }
+    let name = font::shorten(&image.name, small, wide);
+    pen.text([left + wide / 2.0, end[1] + small * 1.1], name, small, Anchor::Middle, false);
 }
 
 /// How a series looks, beside its name.

@@ -1,6 +1,7 @@
 //! Cells of a terminal, each with its dots, its letter and its series.
 
 use super::{Glyphs, Line, Span};
+use crate::Image;
 
 /// One cell.
 #[derive(Clone, Copy, Default)]
@@ -115,6 +116,25 @@ impl Canvas {
                 dots.for_each(|x| self.set(x, y as i64, Some(slot)));
             }
         }
+    }
+
+    /// A picture in shades of grey, which stand for its brightness; its name is in the last row.
+    pub fn image(&mut self, image: &Image, low: [f64; 2], high: [f64; 2]) {
+        let small = image.within(self.width.min(self.height * 2).max(8));
+        let [wide, high_] = [high[0] - low[0], high[1] - low[1]];
+        for (row, from, to, [red, green, blue]) in small.runs() {
+            let place = |column: usize, row: usize| {
+                [
+                    low[0] + wide * 0.95 * column as f64 / small.width as f64,
+                    high[1] - high_ * 0.85 * row as f64 / small.height as f64,
+                ]
+            };
+            let ([left, top], [right, bottom]) = (place(from, row), place(to, row + 1));
+            let part = (0.2126 * f64::from(red) + 0.7152 * f64::from(green) + 0.0722 * f64::from(blue)) / 255.0;
+            self.tile(part, [left, bottom], [right, top], "");
+        }
+        let room = (wide * self.width as f64) as usize;
+        self.label(low, &super::shorten(&image.name, room.saturating_sub(2)), false);
     }
 
     /// A shaded rectangle with words in its middle.

@@ -262,6 +262,7 @@ pub fn run_end(number: u64, time: Time, files: &[(&str, &[u8])]) -> (RunEnd, Vec
         series: vec![SeriesRef { record: series.id(), summary }],
         params: Default::default(),
         log: LogSummary { records: vec![log.id()], lines: 1, bytes: 9, left_out_bytes: 0 },
+        notebook: None,
         usage: Usage::default(),
         missing: Vec::new(),
     };

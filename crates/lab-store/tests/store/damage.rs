@@ -84,6 +84,10 @@ fn damage(file: &Path, seed: u64) -> String {
             fs::write(file, bytes).unwrap();
             format!("zeros at {place}")
         }
+        _ if bytes.is_empty() => {
+            fs::write(file, [1]).unwrap();
+            "a byte more".into()
+        }
         _ => {
             let bit = pick(2) % 8;
             bytes[place] ^= 1 << bit;

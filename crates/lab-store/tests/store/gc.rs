@@ -171,6 +171,12 @@ fn purged_runs_leave_no_word() {
         format!("{row:?} {}", files_of(&fixture.reader(), row.start.snapshot.unwrap()))
     };
     let before = told(&fixture);
+    let result = FilePath::from(RelPath::new(*b"result.txt").unwrap());
+    let writers = |fixture: &Fixture| {
+        let found = fixture.reader().writers(&result, &project()).unwrap();
+        found.into_iter().map(|used| used.run).collect::<Vec<_>>()
+    };
+    assert_eq!(writers(&fixture), [run_id(1), run.clone()]);
     let request = PurgeRequest { time: Time(6_000), pack_id: [81; 16], runs: vec![run.clone()], records: Vec::new() };
     let report = fixture.notebook.purge(&request, &mut |_, _| {}).unwrap();
     assert!(report.purged.contains(&Hash::of(Domain::Content, b"only in the second")));
@@ -179,6 +185,7 @@ fn purged_runs_leave_no_word() {
         assert_eq!(stands_anywhere(&fixture, word.as_bytes()), None, "{word}");
     }
     assert!(fixture.reader().run(&run).unwrap().is_none());
+    assert_eq!(writers(&fixture), [run_id(1)], "what it read and wrote is forgotten with it");
     assert_eq!(told(&fixture), before);
     fixture.assert_clean();
     let nobody = PurgeRequest { runs: vec![run_id(99)], ..request };

@@ -341,11 +341,14 @@ impl Experiment {
             snapshot: None,
             outputs: Vec::new(),
             changed_inputs: Vec::new(),
+            files: Default::default(),
+            params: Default::default(),
             series: series
                 .into_iter()
                 .map(|(record, summary)| SeriesRef { record: *record, summary: summary.clone() })
                 .collect(),
             log: LogSummary { records: vec![self.logs[log]], lines: 3, bytes: 60, left_out_bytes: 0 },
+            notebook: None,
             usage: Usage { user_seconds: duration as f64 / 1e3, system_seconds: 2.0, peak_memory_bytes: 1 << 30 },
             missing: Vec::new(),
         }

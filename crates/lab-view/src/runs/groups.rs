@@ -52,7 +52,14 @@ pub(super) fn page(
         0 => note(0, 0, "groups", query.filter.is_none()),
         _ => note(found.groups.len() as u64, found.group_total, "groups", false),
     };
-    Ok(RunsPage { runs: Table::default(), groups, subjects: Vec::new(), total: found.total, note })
+    Ok(RunsPage {
+        runs: Table::default(),
+        groups,
+        subjects: Vec::new(),
+        total: found.total,
+        group_total: found.group_total,
+        note,
+    })
 }
 
 fn column(title: &str) -> Column {

@@ -6,7 +6,7 @@ use lab_engine::{Reader, RestorePlan, Result};
 use lab_model::{Hash, PathDiff, RelPath, RunId};
 
 use crate::format::Moment;
-use crate::list::Cursor;
+use crate::list::{Cursor, Motion};
 use crate::restore::{RestorePage, is_silent, page};
 use crate::screen::Screen;
 use crate::session::Effect;
@@ -17,8 +17,12 @@ use crate::{Diff, changes};
 pub struct RestoreScreen {
     /// The file under the cursor, of [`RestoreScreen::page`]'s steps.
     pub cursor: Cursor,
+    /// What is on screen of its change.
+    pub diff: Cursor,
     /// Files that the person wants to leave as they are.
     pub left: BTreeSet<RelPath>,
+    /// Only these are asked for; all when empty.
+    only: Vec<RelPath>,
     run: Option<RunId>,
     plan: Option<(RestorePlan, RestorePage)>,
     /// The paths of the page's steps.
@@ -30,6 +34,8 @@ pub struct RestoreScreen {
 pub enum RestoreAction {
     /// Leaves the file under the cursor as it is, or takes it in again, and goes on to the next.
     Toggle,
+    /// The painter has room for so many rows of the change, which has so many.
+    Extent(usize, usize),
 }
 
 /// The change of one file.
@@ -41,9 +47,16 @@ pub struct Key {
 }
 
 impl RestoreScreen {
-    /// Another run's state is asked for; the plan comes later.
-    pub(crate) fn enter(&mut self, run: RunId) {
-        *self = Self { run: Some(run), ..Self::default() };
+    /// The next plan is about one file alone.
+    pub(crate) fn only(&mut self, path: RelPath) {
+        self.only = vec![path];
+    }
+
+    /// Another run's state is asked for; the plan comes later. Gives the paths that it is about.
+    pub(crate) fn enter(&mut self, run: RunId) -> Vec<RelPath> {
+        let only = std::mem::take(&mut self.only);
+        *self = Self { run: Some(run), diff: Cursor::in_text(), ..Self::default() };
+        only
     }
 
     /// The plan has come.
@@ -92,16 +105,22 @@ impl Screen for RestoreScreen {
         Ok(changes::diff(reader, &PathDiff { path: key.path.clone(), left, right }))
     }
 
-    fn arrived(&mut self, _: &Diff) {}
+    fn arrived(&mut self, _: &Diff) {
+        self.diff.go(Motion::First);
+    }
 
     fn act(&mut self, action: RestoreAction, _: Option<&Diff>) -> Vec<Effect> {
         match action {
+            RestoreAction::Extent(height, total) => {
+                self.diff.resize(height);
+                self.diff.set_total(total);
+            }
             RestoreAction::Toggle => {
                 if let Some(path) = self.paths.get(self.cursor.row) {
                     if !self.left.remove(path) {
                         self.left.insert(path.clone());
                     }
-                    self.cursor.go(crate::list::Motion::By(1));
+                    self.cursor.go(Motion::By(1));
                 }
             }
         }

@@ -1,10 +1,11 @@
 //! One run: what changed and did it help, its metrics, log, files, environment.
 
-use lab_engine::{Error, ErrorKind, LogLine, Reader, Result};
-use lab_model::RunId;
+use lab_engine::{Error, ErrorKind, Reader, Result};
+use lab_model::{Hash, RunId};
 use serde::Serialize;
 
 use super::Subject;
+use crate::Tone;
 use crate::files;
 use crate::format::Moment;
 use crate::list::{Cursor, Motion};
@@ -42,14 +43,23 @@ impl Part {
 }
 
 /// The choices.
-#[derive(Default)]
 pub struct RunScreen {
     run: Option<RunId>,
     /// Which part is shown.
     pub part: Part,
-    /// The log stays at its end.
-    pub follow: bool,
+    /// The file fills the place, not the list of files.
+    pub full: bool,
+    /// A file that is to be chosen when the list of files is there.
+    pub(crate) wanted: Option<String>,
     cursors: [Cursor; 4],
+}
+
+impl Default for RunScreen {
+    fn default() -> Self {
+        let mut cursors = [Cursor::in_text(); 4];
+        cursors[Part::Files as usize].scrolls = false;
+        Self { run: None, part: Part::default(), full: false, wanted: None, cursors }
+    }
 }
 
 /// What a person can do here.
@@ -59,8 +69,8 @@ pub enum RunAction {
     Part(Part),
     /// Shows the part so many further.
     NextPart(i64),
-    /// Keeps the log at its end, or stops doing so.
-    Follow,
+    /// The file under the cursor fills the place, or the list is shown again.
+    Full(bool),
 }
 
 /// Which part of which run.
@@ -80,13 +90,22 @@ pub struct RunView {
     /// What actions need to know.
     #[serde(skip)]
     pub subject: Subject,
-    /// The log, for its part.
-    pub log: Vec<LogLine>,
     /// The files, for their part.
     pub files: Option<files::FilesPage>,
+    /// Its files as of its start.
+    #[serde(skip)]
+    pub snapshot: Option<Hash>,
+    /// Those of the run that it is compared with.
+    #[serde(skip)]
+    pub base_snapshot: Option<Hash>,
 }
 
 impl RunScreen {
+    /// The run.
+    pub const fn run(&self) -> Option<&RunId> {
+        self.run.as_ref()
+    }
+
     pub(crate) fn enter(&mut self, run: RunId) {
         if self.run.as_ref() != Some(&run) {
             *self = Self { run: Some(run), part: self.part, ..Self::default() };
@@ -120,41 +139,43 @@ impl Screen for RunScreen {
         let files = snapshot.map(|snapshot| files::load(reader, &files::Key { snapshot, directories: false }));
         Ok(RunView {
             part: key.part,
-            page: show::load(reader, &show::Key { run: key.run.clone(), moment: moment.clone() })?,
+            page: changed_first(show::load(reader, &show::Key { run: key.run.clone(), moment: moment.clone() })?),
             subject: Subject::of(reader, &row, base.as_ref()),
-            log: if key.part == Part::Log { reader.log(&row)? } else { Vec::new() },
             files: files.transpose()?,
+            snapshot: row.start.snapshot,
+            base_snapshot: base.and_then(|base| base.start.snapshot),
         })
     }
 
     fn arrived(&mut self, page: &RunView) {
-        let total = match page.part {
-            Part::Log => page.log.len(),
-            Part::Files => page.files.as_ref().map_or(0, |files| files.files.rows.len()),
-            // Painted as text: the painter says how long that is.
-            Part::Overview | Part::Environment => return,
-        };
-        let cursor = &mut self.cursors[page.part as usize];
-        cursor.set_total(total);
-        if self.follow && page.part == Part::Log {
-            cursor.go(Motion::Last);
+        if self.run.as_ref() != Some(&page.subject.run) {
+            return;
+        }
+        // Of what is painted as text the painter says how long it is.
+        if let Some(files) = page.files.as_ref().filter(|_| page.part == Part::Files) {
+            let cursor = &mut self.cursors[Part::Files as usize];
+            cursor.set_total(files.files.rows.len());
+            let wanted = self.wanted.take();
+            let place = wanted.and_then(|path| files.files.rows.iter().position(|row| row.key == path));
+            place.into_iter().for_each(|place| cursor.go(Motion::To(place)));
         }
     }
 
     fn act(&mut self, action: RunAction, _: Option<&RunView>) -> Vec<Effect> {
         match action {
-            RunAction::Part(part) => self.part = part,
+            RunAction::Part(part) => (self.part, self.full) = (part, false),
             RunAction::NextPart(by) => {
                 let place = (self.part as i64 + by).rem_euclid(Part::ALL.len() as i64);
-                self.part = Part::ALL[usize::try_from(place).unwrap_or(0)];
+                (self.part, self.full) = (Part::ALL[usize::try_from(place).unwrap_or(0)], false);
             }
-            RunAction::Follow => {
-                self.follow = !self.follow;
-                if self.follow {
-                    self.cursor_mut().go(Motion::Last);
-                }
-            }
+            RunAction::Full(full) => self.full = full,
         }
         Vec::new()
     }
+}
+
+/// Parameters that are not as in the base run stand first.
+fn changed_first(mut page: RunPage) -> RunPage {
+    page.params.rows.sort_by_key(|row| row.cells.get(1).is_none_or(|cell| cell.tone == Tone::Plain));
+    page
 }

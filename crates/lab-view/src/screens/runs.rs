@@ -1,5 +1,9 @@
 //! The list of runs: which of them, in which order, and which are marked.
 
+pub(crate) mod compose;
+pub mod inspected;
+pub mod trends;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -7,12 +11,15 @@ use lab_engine::{Lane, Reader, Result};
 use lab_model::{ProjectId, RunId};
 use serde::Serialize;
 
+use self::trends::{HIGHEST, Trends};
 use super::Subject;
-use crate::format::Moment;
+use crate::format::{self, Moment};
 use crate::list::{Cursor, Motion};
+use crate::query::Query;
 use crate::runs::{self, RunsPage};
 use crate::screen::Screen;
 use crate::session::Effect;
+use crate::{ASPECTS, Cell, Column, Row, Table, Tone};
 
 /// The choices.
 #[derive(Default)]
@@ -25,6 +32,16 @@ pub struct RunsScreen {
     pub marked: BTreeSet<RunId>,
     /// The cursor stays on the newest run.
     pub follow: bool,
+    /// What is being typed, as long as it makes sense: the list shows it already.
+    pub draft: Option<String>,
+    /// There is room for what is known of the run under the cursor.
+    pub inspect: bool,
+    /// The lists that this one was opened from, each with its cursor.
+    before: Vec<(String, Cursor)>,
+    /// Where the cursor is to be when the list is back.
+    back_to: Option<Cursor>,
+    /// The run under the cursor, while the list is what was asked for: the cursor stays on it when others come or go.
+    held: Option<RunId>,
     project: Option<ProjectId>,
 }
 
@@ -33,6 +50,20 @@ pub struct RunsScreen {
 pub enum RunsAction {
     /// Other runs.
     Query(String),
+    /// Other runs for as long as they are being asked for.
+    Draft(Option<String>),
+    /// Sorts by this word of the query language; the other way round when it is sorted so.
+    SortBy(String),
+    /// Puts runs together that agree in these.
+    GroupBy(Vec<String>),
+    /// Shows only these columns; the usual ones when there are none.
+    Columns(Vec<String>),
+    /// Lists the runs of the group under the cursor.
+    OpenGroup,
+    /// Marks from the cursor on so many rows down, up when negative.
+    Extend(i64),
+    /// There is room for the run under the cursor, or not.
+    Inspect(bool),
     /// Marks the run under the cursor, or takes the mark off, and goes on to the next.
     Mark,
     /// Marks every run of the window.
@@ -66,6 +97,22 @@ impl RunsView {
         self.page.subjects.iter().find(|subject| subject.run == *run)
     }
 
+    /// The rows: groups where the query groups, otherwise runs.
+    pub const fn table(&self) -> &Table {
+        if self.page.groups.columns.is_empty() { &self.page.runs } else { &self.page.groups }
+    }
+
+    /// Whether rows are groups of runs.
+    pub const fn is_grouped(&self) -> bool {
+        !self.page.groups.columns.is_empty()
+    }
+
+    /// What actions need to know of the runs in these rows of the whole list.
+    pub fn subjects(&self, rows: Range<usize>) -> &[Subject] {
+        let place = |row: usize| row.saturating_sub(self.first).min(self.page.subjects.len());
+        &self.page.subjects[place(rows.start)..place(rows.end).max(place(rows.start))]
+    }
+
     /// The run in this row of the whole list.
     pub fn at(&self, row: usize) -> Option<&Subject> {
         self.page.subjects.get(row.checked_sub(self.first)?)
@@ -93,6 +140,91 @@ impl RunsScreen {
         self.marked.iter().cloned().collect()
     }
 
+    /// By what the list is sorted first, and whether the largest comes first.
+    pub fn sorting(&self) -> Option<(String, bool)> {
+        compose::sorting(self.shown_query())
+    }
+
+    /// The word by which a list is sorted when the head of this column is clicked.
+    pub fn sort_word(column: &Column) -> Option<String> {
+        compose::word_of(column)
+    }
+
+    /// What is asked for now: the words that are being typed, otherwise the query.
+    pub fn shown_query(&self) -> &str {
+        self.draft.as_deref().unwrap_or(&self.query)
+    }
+
+    /// The rows in sight as they are told at this moment: how long runs have been going on, the course of their
+    /// main metric, which parts of the fingerprint changed.
+    pub fn sight(&self, page: &RunsView, trends: &Trends, moment: &Moment) -> Table {
+        let all = page.table();
+        let place = |row: usize| row.saturating_sub(page.first).min(all.rows.len());
+        let sight = place(self.cursor.top)..place(self.cursor.top + self.cursor.height);
+        let rows = all.rows[sight.clone()].to_vec();
+        let mut table = Table { columns: all.columns.clone(), rows, total: all.total };
+        if page.is_grouped() {
+            return table;
+        }
+        let subjects = &page.page.subjects[sight.start.min(page.page.subjects.len())..];
+        let of = |key: &str| all.columns.iter().position(|column| column.key == key);
+        let (took, changed) = (of("duration_millis"), of("changed"));
+        for (row, subject) in table.rows.iter_mut().zip(subjects) {
+            if let Some(place) = took.filter(|_| subject.is_running) {
+                let millis = moment.now.millis_since(subject.started);
+                row.cells[place] = Cell::new(format!("{} …", format::duration(millis)), Tone::Accent);
+            }
+            if let Some(place) = changed {
+                chips(&mut row.cells[place]);
+            }
+        }
+        if let Some(place) = changed {
+            add_trends(&mut table, place + 1, subjects, trends);
+        }
+        table
+    }
+
+    /// Before a newer list comes: the run that the cursor is on.
+    pub(crate) fn hold(&mut self, run: Option<RunId>) {
+        self.held = run;
+    }
+
+    /// Puts the cursor back on its run, which others may have moved.
+    fn return_to_held(&mut self, page: &RunsView) {
+        let Some(run) = self.held.take() else { return };
+        let Some(place) = page.page.subjects.iter().position(|subject| subject.run == run) else { return };
+        let row = page.first + place;
+        // At the top what is new comes into sight; further down nothing moves below the eyes.
+        if self.cursor.top > 0 {
+            self.cursor.top = (self.cursor.top + row).saturating_sub(self.cursor.row);
+        }
+        self.cursor.go(Motion::To(row));
+    }
+
+    /// Goes back one step within the list: marks, then the list it was opened from, then the filter. False when there
+    /// is nothing to go back from.
+    pub(crate) fn step_back(&mut self) -> bool {
+        if !self.marked.is_empty() {
+            self.marked.clear();
+        } else if let Some((query, cursor)) = self.before.pop() {
+            self.query = query;
+            self.back_to = Some(cursor);
+        } else if !self.query.is_empty() {
+            self.ask(String::new());
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn ask(&mut self, query: String) {
+        self.draft = None;
+        if query != self.query {
+            self.query = query;
+            self.cursor.go(Motion::First);
+        }
+    }
+
     pub(crate) fn moved(&mut self, change: impl FnOnce(&mut Cursor)) {
         let before = self.cursor.row;
         change(&mut self.cursor);
@@ -109,26 +241,47 @@ impl Screen for RunsScreen {
     const LANE: Lane = Lane::List;
 
     fn key(&self) -> Option<Key> {
-        Some(Key { project: self.project.clone(), query: self.query.clone(), window: self.cursor.window() })
+        let query = self.shown_query().to_owned();
+        Some(Key { project: self.project.clone(), query, window: self.cursor.window() })
     }
 
     fn load(reader: &Reader, key: &Key, moment: &Moment) -> Result<RunsView> {
-        let page = runs::load(
+        // A list that is to end early ends there, wherever the window is.
+        let (query, limit) = match Query::parse(&key.query) {
+            Ok(query) if query.limit.is_some() => {
+                let limit = query.limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+                (Query { limit: None, ..query }.to_string(), limit)
+            }
+            // What is wrong is told under the text as it was typed.
+            _ => (key.query.clone(), usize::MAX),
+        };
+        let wanted = key.window.start.min(limit)..key.window.end.min(limit);
+        let mut page = runs::load(
             reader,
             &runs::Key {
                 project: key.project.clone(),
-                query: key.query.clone(),
-                offset: key.window.start,
-                limit: Some(key.window.len()),
+                query,
+                offset: wanted.start,
+                limit: Some(wanted.len()),
                 all: false,
                 moment: moment.clone(),
             },
         )?;
-        Ok(RunsView { page, first: key.window.start })
+        if page.groups.columns.is_empty() {
+            page.total = page.total.min(limit as u64);
+        }
+        page.group_total = page.group_total.min(limit as u64);
+        Ok(RunsView { page, first: wanted.start })
     }
 
     fn arrived(&mut self, page: &RunsView) {
-        self.cursor.set_total(usize::try_from(page.page.total).unwrap_or(usize::MAX));
+        let total = if page.is_grouped() { page.page.group_total } else { page.page.total };
+        self.cursor.set_total(usize::try_from(total).unwrap_or(usize::MAX));
+        self.return_to_held(page);
+        if let Some(cursor) = self.back_to.take() {
+            self.cursor.top = cursor.top;
+            self.cursor.go(Motion::To(cursor.row));
+        }
         if self.follow {
             self.cursor.go(Motion::First);
         }
@@ -137,8 +290,26 @@ impl Screen for RunsScreen {
     fn act(&mut self, action: RunsAction, page: Option<&RunsView>) -> Vec<Effect> {
         match action {
             RunsAction::Query(query) => {
-                self.query = query;
-                self.cursor.go(Motion::First);
+                self.before.clear();
+                self.ask(query);
+            }
+            RunsAction::Draft(draft) => {
+                if self.draft != draft {
+                    self.draft = draft;
+                    self.cursor.go(Motion::First);
+                }
+            }
+            RunsAction::SortBy(by) => self.ask(compose::sorted_by(&self.query, &by)),
+            RunsAction::GroupBy(keys) => self.ask(compose::grouped_by(&self.query, &keys)),
+            RunsAction::Columns(keys) => self.ask(compose::with_columns(&self.query, &keys)),
+            RunsAction::OpenGroup => {
+                let row = page
+                    .filter(|page| page.is_grouped())
+                    .and_then(|page| page.page.groups.rows.get(self.cursor.row.checked_sub(page.first)?));
+                if let Some(row) = row {
+                    self.before.push((self.query.clone(), self.cursor));
+                    self.ask(compose::opened(&self.query, &row.key));
+                }
             }
             RunsAction::Mark => {
                 if let Some(run) = self.under_cursor(page) {
@@ -148,6 +319,11 @@ impl Screen for RunsScreen {
                     self.cursor.go(Motion::By(1));
                 }
             }
+            RunsAction::Extend(by) => {
+                self.marked.extend(self.under_cursor(page));
+                self.moved(|cursor| cursor.go(Motion::By(by)));
+                self.marked.extend(self.under_cursor(page));
+            }
             RunsAction::MarkAll => {
                 self.marked.extend(page.iter().flat_map(|page| &page.page.subjects).map(|subject| subject.run.clone()));
             }
@@ -156,9 +332,36 @@ impl Screen for RunsScreen {
                 self.follow = !self.follow;
                 self.cursor.go(Motion::First);
             }
+            RunsAction::Inspect(room) => self.inspect = room,
         }
         Vec::new()
     }
+}
+
+/// `C · · E`: a letter for each part of the fingerprint that changed, a dot for each that did not.
+fn chips(cell: &mut Cell) {
+    let Some(changed) = cell.value.as_ref().and_then(serde_json::Value::as_array) else { return };
+    let letter = |(aspect, letter): (crate::Aspect, &'static str)| {
+        if changed.iter().any(|found| found == aspect.name()) { letter } else { "·" }
+    };
+    let letters: Vec<&str> = ASPECTS.into_iter().zip(["C", "F", "D", "E"]).map(letter).collect();
+    cell.text = letters.join(" ");
+}
+
+/// Puts the course of the main metric beside what changed.
+fn add_trends(table: &mut Table, at: usize, subjects: &[Subject], trends: &Trends) {
+    const BARS: [&str; HIGHEST as usize + 1] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+    table.columns.insert(at, Column::left("trend", "Trend", 4));
+    let bar = |level: &Option<u8>| level.map_or(" ", |level| BARS[usize::from(level.min(HIGHEST))]);
+    for (row, subject) in table.rows.iter_mut().zip(subjects) {
+        let cell = trends
+            .of(&subject.run)
+            .map(|trend| Cell::new(trend.levels.iter().map(bar).collect::<String>(), trend.tone));
+        row.cells.insert(at, cell.unwrap_or_else(Cell::none));
+    }
+    // Rows without a subject cannot be; a table keeps its shape all the same.
+    let columns = table.columns.len();
+    table.rows.iter_mut().for_each(|row: &mut Row| row.cells.resize(columns, Cell::none()));
 }
 
 /// Splits a command line as a shell does, without substitutions.

@@ -1,6 +1,6 @@
 //! Questions to the person: at most one is open.
 
-use lab_model::RunId;
+use lab_model::{RunId, Target};
 
 use super::{Effect, Session};
 use crate::actions::{ACTIONS, ActionId};
@@ -16,13 +16,17 @@ pub enum Purpose {
     /// Tags, with a minus to take one off.
     Tag(Vec<RunId>),
     /// A note; the kind is the outcome.
-    Note(RunId),
+    Note(Target),
     /// Whether runs may be removed.
     Remove(Vec<RunId>),
+    /// Whether a run may be stopped.
+    Stop(RunId),
     /// Where a state is to be written to.
     RestoreTo(RunId),
     /// The command to run again.
     RerunWith(RunId),
+    /// Words to be found in the log, in all runs, or in the names of metrics.
+    Find,
     /// Which runs to list.
     Filter,
     /// What to sort by.
@@ -81,6 +85,8 @@ pub enum Dialog {
         input: Input,
         /// What the text may be, or why it is wrong.
         hint: Line,
+        /// The bytes of the text that are wrong; empty at a place where something is missing.
+        wrong: Option<std::ops::Range<usize>>,
         /// What could be meant; taken over with Tab.
         completions: Vec<Choice>,
         /// Which of them.
@@ -140,6 +146,8 @@ pub enum DialogAction {
     Accept,
     /// Says no.
     Close,
+    /// Wants to go on in an editor of their own.
+    Editor,
     /// The person's editor gave this text.
     Edited(String),
 }
@@ -159,6 +167,7 @@ impl Dialog {
             title: title.into(),
             input: Input::new(text),
             hint: Line::of(hint, Tone::Muted),
+            wrong: None,
             completions: Vec::new(),
             cursor: Cursor::default(),
         }
@@ -247,13 +256,34 @@ impl Session {
     pub(super) fn answer(&mut self, action: DialogAction) {
         let Some(mut dialog) = self.dialog.take() else { return };
         match action {
-            DialogAction::Close => return,
-            DialogAction::Accept => return self.accept(dialog),
+            DialogAction::Close => return self.closed(&dialog),
+            DialogAction::Accept => {
+                self.dialog = Some(dialog.clone());
+                if !self.refuses(&mut dialog) {
+                    self.dialog = None;
+                    return self.accept(dialog);
+                }
+            }
             DialogAction::Type(typing) => {
                 if let Some(input) = dialog.input_mut() {
                     input.edit(&typing);
                 }
+                if let Dialog::Ask { wrong, .. } = &mut dialog {
+                    *wrong = None;
+                }
                 dialog.search(self);
+            }
+            DialogAction::Editor => {
+                if let Dialog::Ask { purpose: Purpose::Note(_), input, .. } = &dialog {
+                    self.requests.push(super::Request::EditText(input.text().to_owned()));
+                }
+            }
+            // A note may have many lines, which the dialog's one line cannot show: what was saved is meant.
+            DialogAction::Edited(text) if matches!(dialog.purpose(), Some(Purpose::Note(_))) => {
+                if let Dialog::Ask { purpose, .. } = dialog {
+                    self.fulfil(purpose, vec![text]);
+                }
+                return;
             }
             DialogAction::Edited(text) => {
                 if let Some(input) = dialog.input_mut() {
@@ -287,7 +317,7 @@ impl Session {
                 if let Dialog::Ask { input, completions, cursor, .. } = &mut dialog
                     && let Some(choice) = completions.get(cursor.row)
                 {
-                    input.edit(&Typing::Set(choice.value.clone()));
+                    input.replace_before(&choice.value);
                 }
             }
         }

@@ -18,8 +18,12 @@ pub enum Then {
     Show,
     /// The project is entered.
     Enter,
+    /// Runs were removed; it is said, with a way back.
+    Removed(Vec<lab_model::RunId>),
     /// The files are opened in the system's file manager.
     Open,
+    /// This one of the files is opened in the person's editor.
+    Edit(lab_model::RelPath),
 }
 
 /// A piece of work under way.
@@ -89,6 +93,11 @@ impl Session {
                     since: self.now.now.0,
                 });
             }
+            (Done::Written(folder, written), Then::Edit(path)) if written.unrestorable.is_empty() => {
+                use std::os::unix::ffi::OsStrExt;
+                let path = folder.join(std::ffi::OsStr::from_bytes(path.as_bytes()));
+                self.apply(vec![Effect::Request(Request::Edit(path))]);
+            }
             (Done::Written(path, written), then) => {
                 let files = format::count(written.files, "file");
                 let shown = lab_model::display_bytes(path.to_string_lossy().as_bytes());
@@ -114,6 +123,12 @@ impl Session {
             (Done::Rebuilt(report), _) => self.say_sticky(reports::rebuild(&report).headline),
             (Done::Collected(report), _) => self.say_sticky(reports::gc(&report, false).headline),
             (Done::Nothing, Then::Say(words)) => self.say(Line::of(words, Tone::Good)),
+            (Done::Nothing, Then::Removed(runs)) => {
+                let words = format!("{} removed", format::count(runs.len() as u64, "run"));
+                self.removed = runs;
+                let (line, action) = (Line::of(words, Tone::Plain), Some(ActionId::Unremove));
+                self.notices.push(Notice { line, hint: None, sticky: false, action, since: self.now.now.0 });
+            }
             (Done::Nothing, _) => {}
         }
     }

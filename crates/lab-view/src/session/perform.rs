@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use lab_engine::{Command, RestoreOptions, RestorePlan, RestoreTarget};
 use lab_model::{Change, NoteKind, ProjectId, RunId, Target};
 
-use super::{Dialog, Effect, Purpose, Request, Route, Session, Then};
+use super::{Action, Dialog, Effect, Purpose, Request, Route, Session, Then};
 use crate::actions::ActionId;
-use crate::list::Cursor;
+use crate::list::{Cursor, Motion};
+use crate::screens::charts::ChartsAction;
+use crate::screens::compare::CompareAction;
+use crate::screens::health::WORK;
 use crate::screens::restore::RestoreAction;
-use crate::screens::runs::RunsAction;
-use crate::screens::{Subject, run, runs};
+use crate::screens::run::{Part, RunAction};
+use crate::screens::runs::{RunsAction, RunsView};
+use crate::screens::{Subject, runs};
 use crate::{Line, Tone, format};
 
 impl Session {
@@ -39,6 +43,26 @@ impl Session {
         self.subject().filter(|subject| subject.is_running).map(|subject| subject.run.clone())
     }
 
+    /// The project that is shown, or under the cursor.
+    pub fn project_here(&self) -> Option<&lab_model::Project> {
+        match self.route() {
+            Route::Projects => self.projects.page()?.projects.get(self.projects.screen.cursor.row),
+            _ => self.project(),
+        }
+    }
+
+    /// The file that the cursor is on in a list: the script of a run as it is now, the settings of a project.
+    fn file_here(&self) -> Option<PathBuf> {
+        const SCRIPTS: [&str; 10] = [".py", ".sh", ".jl", ".R", ".r", ".ipynb", ".js", ".rb", ".lua", ".pl"];
+        let root = PathBuf::from(&self.project_here()?.root);
+        let script = self.subject().and_then(|subject| {
+            let is_script = |word: &&String| SCRIPTS.iter().any(|end| word.ends_with(end));
+            let script = subject.argv.iter().find(is_script)?;
+            Some(root.join(subject.directory.to_string()).join(script))
+        });
+        Some(script.unwrap_or_else(|| root.join("lab.toml")))
+    }
+
     /// Whether the place has a list with a cursor.
     pub fn has_list(&self) -> bool {
         !matches!(self.route(), Route::Charts(_))
@@ -48,9 +72,18 @@ impl Session {
         match self.route.last() {
             Some(Route::Projects) => change(&mut self.projects.screen.cursor),
             Some(Route::Runs) => self.runs.screen.moved(change),
-            Some(Route::Run(_)) => change(self.run.screen.cursor_mut()),
+            Some(Route::Run(_)) => match self.run.screen.part {
+                Part::Log => self.run_parts.log.screen.moved(change),
+                Part::Files if self.run.screen.full => change(&mut self.run_parts.file.screen.cursor),
+                _ => change(self.run.screen.cursor_mut()),
+            },
+            Some(Route::Compare(_)) => change(&mut self.compare.screen.cursor),
+            Some(Route::Charts(_)) => change(&mut self.charts.screen.cursor),
+            Some(Route::Notes) => change(&mut self.notes.screen.cursor),
+            Some(Route::Search) => change(&mut self.search.screen.cursor),
+            Some(Route::Health) => change(&mut self.health.screen.cursor),
             Some(Route::Restore(_)) => change(&mut self.restore.screen.cursor),
-            _ => {}
+            None => {}
         }
     }
 
@@ -66,9 +99,17 @@ impl Session {
             ActionId::Quit => self.quit(),
             ActionId::GoProjects => self.go(Route::Projects),
             ActionId::GoRuns => self.go(Route::Runs),
+            ActionId::GoCharts if runs.is_empty() => {
+                self.say(Line::of("Choose runs first; mark several with the space bar", Tone::Warn));
+            }
             ActionId::GoCharts => self.go(Route::Charts(runs)),
             ActionId::GoNotes => self.go(Route::Notes),
-            ActionId::GoSearch => self.go(Route::Search),
+            ActionId::GoSearch => {
+                self.go(Route::Search);
+                if self.search.screen.words.is_empty() {
+                    self.ask_find();
+                }
+            }
             ActionId::GoHealth => self.go(Route::Health),
             ActionId::Open => self.open_under_cursor(),
             ActionId::NextPart => self.next_part(1),
@@ -77,7 +118,16 @@ impl Session {
             ActionId::MarkAll => self.on_runs(RunsAction::MarkAll),
             ActionId::ClearMarks => self.on_runs(RunsAction::ClearMarks),
             ActionId::Follow => self.follow(),
-            ActionId::Filter => self.ask_filter(),
+            ActionId::Filter => self.ask_of_list(Purpose::Filter),
+            ActionId::Sort => self.ask_of_list(Purpose::Sort),
+            ActionId::Group => self.ask_of_list(Purpose::Group),
+            ActionId::Columns => self.ask_of_list(Purpose::Columns),
+            ActionId::Views => self.ask_of_list(Purpose::Views),
+            ActionId::SaveView => self.ask_of_list(Purpose::SaveView),
+            ActionId::AllRuns => {
+                self.enter(None);
+                self.go(Route::Runs);
+            }
             ActionId::Compare => self.compare(runs),
             ActionId::Charts => self.go(Route::Charts(runs)),
             ActionId::Restore => runs.into_iter().for_each(|run| self.go(Route::Restore(run))),
@@ -86,7 +136,7 @@ impl Session {
             ActionId::Redo => self.take_back(Command::PlanRedo),
             ActionId::Rerun => self.rerun(None),
             ActionId::RerunWith => self.ask_rerun(),
-            ActionId::Stop => self.stop(),
+            ActionId::Stop => self.ask_stop(),
             ActionId::Tag => {
                 let title = format!("Tags for {}", self.subjects_words());
                 self.open(Dialog::ask(Purpose::Tag(runs), title, "", "several with blanks; -tag takes one off"));
@@ -99,9 +149,12 @@ impl Session {
                 }
             }
             ActionId::Note => {
-                if let Some(run) = self.subject().map(|subject| subject.run.clone()) {
-                    let hint = "Markdown; Ctrl-E opens your editor";
-                    self.open(Dialog::ask(Purpose::Note(run), "What came of it", "", hint));
+                let hint = "Markdown; Ctrl-E opens your editor";
+                let run = self.subject().map(|subject| (Target::Run(subject.run.clone()), "What came of it"));
+                let project =
+                    self.project.as_ref().map(|project| (Target::Project(project.id.clone()), "On the project"));
+                if let Some((target, title)) = run.or(project) {
+                    self.open(Dialog::ask(Purpose::Note(target), title, "", hint));
                 }
             }
             ActionId::Remove => {
@@ -109,13 +162,18 @@ impl Session {
                 let text = Line::of("They leave all lists; `lab gc` makes it final after a week", Tone::Plain);
                 self.open(Dialog::Confirm { purpose: Purpose::Remove(runs), title, text, yes: "Remove".to_owned() });
             }
+            ActionId::Unremove => self.unremove(),
             ActionId::ToggleFile => {
                 let effects = self.restore.act(RestoreAction::Toggle);
                 self.apply(effects);
             }
             ActionId::Apply => self.apply_plan(),
+            ActionId::Edit if matches!(self.route(), Route::Runs | Route::Projects) => {
+                let file = self.file_here();
+                self.apply(file.map(|file| Effect::Request(Request::Edit(file))).into_iter().collect());
+            }
             ActionId::OpenFolder => {
-                let folder = self.project().map(|project| PathBuf::from(&project.root));
+                let folder = self.project_here().map(|project| PathBuf::from(&project.root));
                 self.apply(folder.map(|folder| Effect::Request(Request::Open(folder))).into_iter().collect());
             }
             ActionId::CopyId => {
@@ -131,6 +189,40 @@ impl Session {
                 let here = self.config().cwd.clone();
                 self.command(Command::Init(here), Then::Enter);
             }
+            ActionId::LogScale
+            | ActionId::Smooth
+            | ActionId::StepAxis
+            | ActionId::ZoomIn
+            | ActionId::ZoomOut
+            | ActionId::ReadLeft
+            | ActionId::ReadRight
+            | ActionId::PanLeft
+            | ActionId::PanRight
+            | ActionId::ResetZoom => self.act(Action::Charts(ChartsAction::Do(id))),
+            ActionId::ChartAlone => {
+                self.act(Action::Charts(ChartsAction::Alone(!self.charts.screen.alone)));
+            }
+            ActionId::Find => self.ask_find(),
+            ActionId::FindNext => self.find_next(1),
+            ActionId::FindPrevious => self.find_next(-1),
+            ActionId::SideBySide => match self.route() {
+                Route::Compare(_) => self.act(Action::Compare(CompareAction::SideBySide)),
+                Route::Run(_) => {
+                    self.run_parts.file.screen.diff = !self.run_parts.file.screen.diff;
+                    self.run.screen.part = Part::Files;
+                }
+                _ => {}
+            },
+            ActionId::Fold => self.act(Action::Compare(CompareAction::Fold(None))),
+            ActionId::FoldAll => self.act(Action::Compare(CompareAction::FoldAll)),
+            ActionId::Edit => self.edit_copy(),
+            ActionId::RestoreFile => {
+                if let Some((run, path)) = self.file() {
+                    self.restore.screen.only(path);
+                    self.go(Route::Restore(run));
+                }
+            }
+            ActionId::CancelWork => self.jobs.iter().for_each(super::Running::cancel),
             ActionId::WatchService => {
                 let on = !self.is_watching();
                 let words = if on { "Runs are noticed from now on" } else { "Runs are no longer noticed" };
@@ -145,10 +237,14 @@ impl Session {
     }
 
     fn leave(&mut self) {
+        if self.close_inner() {
+            return;
+        }
         let notices = self.notices.len();
         self.notices.retain(|notice| !notice.sticky);
         // What is on top goes first.
-        if self.notices.len() == notices {
+        let in_list = matches!(self.route(), Route::Runs);
+        if self.notices.len() == notices && !(in_list && self.runs.screen.step_back()) {
             self.back();
         }
     }
@@ -172,17 +268,18 @@ impl Session {
         match self.route() {
             Route::Runs => self.on_runs(RunsAction::Follow),
             Route::Run(_) => {
-                let effects = self.run.act(run::RunAction::Follow);
-                self.apply(effects);
+                self.run.screen.part = Part::Log;
+                self.run_parts.log.screen.toggle_follow();
             }
             _ => {}
         }
     }
 
     fn next_part(&mut self, by: i64) {
-        if matches!(self.route(), Route::Run(_)) {
-            let effects = self.run.act(run::RunAction::NextPart(by));
-            self.apply(effects);
+        match self.route() {
+            Route::Run(_) => self.act(Action::Run(RunAction::NextPart(by))),
+            Route::Charts(_) => self.with_cursor(|cursor| cursor.go(Motion::By(by))),
+            _ => {}
         }
     }
 
@@ -196,11 +293,22 @@ impl Session {
                     self.go(Route::Runs);
                 }
             }
+            Route::Runs if self.runs.page().is_some_and(RunsView::is_grouped) => {
+                self.on_runs(RunsAction::OpenGroup);
+            }
             Route::Runs => {
                 if let Some(run) = self.runs.screen.under_cursor(self.runs.page()) {
                     self.go(Route::Run(run));
                 }
             }
+            Route::Run(_) if self.run.screen.part == Part::Files => self.act(Action::Run(RunAction::Full(true))),
+            Route::Notes => {
+                let place = self.notes.screen.cursor.row;
+                let run = self.notes.page().and_then(|page| page.notes.get(place)?.run.clone());
+                run.into_iter().for_each(|run| self.go(Route::Run(run)));
+            }
+            Route::Search => self.open_hit(),
+            Route::Health => self.perform(WORK[self.health.screen.cursor.row]),
             _ => {}
         }
     }
@@ -217,12 +325,6 @@ impl Session {
         } else {
             self.go(Route::Compare(runs));
         }
-    }
-
-    fn ask_filter(&mut self) {
-        let text = self.runs.screen.query.clone();
-        let hint = "such as acc > 0.9 and status:done";
-        self.open(Dialog::ask(Purpose::Filter, "Which runs", &text, hint));
     }
 
     fn ask_restore_to(&mut self) {
@@ -248,9 +350,10 @@ impl Session {
     /// Asks for a plan; until it is applied nothing changes.
     pub(super) fn plan_restore(&mut self, run: RunId) {
         let Some(project) = self.subject().map(|subject| subject.project.clone()) else { return };
-        self.restore.screen.enter(run.clone());
+        let paths = self.restore.screen.enter(run.clone());
         let target = RestoreTarget::Run(run);
-        let command = Command::PlanRestore(project, target, RestoreOptions::default());
+        let options = RestoreOptions { paths, ..RestoreOptions::default() };
+        let command = Command::PlanRestore(project, target, options);
         self.command(command, Then::Show);
     }
 
@@ -299,9 +402,11 @@ impl Session {
         self.command(command, Then::Say(format!("Started again: {}", lab_model::display_bytes(name.as_bytes()))));
     }
 
-    fn stop(&mut self) {
+    fn ask_stop(&mut self) {
         if let Some(run) = self.one_running() {
-            self.command(Command::Stop(run), Then::Say("Asked to stop".to_owned()));
+            let title = format!("Stop {}?", self.subjects_words());
+            let text = Line::of("The command is asked to end; what it has done so far is kept", Tone::Plain);
+            self.open(Dialog::Confirm { purpose: Purpose::Stop(run), title, text, yes: "Stop it".to_owned() });
         }
     }
 
@@ -347,10 +452,14 @@ impl Session {
         match purpose {
             Purpose::Rename(run) if !text.is_empty() => self.edit(vec![run], &Change::Name { name: text }),
             Purpose::Tag(runs) => self.tag(&runs, &text),
-            Purpose::Note(run) if !text.is_empty() => {
-                self.edit(vec![run], &Change::Note { kind: NoteKind::Outcome, text });
+            Purpose::Note(target) if !text.is_empty() => {
+                // What came of a run is known when it is over.
+                let is_over = matches!(target, Target::Run(_)) && self.one_running().is_none();
+                let kind = if is_over { NoteKind::Outcome } else { NoteKind::Note };
+                self.command(Command::Edit(vec![(target, Change::Note { kind, text })]), Then::Nothing);
             }
-            Purpose::Remove(runs) => self.edit(runs, &Change::Remove),
+            Purpose::Remove(runs) => self.remove(runs),
+            Purpose::Stop(run) => self.command(Command::Stop(run), Then::Say("Asked to stop".to_owned())),
             Purpose::RestoreTo(run) if !text.is_empty() => {
                 let destination = self.config().cwd.join(text);
                 let target = RestoreTarget::Run(run);
@@ -361,7 +470,13 @@ impl Session {
                 Ok(argv) => self.rerun(Some(argv)),
                 Err(message) => self.say(Line::of(message, Tone::Bad)),
             },
-            Purpose::Filter => self.on_runs(RunsAction::Query(text)),
+            Purpose::Find => self.find(text),
+            Purpose::Filter
+            | Purpose::Sort
+            | Purpose::Group
+            | Purpose::Columns
+            | Purpose::Views
+            | Purpose::SaveView => self.fulfil_list(&purpose, values),
             Purpose::Quit => self.requests.push(Request::Quit),
             _ => {}
         }

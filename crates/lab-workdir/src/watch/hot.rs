@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lab_model::{Kind, OmissionReason, RelPath, Role};
-use rustix::fs::inotify::ReadFlags;
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::history::{Candidate, History, Unsteady, Witnessed};
-use super::queue::{Key, Queue, Refusal};
+use super::queue::{Event, Key, Queue, Refusal, What};
 use super::{Reason, State};
 use crate::index::{can_keep, grain_nanos, is_racy, nanos};
 use crate::rules::{Chain, Marks, by_default, never_kept};
@@ -54,6 +53,8 @@ pub struct HotIndex {
     /// Directories that are not watched.
     unwatched: HashSet<RelPath>,
     reason: Option<Reason>,
+    /// Events come a moment after what they tell of.
+    is_late: bool,
     /// Names that each inode with several has.
     links: HashMap<u64, u32>,
     /// Everything has to be looked at.
@@ -87,13 +88,14 @@ impl HotIndex {
         if is_remote {
             queue = None;
         }
+        let is_late = queue.as_ref().is_some_and(|queue| queue.is_late());
         let walked = walk_as(Request {
             root,
             handle: open_root(root)?,
             rules: &rules,
             index,
             reuse: None,
-            entering: &mut |fd, path| enter(&mut queue, key, fd, path, &mut unwatched, &mut reason),
+            entering: &mut |fd, path| enter(&mut queue, key, fd, root, path, &mut unwatched, &mut reason),
             is_watched: true,
         })?;
         let mut hot = Self {
@@ -109,6 +111,7 @@ impl HotIndex {
             past: Vec::new(),
             unwatched,
             reason,
+            is_late,
             links: HashMap::new(),
             lost: false,
             walks: 0,
@@ -239,7 +242,7 @@ impl HotIndex {
 
     /// Whether events tell of everything since `moment_nanos`.
     pub fn vouches_since(&self, moment_nanos: u64) -> bool {
-        self.history.reaches(moment_nanos) && self.unwatched.is_empty()
+        self.history.reaches(moment_nanos) && self.unwatched.is_empty() && !self.is_late
     }
 
     /// Whether a file's own times say that it changed after `moment` (on the clock of file times, nanoseconds
@@ -268,27 +271,26 @@ impl HotIndex {
     }
 
     /// Notes an event in `dir`.
-    pub(super) fn note(&mut self, dir: &RelPath, name: &[u8], flags: ReadFlags, read_nanos: u64) {
-        let gone = ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::UNMOUNT | ReadFlags::IGNORED;
+    pub(super) fn note(&mut self, dir: &RelPath, event: &Event, read_nanos: u64) {
+        let Event { name, what, .. } = event;
         self.stale.insert(dir.clone());
         if name.is_empty() {
             if let Some(parent) = dir.parent() {
                 self.stale.insert(parent);
-            } else if flags.intersects(gone) {
+            } else if matches!(what, What::Went | What::Ended) {
                 self.lose(read_nanos);
             }
             return;
         }
         let Ok(path) = dir.join(name) else { return };
-        if flags.contains(ReadFlags::ISDIR) {
-            let came = ReadFlags::CREATE | ReadFlags::MOVED_TO;
-            if flags.intersects(came | ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
-                self.has_new_directory |= flags.intersects(came);
+        if event.is_directory {
+            if matches!(what, What::Came | What::Went) {
+                self.has_new_directory |= *what == What::Came;
                 self.history.changed(&path, read_nanos, || None);
                 self.moved.insert(path);
             }
         } else {
-            if matches!(name, b".gitignore" | b".labignore") {
+            if matches!(&**name, b".gitignore" | b".labignore") {
                 self.lose_rules();
             }
             self.touched.insert(path, read_nanos);
@@ -439,7 +441,7 @@ impl HotIndex {
             reuse,
             entering: &mut |fd, path| {
                 entered.insert(path.as_bytes().into());
-                enter(queue, key, fd, path, &mut unwatched, &mut reason);
+                enter(queue, key, fd, &self.root, path, &mut unwatched, &mut reason);
             },
             is_watched: true,
         });
@@ -546,12 +548,13 @@ fn enter(
     queue: &mut Option<&mut Queue>,
     key: Key,
     fd: BorrowedFd<'_>,
+    root: &Path,
     path: &RelPath,
     unwatched: &mut HashSet<RelPath>,
     reason: &mut Option<Reason>,
 ) {
     let refused = match queue {
-        Some(queue) => queue.watch(key, fd, path),
+        Some(queue) => queue.watch(key, fd, root, path),
         None => Err(Refusal::Other),
     };
     match refused {

@@ -1,37 +1,44 @@
-//! The kernel's queue of events (inotify(7)), and which directory each number in it stands for.
+//! The queue of events, and which directory each number in it stands for.
 
 use std::collections::{BTreeMap, HashMap};
-use std::mem::MaybeUninit;
 use std::ops::Bound;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
+use std::path::Path;
 
 use lab_model::RelPath;
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
-use rustix::io::Errno;
 
-/// What is asked for. Never openings or readings: a run that reads a million files would pay for them.
-const MASK: WatchFlags = WatchFlags::CREATE
-    .union(WatchFlags::DELETE)
-    .union(WatchFlags::MODIFY)
-    .union(WatchFlags::CLOSE_WRITE)
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::MOVE)
-    .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::EXCL_UNLINK)
-    .union(WatchFlags::ONLYDIR);
-
-/// Bytes of one reading: some thousand events.
-const BUFFER_BYTES: usize = 64 * 1024;
+use super::EventSource;
+#[cfg(target_os = "linux")]
+use super::inotify::Inotify;
+use super::notified::Notified;
 
 /// A project among those that are watched.
 pub(super) type Key = usize;
 
-/// One event. Its name is empty when it speaks of the directory itself.
+/// One event.
 pub(super) struct Event {
+    /// Of the directory that it happened in.
     pub number: i32,
-    pub flags: ReadFlags,
+    /// Empty when it speaks of the directory itself.
     pub name: Box<[u8]>,
+    pub what: What,
+    /// Whether what has that name is, or was, a directory.
+    pub is_directory: bool,
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum What {
+    /// Other bytes, or another mode, times, or number of names.
+    Changed,
+    /// Made, or moved here.
+    Came,
+    /// Removed, or moved away.
+    Went,
+    /// Nothing more will be told of this directory.
+    Ended,
+    /// Events are missing, of whatever.
+    Lost,
 }
 
 /// Why a directory is not watched.
@@ -41,10 +48,16 @@ pub(super) enum Refusal {
     Other,
 }
 
+/// Who tells.
+enum Source {
+    #[cfg(target_os = "linux")]
+    Inotify(Inotify),
+    Notify(Box<Notified>),
+}
+
 /// One queue for all projects: a person may have few of them at once (128 by default).
 pub(super) struct Queue {
-    fd: OwnedFd,
-    buffer: Vec<MaybeUninit<u8>>,
+    source: Source,
     /// Watches that may be held, for tests of the kernel's own limit.
     limit: usize,
     limit_reached: bool,
@@ -53,39 +66,35 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub fn new(limit: usize) -> rustix::io::Result<Self> {
-        Ok(Self {
-            fd: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
-            buffer: vec![MaybeUninit::uninit(); BUFFER_BYTES],
-            limit,
-            limit_reached: false,
-            places: HashMap::new(),
-            numbers: Vec::new(),
-        })
+    /// `None` where the system has no such queue, or gives none.
+    pub fn new(source: EventSource, limit: usize) -> Option<Self> {
+        let source = match source {
+            #[cfg(target_os = "linux")]
+            EventSource::Inotify => Source::Inotify(Inotify::new().ok()?),
+            EventSource::Notify => Source::Notify(Box::new(Notified::new().ok()?)),
+        };
+        Some(Self { source, limit, limit_reached: false, places: HashMap::new(), numbers: Vec::new() })
     }
 
     pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        match &self.source {
+            #[cfg(target_os = "linux")]
+            Source::Inotify(inotify) => inotify.as_fd(),
+            Source::Notify(notified) => notified.as_fd(),
+        }
+    }
+
+    /// Whether an event may come after the change was already seen otherwise.
+    pub const fn is_late(&self) -> bool {
+        matches!(self.source, Source::Notify(_))
     }
 
     /// The events of one reading; empty when there are no more.
-    pub fn read(&mut self) -> rustix::io::Result<Vec<Event>> {
-        let mut reader = Reader::new(&self.fd, &mut self.buffer);
-        let mut events = Vec::new();
-        loop {
-            match reader.next() {
-                Ok(event) => events.push(Event {
-                    number: event.wd(),
-                    flags: event.events(),
-                    name: event.file_name().map_or(Box::default(), |name| name.to_bytes().into()),
-                }),
-                Err(Errno::AGAIN) => return Ok(events),
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error),
-            }
-            if reader.is_buffer_empty() {
-                return Ok(events);
-            }
+    pub fn read(&mut self) -> Vec<Event> {
+        match &mut self.source {
+            #[cfg(target_os = "linux")]
+            Source::Inotify(inotify) => inotify.read(),
+            Source::Notify(notified) => notified.read(),
         }
     }
 
@@ -104,23 +113,20 @@ impl Queue {
         self.limit_reached = false;
     }
 
-    /// Watches the directory behind `fd`, which stands at `path`. One that is watched already only gets its
-    /// new place.
-    pub fn watch(&mut self, key: Key, fd: BorrowedFd<'_>, path: &RelPath) -> Result<(), Refusal> {
+    /// Watches the directory behind `fd`, which stands at `path` below `root`. One that is watched already only
+    /// gets its new place.
+    pub fn watch(&mut self, key: Key, fd: BorrowedFd<'_>, root: &Path, path: &RelPath) -> Result<(), Refusal> {
         let before = self.numbers.get(key).and_then(|numbers| numbers.get(path.as_bytes()).copied());
         if before.is_none() && (self.limit_reached || self.places.len() >= self.limit) {
             self.limit_reached = true;
             return Err(Refusal::Limit);
         }
-        // Through the open directory, so that what is watched is what is listed, whatever is renamed meanwhile.
-        let number = match inotify::add_watch(&self.fd, format!("/proc/self/fd/{}", fd.as_raw_fd()), MASK) {
-            Ok(number) => number,
-            Err(Errno::NOSPC) => {
-                self.limit_reached = true;
-                return Err(Refusal::Limit);
-            }
-            Err(_) => return Err(Refusal::Other),
+        let added = match &mut self.source {
+            #[cfg(target_os = "linux")]
+            Source::Inotify(inotify) => inotify.add(fd),
+            Source::Notify(notified) => notified.add(fd, &root.join(crate::open::as_path(path.as_bytes()))),
         };
+        let number = added.inspect_err(|refusal| self.limit_reached |= *refusal == Refusal::Limit)?;
         if before == Some(number) {
             return Ok(());
         }
@@ -144,8 +150,11 @@ impl Queue {
         places.retain(|(other, place)| *other != key || place != path);
         if places.is_empty() {
             self.places.remove(&number);
-            // The kernel may have done so already.
-            let _ = inotify::remove_watch(&self.fd, number);
+            match &mut self.source {
+                #[cfg(target_os = "linux")]
+                Source::Inotify(inotify) => inotify.remove(number),
+                Source::Notify(notified) => notified.remove(number),
+            }
         }
     }
 

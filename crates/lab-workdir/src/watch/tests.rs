@@ -3,8 +3,9 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use lab_model::{Content, Domain, Hash, Kind};
+use lab_model::{Content, Domain, Hash, Kind, RelPath};
 use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, renameat_with, utimensat};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -21,19 +22,31 @@ struct Project {
     directory: tempfile::TempDir,
     watches: Watches,
     id: WatchId,
+    /// A project beside it, by which one sees how far events have been read.
+    marker: Option<WatchId>,
 }
+
+const SOURCES: [EventSource; 2] = [EventSource::Inotify, EventSource::Notify];
 
 impl Project {
     fn new(limit: usize, files: &[&str]) -> Self {
+        Self::with_source(EventSource::default(), limit, files)
+    }
+
+    fn with_source(source: EventSource, limit: usize, files: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("p");
         fs::create_dir(&root).unwrap();
         for file in files {
             write(&root.join(file), file);
         }
-        let mut watches = Watches::with_limit(limit);
+        let beside = directory.path().join("marker");
+        fs::create_dir(&beside).unwrap();
+        let is_late = source == EventSource::Notify;
+        let mut watches = Watches::with_source(source, limit.saturating_add(usize::from(is_late)));
+        let marker = is_late.then(|| watches.add(&beside, rules(&beside), None, &now).unwrap());
         let id = watches.add(&root, rules(&root), None, &now).unwrap();
-        Self { directory, watches, id }
+        Self { directory, watches, id, marker }
     }
 
     fn root(&self) -> PathBuf {
@@ -44,8 +57,26 @@ impl Project {
         self.root().join(path)
     }
 
+    /// Reads events until that of a change which is made now has come: all from before have then.
+    fn settle(&mut self) {
+        let Some(marker) = self.marker else { return };
+        let before = now();
+        for turn in 0_u32.. {
+            if turn % 10_000 == 0 {
+                // Its event may be one of those that are lost.
+                write(&self.directory.path().join("marker/m.py"), &turn.to_string());
+            }
+            self.watches.drain(&now);
+            if !self.watches.get(marker).unwrap().unsteady(before).is_empty() {
+                break;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Takes what a snapshot would take, and checks it against a full scan.
     fn check(&mut self, what: &str) {
+        self.settle();
         let root = self.root();
         self.watches.prepare(self.id, rules(&root), &now).unwrap();
         let hot = self.watches.get_mut(self.id).unwrap();
@@ -145,71 +176,82 @@ fn wait_for_grain() {
 
 #[test]
 fn what_changed_is_all_that_is_read() {
-    let mut project = Project::new(usize::MAX, &["a.py", "d/b.py", "d/e/c.py", "f/g.py"]);
-    wait_for_grain();
-    project.check("first");
-    write(&project.at("d/e/c.py"), "changed");
-    project.watches.prepare(project.id, rules(&project.root()), &now).unwrap();
-    let scan = project.watches.get(project.id).unwrap().scan();
-    let unknown: Vec<String> = scan.unknown_dirs().into_iter().map(|place| scan.dirs[place].path.to_string()).collect();
-    assert_eq!(unknown, [".", "d", "d/e"]);
-    project.check("second");
-    assert_eq!(project.watches.state(project.id), Some(State::Watched { directories: 4 }));
+    for source in SOURCES {
+        let mut project = Project::with_source(source, usize::MAX, &["a.py", "d/b.py", "d/e/c.py", "f/g.py"]);
+        wait_for_grain();
+        project.check("first");
+        write(&project.at("d/e/c.py"), "changed");
+        project.settle();
+        project.watches.prepare(project.id, rules(&project.root()), &now).unwrap();
+        let scan = project.watches.get(project.id).unwrap().scan();
+        let unknown: Vec<String> =
+            scan.unknown_dirs().into_iter().map(|place| scan.dirs[place].path.to_string()).collect();
+        assert_eq!(unknown, [".", "d", "d/e"]);
+        project.check("second");
+        assert_eq!(project.watches.state(project.id), Some(State::Watched { directories: 4 }));
+    }
 }
 
 #[test]
 fn beyond_the_limit_directories_are_looked_at_every_time() {
-    let mut project = Project::new(2, &["a/b/c.py", "d/e.py", "f/g.py"]);
-    assert!(
-        matches!(
-            project.watches.state(project.id),
-            Some(State::Partly { watched: 2, directories: 5, reason: Reason::Limit })
-        ),
-        "{:?}",
-        project.watches.state(project.id)
-    );
-    wait_for_grain();
-    project.check("first");
-    for path in ["a/b/c.py", "d/e.py", "f/new/h.py"] {
-        write(&project.at(path), "other");
-        project.check(path);
+    for source in SOURCES {
+        let mut project = Project::with_source(source, 2, &["a/b/c.py", "d/e.py", "f/g.py"]);
+        assert!(
+            matches!(
+                project.watches.state(project.id),
+                Some(State::Partly { watched: 2, directories: 5, reason: Reason::Limit })
+            ),
+            "{:?}",
+            project.watches.state(project.id)
+        );
+        wait_for_grain();
+        project.check("first");
+        for path in ["a/b/c.py", "d/e.py", "f/new/h.py"] {
+            write(&project.at(path), "other");
+            project.check(path);
+        }
     }
 }
 
 #[test]
 fn a_root_that_comes_back_is_watched_again() {
-    let mut project = Project::new(usize::MAX, &["a/b.py"]);
-    project.check("first");
-    let away = project.directory.path().join("away");
-    fs::rename(project.root(), &away).unwrap();
-    assert!(project.watches.prepare(project.id, rules(&project.root()), &now).is_err());
-    write(&project.at("a/c.py"), "another");
-    project.check("another root");
-    write(&project.at("a/c.py"), "and changed");
-    project.check("changed");
-    fs::remove_dir_all(project.root()).unwrap();
-    fs::rename(&away, project.root()).unwrap();
-    project.check("the first root");
+    for source in SOURCES {
+        let mut project = Project::with_source(source, usize::MAX, &["a/b.py"]);
+        project.check("first");
+        let away = project.directory.path().join("away");
+        fs::rename(project.root(), &away).unwrap();
+        assert!(project.watches.prepare(project.id, rules(&project.root()), &now).is_err());
+        write(&project.at("a/c.py"), "another");
+        project.check("another root");
+        write(&project.at("a/c.py"), "and changed");
+        project.check("changed");
+        fs::remove_dir_all(project.root()).unwrap();
+        fs::rename(&away, project.root()).unwrap();
+        project.check("the first root");
+    }
 }
 
 /// More events than the queue takes, then a change.
 #[test]
 fn an_overflow_means_a_scan() {
-    let mut project = Project::new(usize::MAX, &["a.py", "d/b.py", "e/c.py"]);
-    project.check("first");
-    let limit: usize = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
-    let (left, right) = (project.at("d/b.py"), project.at("e/c.py"));
-    for turn in 0..limit.min(100_000) {
-        let mode = Permissions::from_mode(if turn / 2 % 2 == 0 { 0o600 } else { 0o644 });
-        // By turns, for events that are alike are put together.
-        fs::set_permissions(if turn % 2 == 0 { &left } else { &right }, mode).unwrap();
+    for source in SOURCES {
+        let mut project = Project::with_source(source, usize::MAX, &["a.py", "d/b.py", "e/c.py"]);
+        project.check("first");
+        let limit: usize =
+            fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+        let (left, right) = (project.at("d/b.py"), project.at("e/c.py"));
+        for turn in 0..limit.min(100_000) {
+            let mode = Permissions::from_mode(if turn / 2 % 2 == 0 { 0o600 } else { 0o644 });
+            // By turns, for events that are alike are put together.
+            fs::set_permissions(if turn % 2 == 0 { &left } else { &right }, mode).unwrap();
+        }
+        write(&project.at("late/x.py"), "late");
+        let before = now();
+        project.check("after the overflow");
+        assert!(!project.watches.get(project.id).unwrap().vouches_since(before - 1));
+        write(&project.at("late/x.py"), "later");
+        project.check("and after that");
     }
-    write(&project.at("late/x.py"), "late");
-    let before = now();
-    project.check("after the overflow");
-    assert!(!project.watches.get(project.id).unwrap().vouches_since(before - 1));
-    write(&project.at("late/x.py"), "later");
-    project.check("and after that");
 }
 
 #[test]
@@ -357,8 +399,14 @@ fn no_random_edits_make_a_difference() {
     let number =
         |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (steps, seed) = (number("LAB_HUNT_STEPS", 2000), number("LAB_HUNT_SEED", 1));
+    hunt(EventSource::Inotify, steps, seed);
+    // It waits for another thread at every check.
+    hunt(EventSource::Notify, steps / 2, seed);
+}
+
+fn hunt(source: EventSource, steps: u64, seed: u64) {
     let mut dice = Dice(seed);
-    let mut project = Project::new(usize::MAX, &["a/x.py", "b/data/z.csv", "y.yaml"]);
+    let mut project = Project::with_source(source, usize::MAX, &["a/x.py", "b/data/z.csv", "y.yaml"]);
     let outside = project.directory.path().join("outside");
     fs::create_dir(&outside).unwrap();
     let mut done = Vec::new();
@@ -371,7 +419,7 @@ fn no_random_edits_make_a_difference() {
                 project.watches.drain(&now);
             }
         }
-        project.check(&format!("seed {seed}\n{}", done[done.len().saturating_sub(40)..].join("\n")));
+        project.check(&format!("{source:?}, seed {seed}\n{}", done[done.len().saturating_sub(40)..].join("\n")));
     }
 }
 
@@ -397,4 +445,41 @@ fn a_directory_is_asked_after_it_is_watched() {
     let scan = walked.unwrap().scan;
     assert_eq!(scan.dirs[1].entries.len(), 2);
     assert_ne!(scan.dirs[0].entries[0].stat.mtime, 1000);
+}
+
+/// A file is seen to be shorter before anybody is told of it; but not by who has waited for the writer.
+#[test]
+fn who_has_waited_for_a_writer_is_told_of_what_it_did() {
+    // Of other file systems nobody knows whether asking where data lies waits: ext4, tmpfs.
+    const ASKED: [u32; 2] = [0xef53, 0x0102_1994];
+    let mut project = Project::new(usize::MAX, &["a.py"]);
+    let root = open_root(&project.root()).unwrap();
+    if !rustix::fs::fstatfs(&root.fd).is_ok_and(|stat| ASKED.contains(&(stat.f_type as u32))) {
+        return;
+    }
+    let mut writer = Command::new("sh")
+        .args(["-c", "while read line; do : > a.py; done"])
+        .current_dir(project.root())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = writer.stdin.take().unwrap();
+    // Shortening takes longer, the longer the file was.
+    let long = "value = 1\n".repeat(200_000);
+    let path = RelPath::new("a.py").unwrap();
+    for turn in 0..100 {
+        write(&project.at("a.py"), &long);
+        project.watches.drain(&now);
+        let before = now();
+        lines.write_all(b"\n").unwrap();
+        while project.at("a.py").metadata().unwrap().len() > 0 {
+            std::hint::spin_loop();
+        }
+        crate::wait_for_writer(&root, &path);
+        project.watches.read_events(&now);
+        let told = project.watches.get(project.id).unwrap().unsteady(before);
+        assert!(told.iter().any(|file| file.path == path), "turn {turn}");
+    }
+    drop(lines);
+    writer.wait().unwrap();
 }

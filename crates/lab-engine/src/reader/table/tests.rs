@@ -57,7 +57,8 @@ fn run_end(start: &RunStart, chance: &mut Chance) -> RunEnd {
         if chance.below(4) > 0 {
             let last = if chance.below(5) == 0 { f64::NAN } else { chance.below(5) as f64 };
             let (min, max) = (last.min(1.0), last.max(2.0));
-            let summary = Summary { key: key.into(), count: 3, last_step: 2, first: 1.5, last, min, max, nan_count: 0 };
+            let summary =
+                Summary { key: key.into(), count: 3, last_step: 2, first: 1.5, last, min, max, ..Summary::default() };
             series.push(SeriesRef { record: lab_model::Hash([7; 32]), summary });
         }
     }
@@ -72,8 +73,11 @@ fn run_end(start: &RunStart, chance: &mut Chance) -> RunEnd {
         snapshot: None,
         outputs: Vec::new(),
         changed_inputs: Vec::new(),
+        files: Default::default(),
+        params: Default::default(),
         series,
         log: LogSummary::default(),
+        notebook: None,
         usage: Usage::default(),
         missing: Vec::new(),
     }

@@ -1,0 +1,89 @@
+//! How fast the interface is on a notebook: from the start to the first full screen, and from a key to the frame that
+//! answers it. `cargo run --release -p lab-tui --example frames -- NOTEBOOK [COLUMNS ROWS]`.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for measurements")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use lab_engine::EngineConfig;
+use lab_tui::{Depth, Theme, picture};
+use lab_view::list::Motion;
+use lab_view::screens::runs::RunsAction;
+use lab_view::session::{Action, Session};
+use lab_view::{ActionId, by_key};
+
+const THEME: Theme = Theme { depth: Depth::True, light: false, ascii: false };
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    let notebook = PathBuf::from(words.next().expect("a notebook"));
+    let mut size = words.map(|word| word.parse::<u16>().unwrap());
+    let size = (size.next().unwrap_or(200), size.next().unwrap_or(60));
+    let config = EngineConfig::from_system(Some(notebook)).unwrap();
+    let started = Instant::now();
+    let (ring, bell) = sync_channel(16);
+    // A bell that is ringing already, or that nobody hears any more, need not ring.
+    let wake = Arc::new(move || ring.try_send(()).unwrap_or_default());
+    let mut session = Session::start(config, None, wake).expect("a session");
+    session.act(Action::Do(ActionId::GoRuns));
+    settle(&mut session, &bell, size);
+    println!("start to first full screen   {:>8.1} ms", millis(started.elapsed()));
+
+    let down = Action::Move(Motion::By(1));
+    keys(&mut session, size, "cursor down", 2000, &|_| down.clone());
+    keys(&mut session, size, "page down", 200, &|_| Action::Move(Motion::Page(1)));
+    keys(&mut session, size, "mark", 200, &|_| Action::Do(ActionId::Mark));
+    keys(&mut session, size, "a key looked up", 500, &|session| {
+        by_key(session, "Tab").map_or(Action::Do(ActionId::NextPart), Action::Do)
+    });
+    session.act(Action::Runs(RunsAction::ClearMarks));
+    for (what, action) in [
+        ("to the end", Action::Move(Motion::Last)),
+        ("to the beginning", Action::Move(Motion::First)),
+        ("filtered", Action::Runs(RunsAction::Query("lr < 0.01".into()))),
+        ("sorted", Action::Runs(RunsAction::SortBy("best(val/loss)".into()))),
+        ("grouped", Action::Runs(RunsAction::GroupBy(vec!["lr".into()]))),
+    ] {
+        let asked = Instant::now();
+        session.act(action);
+        picture(&mut session, &THEME, size.0, size.1);
+        let answered = millis(asked.elapsed());
+        settle(&mut session, &bell, size);
+        println!("{what:28} {answered:>8.1} ms to the next frame, {:.1} ms until it is there", millis(asked.elapsed()));
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// Paints until the list is the one that is asked for.
+fn settle(session: &mut Session, bell: &Receiver<()>, (columns, rows): (u16, u16)) {
+    loop {
+        session.poll();
+        picture(session, &THEME, columns, rows);
+        if session.runs.is_current() {
+            return;
+        }
+        let _ = bell.recv_timeout(Duration::from_secs(30));
+    }
+}
+
+/// Does the same many times, and tells how long a frame took.
+fn keys(session: &mut Session, size: (u16, u16), what: &str, times: usize, action: &dyn Fn(&Session) -> Action) {
+    let mut taken: Vec<f64> = (0..times)
+        .map(|_| {
+            let pressed = Instant::now();
+            let action = action(session);
+            session.act(action);
+            session.poll();
+            picture(session, &THEME, size.0, size.1);
+            millis(pressed.elapsed())
+        })
+        .collect();
+    taken.sort_by(f64::total_cmp);
+    let part = |part: f64| taken[((taken.len() - 1) as f64 * part) as usize];
+    println!("{what:28} {:>8.2} ms median, {:.2} ms p99, {:.2} ms at most", part(0.5), part(0.99), part(1.0));
+}

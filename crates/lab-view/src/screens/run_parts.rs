@@ -1,0 +1,417 @@
+//! What is read beside the page of a run, each by itself so that none waits for the other: its log, one of its
+//! files, its charts and lineage.
+
+use lab_engine::{Background, Error, ErrorKind, LogWindow, Reader, Result, RunRow};
+use lab_model::diff::PathDiff;
+use lab_model::{Content, Hash, Kind, RelPath, RunId};
+use lab_plot::Chart;
+use serde::Serialize;
+
+use super::run::{Part, RunView};
+use crate::charts;
+use crate::diff::{Span, TEXT_LIMIT_BYTES, coloured, is_binary};
+use crate::format::{self, Moment};
+use crate::lineage::{self, LineagePage};
+use crate::list::{Cursor, Motion};
+use crate::screen::{Screen, Shown, Stamp};
+use crate::session::Effect;
+use crate::{Diff, Line, Tone, changes, metrics};
+
+/// Everything beside the page of a run.
+#[derive(Default)]
+pub struct RunParts {
+    /// What it printed.
+    pub log: Shown<LogScreen>,
+    /// Where in the log the typed words stand.
+    pub hits: Shown<HitsScreen>,
+    /// The file under the cursor.
+    pub file: Shown<FileScreen>,
+    /// Charts and lineage.
+    pub beside: Shown<BesideScreen>,
+}
+
+impl RunParts {
+    /// Takes in what has come for the part that is shown, asks for what is missing.
+    pub(crate) fn poll(&mut self, part: Part, background: &Background, stamp: Stamp, now: &Moment) -> bool {
+        // Nothing in here tells ages.
+        let stamp = Stamp { minute: 0, ..stamp };
+        match part {
+            Part::Overview => self.beside.poll(background, stamp, now),
+            Part::Log => {
+                let mut changed = self.log.poll(background, stamp, now);
+                if self.hits.poll(background, stamp, now) {
+                    changed = true;
+                    if std::mem::take(&mut self.hits.screen.jumps) {
+                        self.next_hit(0);
+                    }
+                }
+                changed
+            }
+            Part::Files => self.file.poll(background, Stamp::default(), now),
+            Part::Environment => false,
+        }
+    }
+
+    pub(crate) const fn is_loading(&self) -> bool {
+        self.log.is_loading() || self.hits.is_loading() || self.file.is_loading() || self.beside.is_loading()
+    }
+
+    /// Another run, or another file of it.
+    pub(crate) fn enter(&mut self, run: &RunId, page: Option<&RunView>, row: usize) {
+        let run = Some(run.clone());
+        if self.log.screen.run != run {
+            self.log.screen = LogScreen { run: run.clone(), ..LogScreen::default() };
+            self.hits.screen = HitsScreen { run: run.clone(), ..HitsScreen::default() };
+            self.beside.screen.run.clone_from(&run);
+            self.file.screen = FileScreen { diff: self.file.screen.diff, ..FileScreen::default() };
+        }
+        let Some(page) = page.filter(|page| Some(&page.subject.run) == run.as_ref()) else { return };
+        if page.subject.is_running && !self.log.screen.touched {
+            self.log.screen.follow = true;
+        }
+        let path = page.files.as_ref().and_then(|files| files.files.rows.get(row)).map(|row| row.key.as_str());
+        let chosen = page.snapshot.zip(path.and_then(|path| RelPath::new(path.as_bytes()).ok()));
+        let screen = &mut self.file.screen;
+        if page.part == Part::Files && screen.chosen != chosen {
+            // The line that was found is in the file that is opened for it, and in no later one.
+            screen.at = screen.at.take().filter(|_| screen.chosen.is_none());
+            screen.chosen = chosen;
+            screen.cursor = Cursor { height: screen.cursor.height, ..Cursor::in_text() };
+        }
+        screen.base = page.base_snapshot;
+    }
+
+    /// Forgets what was chosen; what was read stays until there is something newer.
+    pub(crate) fn reset(&mut self) {
+        self.log.screen = LogScreen::default();
+        self.hits.screen = HitsScreen::default();
+        self.file.screen = FileScreen::default();
+    }
+
+    /// Looks for words in the log; nothing ends the search.
+    pub(crate) fn find(&mut self, words: String) {
+        self.hits.screen.jumps = !words.is_empty();
+        self.hits.screen.words = words;
+    }
+
+    /// Goes so many hits on; 0 stays when one is on screen.
+    pub(crate) fn next_hit(&mut self, by: i64) {
+        let Some(hits) = self.hits.page().filter(|_| self.hits.is_current()) else { return };
+        let log = &mut self.log.screen;
+        let at = log.at.unwrap_or(log.cursor.top);
+        let found = match by {
+            0 => hits.iter().find(|hit| **hit >= at).or(hits.first()),
+            1.. => hits.iter().find(|hit| **hit > at).or(hits.first()),
+            _ => hits.iter().rev().find(|hit| **hit < at).or(hits.last()),
+        };
+        if let Some(hit) = found {
+            log.show(*hit);
+        }
+    }
+}
+
+/// The log of a run.
+pub struct LogScreen {
+    /// What is on screen of it.
+    pub cursor: Cursor,
+    /// Stays at its end.
+    pub follow: bool,
+    /// The line that was jumped to.
+    pub at: Option<usize>,
+    run: Option<RunId>,
+    /// A person has scrolled.
+    touched: bool,
+}
+
+impl Default for LogScreen {
+    fn default() -> Self {
+        Self { cursor: Cursor::in_text(), follow: false, at: None, run: None, touched: false }
+    }
+}
+
+/// Which lines of which log; `None` are the last ones.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogKey {
+    run: RunId,
+    window: Option<(usize, usize)>,
+}
+
+/// Some lines of a log.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct LogView {
+    /// Whose.
+    pub run: RunId,
+    /// The lines.
+    #[serde(skip)]
+    pub window: LogWindow,
+}
+
+/// Of a log that is followed so many last lines are read.
+const TAIL: usize = 400;
+
+impl LogScreen {
+    pub(crate) fn moved(&mut self, change: impl FnOnce(&mut Cursor)) {
+        let before = self.cursor.top;
+        change(&mut self.cursor);
+        if self.cursor.top != before {
+            self.touched = true;
+            self.at = None;
+            self.follow = self.cursor.top + self.cursor.height >= self.cursor.total;
+        }
+    }
+
+    pub(crate) fn toggle_follow(&mut self) {
+        self.touched = true;
+        self.follow = !self.follow;
+        if self.follow {
+            self.cursor.go(Motion::Last);
+        }
+    }
+
+    /// Brings a line into sight, with some lines above it.
+    pub(crate) fn show(&mut self, line: usize) {
+        self.touched = true;
+        self.follow = false;
+        self.at = Some(line);
+        // The log may not have been read yet.
+        self.cursor.total = self.cursor.total.max(line + 1 + self.cursor.height);
+        let seen = self.cursor.visible();
+        if line < seen.start + 1 || line + 1 >= seen.end {
+            self.cursor.go(Motion::To(line.saturating_sub(self.cursor.height / 3)));
+        }
+    }
+}
+
+fn row_of(reader: &Reader, run: &RunId) -> Result<RunRow> {
+    let missing = || Error::new(ErrorKind::Missing, format!("There is no run {run}"));
+    reader.run(run)?.ok_or_else(missing)
+}
+
+impl Screen for LogScreen {
+    type Key = LogKey;
+    type Page = LogView;
+    type Action = ();
+
+    fn key(&self) -> Option<LogKey> {
+        let window = self.cursor.window();
+        let window = (!self.follow).then_some((window.start, window.len()));
+        Some(LogKey { run: self.run.clone()?, window })
+    }
+
+    fn load(reader: &Reader, key: &LogKey, _: &Moment) -> Result<LogView> {
+        let row = row_of(reader, &key.run)?;
+        let (first, most) = key.window.map_or((None, TAIL), |(first, most)| (Some(first), most));
+        Ok(LogView { run: key.run.clone(), window: reader.log_window(&row, first, most)? })
+    }
+
+    fn arrived(&mut self, page: &LogView) {
+        if self.run.as_ref() == Some(&page.run) {
+            self.cursor.set_total(page.window.total);
+            if self.follow {
+                self.cursor.go(Motion::Last);
+            }
+        }
+    }
+
+    fn act(&mut self, (): (), _: Option<&LogView>) -> Vec<Effect> {
+        Vec::new()
+    }
+}
+
+/// Where words stand in a log.
+#[derive(Default)]
+pub struct HitsScreen {
+    /// The words; nothing is looked for when empty.
+    pub words: String,
+    run: Option<RunId>,
+    /// The first hit is to be brought into sight when it is known.
+    jumps: bool,
+}
+
+/// More hits than this are not counted.
+pub const MOST_HITS: usize = 100_000;
+
+impl Screen for HitsScreen {
+    type Key = (RunId, String);
+    type Page = Vec<usize>;
+    type Action = ();
+
+    fn key(&self) -> Option<Self::Key> {
+        self.run.clone().filter(|_| !self.words.is_empty()).map(|run| (run, self.words.clone()))
+    }
+
+    fn load(reader: &Reader, (run, words): &Self::Key, _: &Moment) -> Result<Vec<usize>> {
+        reader.log_find(&row_of(reader, run)?, words, MOST_HITS)
+    }
+
+    fn arrived(&mut self, _: &Vec<usize>) {}
+
+    fn act(&mut self, (): (), _: Option<&Vec<usize>>) -> Vec<Effect> {
+        Vec::new()
+    }
+}
+
+/// One file of a snapshot.
+pub struct FileScreen {
+    /// What is on screen of it.
+    pub cursor: Cursor,
+    /// Its changes against the base run are shown, not its content.
+    pub diff: bool,
+    /// A line that was found in it, from 0.
+    pub at: Option<usize>,
+    chosen: Option<(Hash, RelPath)>,
+    base: Option<Hash>,
+}
+
+impl Default for FileScreen {
+    fn default() -> Self {
+        Self { cursor: Cursor::in_text(), diff: false, at: None, chosen: None, base: None }
+    }
+}
+
+/// Which file of which snapshot, and against which other one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FileKey {
+    snapshot: Hash,
+    path: RelPath,
+    against: Option<Hash>,
+}
+
+/// A file, or its changes.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct FileView {
+    /// The path.
+    pub path: RelPath,
+    /// What it is, when that is not its text.
+    pub note: Line,
+    /// Its lines.
+    #[serde(skip)]
+    pub lines: Vec<Vec<Span>>,
+    /// Its changes against the base run.
+    pub diff: Option<Diff>,
+}
+
+impl FileScreen {
+    /// The path of the file.
+    pub fn path(&self) -> Option<&RelPath> {
+        self.chosen.as_ref().map(|(_, path)| path)
+    }
+}
+
+impl Screen for FileScreen {
+    type Key = FileKey;
+    type Page = FileView;
+    type Action = ();
+
+    fn key(&self) -> Option<FileKey> {
+        let (snapshot, path) = self.chosen.clone()?;
+        Some(FileKey { snapshot, path, against: self.base.filter(|_| self.diff) })
+    }
+
+    fn load(reader: &Reader, key: &FileKey, _: &Moment) -> Result<FileView> {
+        let mut view = FileView { path: key.path.clone(), note: Line::default(), lines: Vec::new(), diff: None };
+        let Some(entry) = reader.entry(&key.snapshot, &key.path)? else { return Ok(view) };
+        if let Some(base) = &key.against {
+            let left = reader.entry(base, &key.path)?;
+            let same = left.as_ref().is_some_and(|left| left.content.hash() == entry.content.hash());
+            if same {
+                view.note = Line::of("The same as in the base run", Tone::Good);
+            } else {
+                let path = key.path.clone();
+                view.diff = Some(changes::diff(reader, &PathDiff { path, left, right: Some(entry) }));
+            }
+            return Ok(view);
+        }
+        let size = format::bytes(entry.size);
+        let says = |words: String| Line::of(words, Tone::Muted);
+        view.note = match (entry.kind, &entry.content) {
+            (Kind::Symlink, _) => says(format!("A link to {}", lab_model::display_bytes(&entry.target))),
+            (Kind::File, Content::Copied(_)) if entry.size as usize > TEXT_LIMIT_BYTES => {
+                says(format!("{size}: too large to be shown here, `e` opens a copy"))
+            }
+            (Kind::File, Content::Copied(_)) => {
+                let bytes = reader.content(&entry)?;
+                if is_binary(&bytes) {
+                    says(format!("Binary, {size}"))
+                } else {
+                    view.lines = coloured(&key.path.to_string(), &String::from_utf8_lossy(&bytes));
+                    Line::default()
+                }
+            }
+            _ => says(format!("{size}, not in the notebook: only its hash is")),
+        };
+        Ok(view)
+    }
+
+    fn arrived(&mut self, page: &FileView) {
+        self.cursor.set_total(page.lines.len());
+        if let Some(at) = self.at.filter(|_| self.path() == Some(&page.path)) {
+            self.cursor.go(Motion::To(at.saturating_sub(self.cursor.height / 3)));
+        }
+    }
+
+    fn act(&mut self, (): (), _: Option<&FileView>) -> Vec<Effect> {
+        Vec::new()
+    }
+}
+
+/// What stands beside the overview.
+#[derive(Default)]
+pub struct BesideScreen {
+    run: Option<RunId>,
+}
+
+/// Charts of a run, and where its files come from and went.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct BesideView {
+    /// Whose.
+    pub run: RunId,
+    /// The main metrics, then the machine's use, each with its key.
+    pub charts: Vec<(String, Chart)>,
+    /// Inputs and outputs.
+    pub lineage: LineagePage,
+}
+
+/// Main metrics that get a chart.
+const CHARTS: usize = 4;
+/// Of the machine's use only what people look at gets a chart.
+const MACHINE_CHARTS: usize = 2;
+
+impl Screen for BesideScreen {
+    type Key = RunId;
+    type Page = BesideView;
+    type Action = ();
+
+    fn key(&self) -> Option<RunId> {
+        self.run.clone()
+    }
+
+    fn load(reader: &Reader, run: &RunId, moment: &Moment) -> Result<BesideView> {
+        let row = row_of(reader, run)?;
+        let summaries = vec![reader.summaries(&row)?];
+        let mut keys = metrics::main_keys(&summaries, CHARTS);
+        let drawn = |summary: &&lab_model::Summary| summary.count > 1;
+        let machine = summaries[0].iter().filter(|summary| metrics::is_machine_use(&summary.key)).filter(drawn);
+        keys.extend(machine.take(MACHINE_CHARTS).map(|summary| summary.key.clone()));
+        keys.retain(|key| summaries[0].iter().any(|summary| summary.key == *key && summary.count > 1));
+        let mut charts = Vec::new();
+        if !keys.is_empty() {
+            let wanted = charts::Key {
+                runs: vec![run.clone()],
+                metrics: keys.clone(),
+                columns: Some(200),
+                ..charts::Key::default()
+            };
+            charts = charts::load(reader, &wanted, moment)?.charts;
+        }
+        charts.iter_mut().for_each(|chart| chart.y.label.clear());
+        let lineage = lineage::load(reader, &lineage::Key { run: run.clone() })?;
+        Ok(BesideView { run: run.clone(), charts: keys.into_iter().zip(charts).collect(), lineage })
+    }
+
+    fn arrived(&mut self, _: &BesideView) {}
+
+    fn act(&mut self, (): (), _: Option<&BesideView>) -> Vec<Effect> {
+        Vec::new()
+    }
+}
