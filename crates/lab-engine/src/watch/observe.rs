@@ -171,12 +171,14 @@ impl Engine {
         Ok(Payload { start, project: project.clone(), keep: Vec::new(), log_limit_bytes })
     }
 
-    /// Open runs that no process of `lab` is the parent of, and whose process lives.
+    /// Open runs that no process of `lab` is the parent of, and whose process lives and is another than this one: the
+    /// cells of a notebook are this one's own.
     pub(crate) fn living_seen_runs(&self) -> Result<Vec<(RunStart, Project)>> {
         let reader = self.plain_reader()?;
-        let mut found = Vec::new();
+        let (mut found, own) = (Vec::new(), own_key());
         for start in reader.store().open_runs()? {
-            let is_ours = start.origin != Origin::Run && lab_exec::is_alive(&start.supervisor);
+            let is_ours =
+                start.origin != Origin::Run && start.supervisor != own && lab_exec::is_alive(&start.supervisor);
             if is_ours && let Some(project) = reader.project(&start.project)? {
                 found.push((start, project));
             }
