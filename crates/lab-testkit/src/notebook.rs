@@ -192,7 +192,6 @@ fn end(place: usize, start: &RunStart, writer: &mut Writer, encoder: &mut Encode
         notebook: None,
         params: BTreeMap::new(),
         log: LogSummary { records, lines: LOG_LINES as u64, bytes, left_out_bytes: 0 },
-        notebook: None,
         usage: Usage { user_seconds: 90.0, system_seconds: 2.0, peak_memory_bytes: 1 << 30 },
         missing: Vec::new(),
     }

@@ -162,7 +162,6 @@ fn run(writer: &mut Writer, encoder: &mut Encoder, project: &Project, number: us
         files: Default::default(),
         notebook: None,
         params: BTreeMap::new(),
-        notebook: None,
         usage: Usage::default(),
         missing: Vec::new(),
     };
