@@ -21,6 +21,8 @@ use crate::{
     wait_for_writer,
 };
 
+mod edits;
+
 /// Larger files are not held in memory when they change.
 const HELD_FILE_BYTES: u64 = 1 << 20;
 /// When more files than this change at once, nobody edits them by hand, and none is held.
@@ -46,10 +48,12 @@ pub struct HotIndex {
     stale: HashSet<RelPath>,
     /// Directories that came, went or moved: nothing below them is taken over.
     moved: HashSet<RelPath>,
-    /// Directories with a file that an event cannot vouch for.
-    doubtful: HashSet<RelPath>,
     /// Files that the scan shows as they were before, not as they are.
     past: Vec<RelPath>,
+    /// Files that something happened to, and whether it happened to the name.
+    edits: HashMap<RelPath, bool>,
+    /// Files that an event cannot vouch for, by directory.
+    doubtful: HashMap<RelPath, Vec<Box<[u8]>>>,
     /// Directories that are not watched.
     unwatched: HashSet<RelPath>,
     reason: Option<Reason>,
@@ -107,8 +111,9 @@ impl HotIndex {
             chains: walked.chains,
             stale: HashSet::new(),
             moved: HashSet::new(),
-            doubtful: HashSet::new(),
             past: Vec::new(),
+            edits: HashMap::new(),
+            doubtful: HashMap::new(),
             unwatched,
             reason,
             is_late,
@@ -170,10 +175,12 @@ impl HotIndex {
     pub fn learned(&mut self, dirs: &[usize]) {
         for place in dirs {
             let dir = &self.scan.dirs[*place];
-            if dir.entries.iter().any(|entry| is_doubtful(entry, self.scan.started)) {
-                self.doubtful.insert(dir.path.clone());
-            } else {
+            let doubtful = dir.entries.iter().filter(|entry| is_doubtful(entry, self.scan.started));
+            let names: Vec<Box<[u8]>> = doubtful.map(|entry| entry.name.clone()).collect();
+            if names.is_empty() {
                 self.doubtful.remove(&dir.path);
+            } else {
+                self.doubtful.insert(dir.path.clone(), names);
             }
         }
     }
@@ -273,23 +280,24 @@ impl HotIndex {
     /// Notes an event in `dir`.
     pub(super) fn note(&mut self, dir: &RelPath, event: &Event, read_nanos: u64) {
         let Event { name, what, .. } = event;
-        self.stale.insert(dir.clone());
-        if name.is_empty() {
+        let Some(path) = (!name.is_empty()).then(|| dir.join(name)).and_then(|path| path.ok()) else {
+            self.stale.insert(dir.clone());
             if let Some(parent) = dir.parent() {
                 self.stale.insert(parent);
             } else if matches!(what, What::Went | What::Ended) {
                 self.lose(read_nanos);
             }
             return;
-        }
-        let Ok(path) = dir.join(name) else { return };
+        };
         if event.is_directory {
+            self.stale.insert(dir.clone());
             if matches!(what, What::Came | What::Went) {
                 self.has_new_directory |= *what == What::Came;
                 self.history.changed(&path, read_nanos, || None);
                 self.moved.insert(path);
             }
         } else {
+            self.note_edit(dir, path.clone(), *what);
             if matches!(&**name, b".gitignore" | b".labignore") {
                 self.lose_rules();
             }
@@ -346,7 +354,7 @@ impl HotIndex {
         for path in self.history.prune(now_nanos) {
             // What is known of it may be from before the changes that are forgotten now.
             let Some(dir) = path.parent().and_then(|parent| self.scan.find(&parent)) else { continue };
-            if self.stale.contains(&self.scan.dirs[dir].path)
+            if (self.stale.contains(&self.scan.dirs[dir].path) || self.edits.contains_key(&path))
                 && let Some(entry) = self.scan_mut().entry_mut(dir, path.file_name())
             {
                 entry.known = None;
@@ -398,7 +406,6 @@ impl HotIndex {
             }
         }
         if also_unwatched {
-            self.stale.extend(self.doubtful.iter().cloned());
             // Every walk asks what is checked out in the repositories within, which nobody watches.
             let is_repository = |reason: &OmissionReason| matches!(reason, OmissionReason::NestedRepository { .. });
             if self.scan.omissions.iter().any(|omission| is_repository(&omission.reason)) {
@@ -406,6 +413,9 @@ impl HotIndex {
             }
         }
         let started = clock_gettime(ClockId::RealtimeCoarse);
+        if also_unwatched {
+            self.look_at_files();
+        }
         let is_fresh = !self.lost && self.stale.is_empty() && self.moved.is_empty();
         if is_fresh
             && also_unwatched
@@ -421,7 +431,7 @@ impl HotIndex {
     }
 
     fn walk_again(&mut self, key: Key, queue: &mut Option<&mut Queue>) -> Result<()> {
-        self.stale.extend(std::mem::take(&mut self.doubtful));
+        self.look_at_files();
         let all = std::mem::take(&mut self.lost);
         self.walks += 1;
         self.has_new_directory = false;
