@@ -152,7 +152,10 @@ impl Watched {
         let hot = self.watches.get(place.id)?;
         let (walks, snapshot, record) = place.last.as_ref()?;
         let tree = hot.scan().dirs[0].known.map(|known| known.tree);
-        (*walks == hot.walks() && tree == Some(snapshot.root)).then(|| Taken {
+        let root = hot.scan().root_stat;
+        let is_same_root =
+            (root.mode & 0o7777, (root.mtime, root.mtime_nanos)) == (snapshot.root_mode, snapshot.root_mtime);
+        (*walks == hot.walks() && tree == Some(snapshot.root) && is_same_root).then(|| Taken {
             id: record.id(),
             snapshot: snapshot.clone(),
             record: record.clone(),
