@@ -1,6 +1,6 @@
 //! The background process: notices runs that nobody started with `lab run`, and keeps them.
 //!
-//! One process per notebook ([`serve`]), with one loop and one helping thread. It is told of commands
+//! One process per notebook ([`serve`]), with one loop, a thread that notices starts, and one that helps. It is told of commands
 //! by the shell hook (a FIFO, [`hook`](self::HookPlace)), sees processes start by itself, takes a
 //! snapshot at each start, follows the process to its end and closes the record. It may be killed at
 //! any moment: it is neither parent nor tracer of a run, and the next one finds what still runs.
@@ -19,6 +19,7 @@ mod protocol;
 mod same;
 mod serve;
 mod service;
+mod starts;
 mod work;
 
 pub use hook::{HookMessage, tell};

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use lab_model::{Content, Domain, Hash, Kind, Omission, OmissionReason, Project, ProjectId, RelPath};
-use lab_store::Writer;
+use lab_model::{Content, Domain, Hash, Kind, Omission, OmissionReason, Project, ProjectId, RelPath, Snapshot};
+use lab_store::{Record, Writer};
 use lab_workdir::watch::{Candidate, HotIndex, Unsteady, WatchId, Watches, Witnessed};
 use lab_workdir::{Index, Scan};
 use rustix::time::{ClockId, clock_gettime};
@@ -48,6 +48,8 @@ struct Place {
     root_tree: Option<Hash>,
     /// The cache on the disk says the same.
     is_saved: bool,
+    /// The last snapshot of a steady project, and the walk after which it was taken.
+    last: Option<(u64, Snapshot, Record)>,
 }
 
 /// `CLOCK_MONOTONIC`, in nanoseconds: the clock of the kernel's own stamps on process events.
@@ -70,7 +72,8 @@ impl Watched {
         let root_tree = index.as_ref().and_then(Index::root_tree);
         let rules = engine.rules_of(&request.request())?;
         let id = self.watches.add(Path::new(&project.root), rules, index.as_ref(), &monotonic_nanos)?;
-        let place = Place { id, project: project.clone(), config_bytes, root_tree, is_saved: true };
+        let project_of = project.clone();
+        let place = Place { id, project: project_of, config_bytes, root_tree, is_saved: true, last: None };
         self.projects.insert(project.id.clone(), place);
         Ok(())
     }
@@ -140,6 +143,26 @@ impl Watched {
                 .all(|path| path.is_ok_and(|path| hot.is_witnessed(&path, moment)))
         });
         Ok(is_secured.then_some(moment))
+    }
+
+    /// The last snapshot once more, when nothing has been listed again since: right after [`Watched::secure`] there is
+    /// nothing to be written then.
+    pub(crate) fn unchanged(&self, project: &ProjectId) -> Option<Taken> {
+        let place = self.projects.get(project)?;
+        let hot = self.watches.get(place.id)?;
+        let (walks, snapshot, record) = place.last.as_ref()?;
+        let tree = hot.scan().dirs[0].known.map(|known| known.tree);
+        let root = hot.scan().root_stat;
+        let is_same_root =
+            (root.mode & 0o7777, (root.mtime, root.mtime_nanos)) == (snapshot.root_mode, snapshot.root_mtime);
+        (*walks == hot.walks() && tree == Some(snapshot.root) && is_same_root).then(|| Taken {
+            id: record.id(),
+            snapshot: snapshot.clone(),
+            record: record.clone(),
+            files_read: 0,
+            scan: hot.scan().clone(),
+            cache: None,
+        })
     }
 
     /// How well a project is watched; `None` when it is not.
@@ -229,6 +252,7 @@ impl Watched {
         place.is_saved &= place.root_tree == Some(snapshot.root);
         place.root_tree = Some(snapshot.root);
         let files_read = read.len() as u64;
+        place.last = unsteady.is_empty().then(|| (hot.walks(), snapshot.clone(), record.clone()));
         let taken = Taken { id: record.id(), snapshot, record, files_read, scan: hot.scan().clone(), cache: None };
         Ok((taken, unsteady))
     }

@@ -15,6 +15,17 @@ use crate::{Sample, process, process_key};
 /// What is read of a command line or an environment at most.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// Gives back to the system what this process has freed, where the C library keeps it for later: a process that lives
+/// for weeks should not stay as large as it once was.
+pub fn release_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "malloc_trim has no safe form")]
+    // SAFETY: it takes a number and may be called from any thread at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// The processes that this one has started and that live, not those below them.
 pub fn children(pid: i32) -> Vec<i32> {
     let below = process::descendants(pid);

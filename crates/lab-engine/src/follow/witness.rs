@@ -1,4 +1,4 @@
-//! Who writes what, for a run that `lab run` started.
+//! Who writes what, for one run.
 
 use std::collections::HashMap;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -230,7 +230,7 @@ impl<'a> Watcher<'a> {
         let secured = self.projects.watched.secure(self.engine, &project.id).ok().flatten();
         let is_early = secured.is_some() && !wants_hint;
         let mut waited = !is_early || reply("");
-        match self.engine.freeze_files(&mut self.projects.watched, &project, secured) {
+        match self.engine.freeze_secured(&mut self.projects.watched, &project, secured) {
             Ok(frozen) => {
                 if !is_early {
                     let hint = wants_hint.then(|| self.hint_for(&line, &project, &frozen.kept)).flatten();

@@ -28,15 +28,15 @@ pub(crate) struct Kept {
 /// The files as of a start, not durable yet.
 pub(crate) struct Frozen {
     pub kept: Kept,
-    writer: Writer,
+    writer: Option<Writer>,
 }
 
 impl Frozen {
     /// Makes them durable. The snapshot's own record follows with the run's start, if there is one; what it names must
     /// be kept before the writer's lock goes.
-    pub fn commit(mut self, engine: &Engine) -> Result<Kept> {
-        if self.writer.appended_bytes() > 0 {
-            self.writer.commit(engine.now())?;
+    pub fn commit(self, engine: &Engine) -> Result<Kept> {
+        if let Some(mut writer) = self.writer.filter(|writer| writer.appended_bytes() > 0) {
+            writer.commit(engine.now())?;
         }
         Ok(self.kept)
     }
@@ -89,7 +89,23 @@ impl Engine {
             let unsteady = as_of_nanos.map_or_else(Vec::new, |nanos| taken.written_since(self.millis_at(nanos)));
             Kept { taken, unsteady }
         };
-        Ok(Frozen { kept, writer })
+        Ok(Frozen { kept, writer: Some(writer) })
+    }
+
+    /// The same right after [`Watched::secure`] gave a moment: where nothing has changed nothing is written.
+    pub(crate) fn freeze_secured(
+        &self,
+        watched: &mut Watched,
+        project: &Project,
+        secured: Option<u64>,
+    ) -> Result<Frozen> {
+        // A batch that was not committed is no notebook's yet.
+        let is_kept = |taken: &Taken| self.index().and_then(|index| Ok(index.contains(&taken.snapshot.root)?));
+        let unchanged = secured.and_then(|_| watched.unchanged(&project.id));
+        match unchanged.filter(|taken| is_kept(taken).unwrap_or(false)) {
+            Some(taken) => Ok(Frozen { kept: Kept { taken, unsteady: Vec::new() }, writer: None }),
+            None => self.freeze_files(watched, project, secured),
+        }
     }
 
     /// The time of day, in milliseconds since 1970, at a moment of the monotonic clock.
@@ -155,12 +171,14 @@ impl Engine {
         Ok(Payload { start, project: project.clone(), keep: Vec::new(), log_limit_bytes })
     }
 
-    /// Open runs that no process of `lab` is the parent of, and whose process lives.
+    /// Open runs that no process of `lab` is the parent of, and whose process lives and is another than this one: the
+    /// cells of a notebook are this one's own.
     pub(crate) fn living_seen_runs(&self) -> Result<Vec<(RunStart, Project)>> {
         let reader = self.plain_reader()?;
-        let mut found = Vec::new();
+        let (mut found, own) = (Vec::new(), own_key());
         for start in reader.store().open_runs()? {
-            let is_ours = start.origin != Origin::Run && lab_exec::is_alive(&start.supervisor);
+            let is_ours =
+                start.origin != Origin::Run && start.supervisor != own && lab_exec::is_alive(&start.supervisor);
             if is_ours && let Some(project) = reader.project(&start.project)? {
                 found.push((start, project));
             }

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use lab_exec::detect::{Detector, Event, Method};
+use lab_exec::detect::{Detector, Method};
 use lab_model::Time;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
@@ -18,6 +18,7 @@ use super::protocol::{
     Answer, Asked, MAX_QUESTION_BYTES, PATIENCE, PROTOCOL_VERSION, Probed, Question, WatchStatus, with_short_path,
 };
 use super::same::Same;
+use super::starts::{Starts, Told};
 use crate::run::own_key;
 use crate::watched::monotonic_nanos as now_nanos;
 use crate::{Engine, EngineConfig, Error, ErrorKind, Reader, Result};
@@ -60,7 +61,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
         listener,
         fifo,
         lines: Lines::default(),
-        detector: None,
+        starts: None,
         opening: Some(open_detector()?),
         clients: Vec::new(),
         refreshed_nanos: 0,
@@ -88,7 +89,7 @@ struct Server<'a> {
     listener: UnixListener,
     fifo: OwnedFd,
     lines: Lines,
-    detector: Option<Detector>,
+    starts: Option<Starts>,
     /// Where the detector comes from once its methods are tried.
     opening: Option<Receiver<lab_exec::Result<Detector>>>,
     clients: Vec<Client>,
@@ -110,7 +111,7 @@ impl Server<'_> {
     fn turn(&mut self) {
         self.wait();
         self.watcher.projects.watched.drain(&now_nanos);
-        if self.detector.as_ref().is_some_and(|detector| is_ready(detector.as_fd())) {
+        if self.starts.as_ref().is_some_and(|starts| is_ready(starts.as_fd())) {
             // Before any look at what started: each costs time in which somebody may edit.
             self.watcher.projects.watched.witness_edits();
         }
@@ -126,11 +127,12 @@ impl Server<'_> {
         starts.into_iter().for_each(|message| self.hear(message));
         // Before what the cells have started is told of.
         self.watcher.hear_kernels();
-        let mut events: Vec<Event> = Vec::new();
-        if let Some(detector) = &mut self.detector {
-            detector.drain(&mut events);
+        for told in self.starts.as_ref().map(Starts::drain).unwrap_or_default() {
+            match told {
+                Told::Event(event) => self.watcher.event(event),
+                Told::Words(words) => self.watcher.say(words),
+            }
         }
-        events.into_iter().for_each(|event| self.watcher.event(event));
         ends.into_iter().for_each(|message| self.hear(message));
         self.watcher.work();
         self.serve_clients();
@@ -139,11 +141,11 @@ impl Server<'_> {
     fn take_detector(&mut self) {
         let Some(opened) = self.opening.as_ref().and_then(|opening| opening.try_recv().ok()) else { return };
         self.opening = None;
-        match opened {
-            Ok(detector) => {
-                self.watcher.say(format_args!("starts are noticed by the {}", method_name(detector.method())));
-                self.detector = Some(detector);
-                self.roots.clear();
+        let fail = |error| Error::new(ErrorKind::Bug, "Starts cannot be noticed").because(error);
+        match opened.map_err(fail).and_then(Starts::begin) {
+            Ok(starts) => {
+                self.watcher.say(format_args!("starts are noticed by the {}", method_name(starts.method)));
+                self.starts = Some(starts);
                 self.publish();
                 self.watcher.look_around();
             }
@@ -152,22 +154,21 @@ impl Server<'_> {
     }
 
     fn wait(&self) {
-        let deadline = self.detector.as_ref().and_then(Detector::deadline_nanos);
         let refresh = self.refreshed_nanos + REFRESH_NANOS;
-        let due = [self.watcher.due_nanos(), deadline].into_iter().flatten().min().unwrap_or(refresh).min(refresh);
+        let due = self.watcher.due_nanos().map_or(refresh, |due| due.min(refresh));
         let left = due.saturating_sub(now_nanos());
         let left = if self.opening.is_some() { left.min(OPENING_NANOS) } else { left };
         // Not more often than a hundred times a second for what is due: only events must be quick.
         let left = left.max(NANOS_PER_MILLI).cast_signed();
         let timeout = Timespec { tv_sec: left / 1_000_000_000, tv_nsec: left % 1_000_000_000 };
-        let detector = self.detector.as_ref().map(Detector::as_fd);
+        let starts = self.starts.as_ref().map(Starts::as_fd);
         let followed: Vec<BorrowedFd<'_>> = self.watcher.followed().map(lab_exec::detect::Followed::as_fd).collect();
         let clients = self.clients.iter().map(|client| client.stream.as_fd());
         let files = self.watcher.projects.watched.as_fd();
         let all = [self.listener.as_fd(), self.fifo.as_fd()]
             .into_iter()
             .chain(files)
-            .chain(detector)
+            .chain(starts)
             .chain(clients)
             .chain(self.watcher.kernel_fds())
             .chain(followed);
@@ -203,15 +204,8 @@ impl Server<'_> {
     /// Tells the hooks and the detector where to look.
     fn publish(&mut self) {
         let roots = self.watcher.projects.roots();
-        if let Some(detector) = &mut self.detector {
-            for gone in self.roots.iter().filter(|root| !roots.contains(root)) {
-                detector.forget_directory(gone);
-            }
-            for new in roots.iter().filter(|root| !self.roots.contains(root)) {
-                if let Err(error) = detector.watch_directory(new) {
-                    self.watcher.say(format_args!("programs in {} may be missed: {error}", new.display()));
-                }
-            }
+        if let Some(starts) = &self.starts {
+            starts.watch(roots.clone());
         }
         let hook = HookPlace { pid: own_key().pid, fifo: self.place.fifo(), roots: roots.clone() };
         if let Err(error) = hook.write(&self.place.hook_file()) {
@@ -303,13 +297,13 @@ impl Server<'_> {
     }
 
     fn status(&self) -> WatchStatus {
-        let probed = self.detector.as_ref().map_or(&[][..], Detector::probed);
+        let probed = self.starts.as_ref().map_or(&[][..], |starts| &starts.probed);
         let watched = self.watcher.projects.all.iter();
         WatchStatus {
             pid: own_key().pid,
             since: self.since,
             build: self.build.clone(),
-            method: self.detector.as_ref().map(|detector| method_name(detector.method()).to_owned()),
+            method: self.starts.as_ref().map(|starts| method_name(starts.method).to_owned()),
             probed: probed
                 .iter()
                 .map(|probe| Probed {

@@ -114,6 +114,8 @@ fn carry_out(engine: &Engine, job: Job) -> Vec<String> {
             let Close { payload, sink, exit, missing, completion } = *close;
             drop(completion);
             let warnings = finish_with(engine, &payload, sink, &exit, missing);
+            // The scan at the end may have been a large one.
+            lab_exec::observe::release_memory();
             let name = &payload.start.name;
             let told = std::iter::once(format!("{name} ended with {}", exit.code()));
             told.chain(warnings.into_iter().map(|warning| format!("{name}: {warning}"))).collect()

@@ -63,6 +63,8 @@ pub struct HotIndex {
     links: HashMap<u64, u32>,
     /// Everything has to be looked at.
     lost: bool,
+    /// Counts how often anything was listed again.
+    walks: u64,
     /// A directory came: it has to be watched before anything in it is missed.
     has_new_directory: bool,
     history: History,
@@ -117,6 +119,7 @@ impl HotIndex {
             is_late,
             links: HashMap::new(),
             lost: false,
+            walks: 0,
             has_new_directory: false,
             history: History::default(),
             touched: BTreeMap::new(),
@@ -136,6 +139,11 @@ impl HotIndex {
     /// The same, to put in what was learned. It is copied when somebody else still holds it.
     pub fn scan_mut(&mut self) -> &mut Scan {
         Arc::make_mut(&mut self.scan)
+    }
+
+    /// Counts how often anything was listed again: the same number, the same scan but for what was learned.
+    pub const fn walks(&self) -> u64 {
+        self.walks
     }
 
     /// Takes the scan out, to be put back by [`HotIndex::put_scan`].
@@ -425,6 +433,7 @@ impl HotIndex {
     fn walk_again(&mut self, key: Key, queue: &mut Option<&mut Queue>) -> Result<()> {
         self.look_at_files();
         let all = std::mem::take(&mut self.lost);
+        self.walks += 1;
         self.has_new_directory = false;
         let stale = self.stale_numbers(all);
         self.doubt(&stale);

@@ -116,6 +116,7 @@ fn reader(notebook: &Notebook) -> Reader {
         key_file: notebook.dir().join("none"),
         key: OnceLock::new(),
         columns: Default::default(),
+        log_lines: Default::default(),
     }
 }
 

@@ -1,0 +1,132 @@
+//! Starts are noticed on a thread of their own: what starts may be over before the loop has kept the files of what
+//! started before it.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lab_exec::detect::{Detector, Event, Method, Probe};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::watched::monotonic_nanos;
+use crate::{Error, ErrorKind, Result};
+
+/// What the loop may be behind; then the thread waits, and the kernel keeps the rest.
+const QUEUE: usize = 4096;
+
+/// What the thread tells.
+pub(crate) enum Told {
+    Event(Event),
+    /// A line for the log.
+    Words(String),
+}
+
+/// The thread, as the loop sees it. It ends when this is dropped.
+pub(crate) struct Starts {
+    pub method: Method,
+    pub probed: Vec<Probe>,
+    told: Receiver<Told>,
+    wanted: Arc<Mutex<Option<Vec<PathBuf>>>>,
+    bell: UnixStream,
+}
+
+impl Starts {
+    pub fn begin(detector: Detector) -> Result<Self> {
+        let fail = |error| Error::new(ErrorKind::Bug, "Could not start a thread").because(error);
+        let (bell, other) = UnixStream::pair().map_err(fail)?;
+        bell.set_nonblocking(true).and_then(|()| other.set_nonblocking(true)).map_err(fail)?;
+        let (tell, told) = sync_channel(QUEUE);
+        let wanted = Arc::default();
+        let (method, probed) = (detector.method(), detector.probed().to_vec());
+        let thread = Thread { detector, tell, wanted: Arc::clone(&wanted), bell: other, roots: Vec::new() };
+        std::thread::Builder::new().name("lab-watch-starts".to_owned()).spawn(|| thread.run()).map_err(fail)?;
+        Ok(Self { method, probed, told, wanted, bell })
+    }
+
+    /// Readable when something started, and again when it is known what.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    /// What was told since the last call.
+    pub fn drain(&self) -> Vec<Told> {
+        let mut rings = [0; 64];
+        while (&self.bell).read(&mut rings).is_ok_and(|count| count == rings.len()) {}
+        self.told.try_iter().collect()
+    }
+
+    /// The directories of projects, from now on.
+    pub fn watch(&self, roots: Vec<PathBuf>) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(roots);
+        ring(&self.bell);
+    }
+}
+
+struct Thread {
+    detector: Detector,
+    tell: SyncSender<Told>,
+    wanted: Arc<Mutex<Option<Vec<PathBuf>>>>,
+    bell: UnixStream,
+    roots: Vec<PathBuf>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut events = Vec::new();
+        while let Some(is_started) = self.wait() {
+            if is_started {
+                // Before any look at what it was, which takes a while.
+                ring(&self.bell);
+            }
+            let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(roots) = wanted {
+                self.watch(roots);
+            }
+            self.detector.drain(&mut events);
+            let has_news = !events.is_empty();
+            if events.drain(..).any(|event| self.tell.send(Told::Event(event)).is_err()) {
+                return;
+            }
+            if has_news {
+                ring(&self.bell);
+            }
+        }
+    }
+
+    /// Waits for something to do: true when something started. `None` when the loop is gone.
+    fn wait(&self) -> Option<bool> {
+        let left = self.detector.deadline_nanos().map(|due| due.saturating_sub(monotonic_nanos()).cast_signed());
+        let left = left.map(|left| Timespec { tv_sec: left / 1_000_000_000, tv_nsec: left % 1_000_000_000 });
+        let starts = self.detector.as_fd();
+        let mut waiting = [PollFd::new(&starts, PollFlags::IN), PollFd::new(&self.bell, PollFlags::IN)];
+        // An interruption only means another turn.
+        let _ = poll(&mut waiting, left.as_ref());
+        let mut rings = [0; 64];
+        match (&self.bell).read(&mut rings) {
+            Ok(0) => None,
+            _ => Some(!waiting[0].revents().is_empty()),
+        }
+    }
+
+    fn watch(&mut self, roots: Vec<PathBuf>) {
+        for gone in self.roots.iter().filter(|root| !roots.contains(root)) {
+            self.detector.forget_directory(gone);
+        }
+        for new in roots.iter().filter(|root| !self.roots.contains(root)) {
+            if let Err(error) = self.detector.watch_directory(new) {
+                let words = format!("programs in {} may be missed: {error}", new.display());
+                // Without anybody who listens there is nobody to tell.
+                let _ = self.tell.send(Told::Words(words));
+            }
+        }
+        self.roots = roots;
+    }
+}
+
+/// Wakes the other side; one that has many rings waiting needs no more.
+fn ring(mut bell: &UnixStream) {
+    let _ = bell.write(&[1]);
+}
