@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use lab_engine::EngineConfig;
-use lab_tui::{Depth, Theme, picture};
+use lab_tui::{Depth, Theme, shot};
 use lab_view::list::Motion;
 use lab_view::screens::runs::RunsAction;
 use lab_view::session::{Action, Session};
@@ -48,7 +48,7 @@ fn main() {
     ] {
         let asked = Instant::now();
         session.act(action);
-        picture(&mut session, &THEME, size.0, size.1);
+        shot(&mut session, &THEME, size.0, size.1, &mut |_| {});
         let answered = millis(asked.elapsed());
         settle(&mut session, &bell, size);
         println!("{what:28} {answered:>8.1} ms to the next frame, {:.1} ms until it is there", millis(asked.elapsed()));
@@ -63,7 +63,7 @@ fn millis(time: Duration) -> f64 {
 fn settle(session: &mut Session, bell: &Receiver<()>, (columns, rows): (u16, u16)) {
     loop {
         session.poll();
-        picture(session, &THEME, columns, rows);
+        shot(session, &THEME, columns, rows, &mut |_| {});
         if session.runs.is_current() {
             return;
         }
@@ -79,7 +79,7 @@ fn keys(session: &mut Session, size: (u16, u16), what: &str, times: usize, actio
             let action = action(session);
             session.act(action);
             session.poll();
-            picture(session, &THEME, size.0, size.1);
+            shot(session, &THEME, size.0, size.1, &mut |_| {});
             millis(pressed.elapsed())
         })
         .collect();
