@@ -95,20 +95,21 @@ fn killed_at_every_durable_step() {
 #[test]
 fn the_command_outlives_both() {
     let world = World::new();
-    let (go, done) = (world.base().join("go"), world.base().join("done"));
+    let [begun, go, done] = ["begun", "go", "done"].map(|name| world.base().join(name));
     let script = format!(
-        "trap '' HUP; while [ ! -e {} ]; do sleep 0.01; done; echo late output; touch {}",
+        "trap '' HUP; touch {}; while [ ! -e {} ]; do sleep 0.01; done; echo late output; touch {}",
+        begun.display(),
         go.display(),
         done.display()
     );
     for victim in [Victim::Front, Victim::Supervisor] {
-        let _ = (std::fs::remove_file(&go), std::fs::remove_file(&done));
+        [&begun, &go, &done].map(|file| drop(std::fs::remove_file(file)));
         let mut lab = world.lab(&["run", "--", "sh", "-c", &script]);
         let mut lab = lab.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut supervisor = None;
         wait_for("the command", || {
             supervisor = children(lab.id()).first().copied();
-            supervisor.is_some_and(|supervisor| !children(supervisor).is_empty())
+            begun.exists()
         });
         kill(if matches!(victim, Victim::Front) { lab.id() } else { supervisor.unwrap() });
         std::fs::write(&go, "").unwrap();
