@@ -280,7 +280,7 @@ impl HotIndex {
     /// Notes an event in `dir`.
     pub(super) fn note(&mut self, dir: &RelPath, event: &Event, read_nanos: u64) {
         let Event { name, what, .. } = event;
-        let Some(path) = (!name.is_empty()).then(|| dir.join(name)).and_then(|path| path.ok()) else {
+        let Some(path) = (!name.is_empty()).then(|| dir.join(name)).and_then(std::result::Result::ok) else {
             self.stale.insert(dir.clone());
             if let Some(parent) = dir.parent() {
                 self.stale.insert(parent);
