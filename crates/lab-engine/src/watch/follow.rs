@@ -472,7 +472,8 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    fn settle_candidates(&mut self, now: u64) {
+    /// Opens the runs of processes that have lived long enough, and lets go of those that have not.
+    pub fn settle_candidates(&mut self, now: u64) {
         let mut place = 0;
         while place < self.candidates.len() {
             let one = &mut self.candidates[place];

@@ -129,7 +129,11 @@ impl Server<'_> {
         self.watcher.hear_kernels();
         for told in self.starts.as_ref().map(Starts::drain).unwrap_or_default() {
             match told {
-                Told::Event(event) => self.watcher.event(event),
+                Told::Event(event) => {
+                    self.watcher.event(event);
+                    // Of many starts at once each is opened before the next, not all of them together at the end.
+                    self.watcher.settle_candidates(now_nanos());
+                }
                 Told::Words(words) => self.watcher.say(words),
             }
         }
