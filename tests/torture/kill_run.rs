@@ -103,7 +103,9 @@ fn the_command_outlives_both() {
         done.display()
     );
     for victim in [Victim::Front, Victim::Supervisor] {
-        [&begun, &go, &done].map(|file| drop(std::fs::remove_file(file)));
+        for file in [&begun, &go, &done] {
+            let _ = std::fs::remove_file(file);
+        }
         let mut lab = world.lab(&["run", "--", "sh", "-c", &script]);
         let mut lab = lab.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut supervisor = None;
