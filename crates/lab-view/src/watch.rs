@@ -91,7 +91,7 @@ fn projects(status: Option<&WatchStatus>) -> Table {
 fn state(state: &WatchState) -> Cell {
     match state {
         WatchState::Full { directories } => {
-            Cell::new(format!("watched, {} directories", format::grouped(*directories)), Tone::Good).with("full")
+            Cell::new(format!("watched, {}", format::count(*directories, "directory")), Tone::Good).with("full")
         }
         WatchState::Partly { watched, directories, reason } => {
             let numbers = format!("{} of {} directories", format::grouped(*watched), format::grouped(*directories));

@@ -31,7 +31,11 @@ pub(super) fn page(
         keys.sort_by_key(|key| (metrics::rank(key), *key));
         // Some of them may be another project's.
         let more = keys.into_iter().take(4 * METRICS).map(|key| Field::Metric(key.clone(), MetricPart::Last));
-        plan.measured.extend(more);
+        for field in more {
+            if !plan.measured.contains(&field) {
+                plan.measured.push(field);
+            }
+        }
         titles = plan.measured.iter().map(title).collect();
     }
     let found = reader.runs_table(&plan)?;
