@@ -170,7 +170,7 @@ impl Watched {
         self.watches.state(self.projects.get(project)?.id)
     }
 
-    /// Takes a snapshot and keeps it. See [`Watched::take`].
+    /// Takes a snapshot and keeps it.
     ///
     /// # Errors
     /// Those of [`Engine::snapshot`].

@@ -3,7 +3,7 @@
 //! Start with [`Chart`]: axes and layers, plain values. [`Picture`] is the same on the unit square:
 //! ranges and ticks found, points thinned, lines cut at the frame; whoever paints a chart stretches
 //! a picture. [`paper`] makes figures of it ([`svg`], [`pdf`], [`png`]), [`text`] lines of text for a
-//! terminal. [`thin`], [`pyramid`], [`smooth`] and [`align`] prepare points.
+//! terminal. [`thin`], `pyramid`, `smooth` and `align` prepare points.
 //!
 //! This crate never reads or writes a file, knows no notebook and starts no thread.
 

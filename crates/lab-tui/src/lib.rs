@@ -1,7 +1,7 @@
 //! The notebook in a terminal: paints what the session of `lab-view` holds, and tells it what a person did.
 //!
-//! One file for each place, named as in `lab-view`; [`theme`] is the one table from tones to colours,
-//! [`text`] the one way for text from outside to the screen. This crate never reads a notebook, never
+//! One file for each place, named as in `lab-view`; `theme` is the one table from tones to colours,
+//! `text` the one way for text from outside to the screen. This crate never reads a notebook, never
 //! computes what a page says, and sends the terminal no control but its own.
 
 mod ansi;

@@ -195,11 +195,16 @@ impl Tracer {
                 }
                 Found::Gone => self.keeper = keeper::start_again(&self.slot, listener).ok(),
                 Found::Nothing => {
-                    lock(&self.recorder).flush();
+                    let mut recorder = lock(&self.recorder);
+                    self.note_unseen(&mut recorder);
+                    recorder.flush();
+                    drop(recorder);
                     is_written = true;
                 }
                 Found::Over => {
-                    lock(&self.recorder).finish();
+                    let mut recorder = lock(&self.recorder);
+                    self.note_unseen(&mut recorder);
+                    recorder.finish();
                     return;
                 }
             }
@@ -226,11 +231,16 @@ impl Tracer {
             recorder.note(&Event::Incomplete { why: "the tracer failed in the middle of the run".to_owned() });
             recorder.flush();
         }
+        self.note_unseen(&mut recorder);
+        seen.is_ok()
+    }
+
+    /// Notes how many calls the keeper has let go on; also at the end, since no later call may come.
+    fn note_unseen(&self, recorder: &mut Recorder) {
         let unseen = self.slot.take_unseen();
         if unseen > 0 {
             recorder.note(&Event::Incomplete { why: format!("the tracer was held up and {unseen} calls went on") });
         }
-        seen.is_ok()
     }
 }
 
