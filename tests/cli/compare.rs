@@ -131,7 +131,9 @@ fn runs_go_to_other_programs() {
     let csv = home.ok(["export"]);
     assert_eq!(csv.lines().count(), 9);
     assert!(csv.starts_with("id,name,started,status,exit_code,duration_millis,command,tags,seeds,fingerprint.code,"));
-    assert_eq!(home.ok(["export", "a1..a2", "--series", "--format", "csv"]).lines().count(), 3);
+    // A slow run has its machine's samples too.
+    let series = home.ok(["export", "a1..a2", "--series", "--format", "csv"]);
+    assert_eq!(series.lines().filter(|line| line.contains(",acc,")).count(), 2, "{series}");
     let rows = json(&home.ok(["export", "a1", "--json"]));
     assert_eq!(rows[0]["metric.acc"], 0.9);
     let latex = home.ok(["export", "--format", "latex"]);
