@@ -198,11 +198,12 @@ pub(super) fn wait(listener: BorrowedFd<'_>, other: Option<BorrowedFd<'_>>, call
     if count <= 0 {
         return Found::Nothing;
     }
-    // A command that never pauses must not keep the other process's end from being noticed.
-    if polled[1].revents != 0 {
-        return Found::Gone;
+    // Two that end because nobody is left must not take each other's end for a loss: each would start another one.
+    if polled[0].revents & !libc::POLLIN != 0 {
+        return Found::Over;
     }
-    if polled[0].revents & libc::POLLIN != 0 { Found::Call } else { Found::Over }
+    // A command that never pauses must not keep the other process's end from being noticed.
+    if polled[1].revents != 0 { Found::Gone } else { Found::Call }
 }
 
 /// Reads `length` bytes of another process's memory, as far as they are there.
@@ -212,4 +213,33 @@ pub(super) fn read_memory(process: u32, address: u64, buffer: &mut [u8]) -> usiz
     // SAFETY: the local buffer is valid; the remote address is checked by the kernel.
     let read = unsafe { libc::process_vm_readv(process.cast_signed(), &raw const local, 1, &raw const remote, 1, 0) };
     usize::try_from(read).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Write, pipe};
+    use std::os::fd::AsFd;
+
+    use super::{Found, wait};
+
+    #[test]
+    fn that_nobody_is_left_counts_most_and_a_call_least() {
+        // A pipe without a writer hangs up as a listener does without callers, and one that can be read stands for
+        // an ended process.
+        let (over, _) = pipe().unwrap();
+        let (quiet, _open) = pipe().unwrap();
+        let (ready, mut writer) = pipe().unwrap();
+        writer.write_all(b"x").unwrap();
+        let [over, quiet, ready] = [&over, &quiet, &ready].map(AsFd::as_fd);
+        for (listener, other, found) in [
+            (over, ready, Found::Over),
+            (over, quiet, Found::Over),
+            (ready, ready, Found::Gone),
+            (quiet, ready, Found::Gone),
+            (ready, quiet, Found::Call),
+            (quiet, quiet, Found::Nothing),
+        ] {
+            assert_eq!(wait(listener, Some(other), true, 0), found);
+        }
+    }
 }
