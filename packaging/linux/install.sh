@@ -6,7 +6,12 @@ cd "$(dirname "$0")"
 remove=no
 if [ "${1:-}" = --remove ]; then remove=yes; shift; fi
 prefix=${1:-$HOME/.local}
-case $prefix in /*) ;; *) echo "the prefix must be an absolute path: $prefix" >&2; exit 2 ;; esac
+case $prefix in
+    # Menu entries and units would need each of these in a quoting of its own.
+    *[\ \"\'\`\&\|\$\%\\]*) echo "the prefix has a character that menu entries cannot have: $prefix" >&2; exit 2 ;;
+    /*) ;;
+    *) echo "the prefix must be an absolute path: $prefix" >&2; exit 2 ;;
+esac
 find bin share -type f | while IFS= read -r file; do
     target=$prefix/$file
     if [ $remove = yes ]; then

@@ -65,7 +65,9 @@ impl System {
         self.completions()?;
         self.desktop()?;
         self.unit()?;
-        lintian(package)?;
+        if self.is_whole {
+            lintian(package)?;
+        }
 
         self.dpkg("remove", &["--purge", "lab"])?;
         let left: Vec<String> = self.paths()?.difference(&before).cloned().collect();

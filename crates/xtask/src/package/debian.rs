@@ -50,7 +50,7 @@ pub fn make(release: &Release, tree: Tree, out: &Path, is_release: bool) -> Resu
     Ok(file)
 }
 
-/// The changelog and the licences, in the form and under the names that Debian's policy asks for.
+/// The changelog, the licences and what lintian need not say, in the form and under the names that Debian's policy asks for.
 fn documents(release: &Release, package: &Tree) -> Result<(), Failure> {
     let changes = package.root().join("usr/share/doc/lab/CHANGELOG.md");
     package.write_compressed("usr/share/doc/lab/changelog", super::read(&changes)?.as_bytes())?;
@@ -68,7 +68,9 @@ fn documents(release: &Release, package: &Tree) -> Result<(), Failure> {
 
     let licence = super::read(&root().join("LICENSE-MIT"))?;
     let copyright = super::read(&root().join("packaging/debian/copyright"))?.replace("@MIT@", &indented(&licence));
-    package.write("usr/share/doc/lab/copyright", copyright.as_bytes())
+    package.write("usr/share/doc/lab/copyright", copyright.as_bytes())?;
+    let known = super::read(&root().join("packaging/debian/lintian-overrides"))?;
+    package.write("usr/share/lintian/overrides/lab", known.as_bytes())
 }
 
 /// What dpkg reads: the description of the package and the checksums of its files.
@@ -100,7 +102,7 @@ fn depends(release: &Release, package: &Path, work: &Path) -> Result<String, Fai
     fs::write(&control, source).map_err(Failure::file("write", &control))?;
     let programs = release.programs.iter().map(|program| package.join("usr/bin").join(program.name));
     let programs: Vec<String> = programs.map(|path| path.to_string_lossy().into_owned()).collect();
-    let step = Step::new("libraries", "dpkg-shlibdeps", &["-O", "--"]).arguments(&programs).within(work);
+    let step = Step::new("libraries", "dpkg-shlibdeps", &["-O"]).arguments(&programs).within(work);
     let line = text(&step)?;
     let wrong = || Failure::Wrong(format!("dpkg-shlibdeps says `{line}`"));
     line.strip_prefix("shlibs:Depends=").map(String::from).ok_or_else(wrong)
