@@ -30,13 +30,20 @@ find bin share -type f | while IFS= read -r file; do
     case $file in bin/*) chmod 755 "$target.new" ;; *) chmod 644 "$target.new" ;; esac
     mv -f "$target.new" "$target"
 done
-# Caches of menus and file types, where the desktop has such.
-if command -v update-mime-database >/dev/null && [ -d "$prefix/share/mime" ]; then
-    update-mime-database "$prefix/share/mime" || true
+# Caches of menus and file types, where the desktop has such; they go when nothing is left that they are made from.
+mime=$prefix/share/mime applications=$prefix/share/applications
+if [ -d "$mime/packages" ]; then
+    update-mime-database "$mime" >/dev/null 2>&1 || true
+elif [ $remove = yes ]; then
+    rm -rf "$mime"
 fi
-if command -v update-desktop-database >/dev/null && [ -d "$prefix/share/applications" ]; then
-    update-desktop-database -q "$prefix/share/applications" || true
+if find "$applications" -name '*.desktop' 2>/dev/null | grep -q .; then
+    update-desktop-database -q "$applications" 2>/dev/null || true
+elif [ $remove = yes ]; then
+    rm -f "$applications/mimeinfo.cache"
+    rmdir "$applications" 2>/dev/null || true
 fi
+rmdir -p "$prefix/share" 2>/dev/null || true
 if [ $remove = yes ]; then echo "lab is removed from $prefix; notebooks stay"; exit 0; fi
 echo "lab is installed in $prefix"
 case :$PATH: in *:"$prefix/bin":*) ;; *) echo "put $prefix/bin on your PATH" ;; esac

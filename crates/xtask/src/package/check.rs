@@ -184,7 +184,10 @@ impl System {
         clear(&packages)?;
         let (source, copy) = (from.join("packages/lab-notebook.xml"), packages.join("lab-notebook.xml"));
         fs::copy(&source, copy).map_err(Failure::file("copy", &source))?;
-        silent(&Step::new("file types", "update-mime-database", &[&place.to_string_lossy()]))?;
+        // It says so when a directory is not among those that programs look at.
+        let looked_at = self.root.join(HOME).to_string_lossy().into_owned();
+        let step = Step::new("file types", "update-mime-database", &[&place.to_string_lossy()]);
+        silent(&step.variable("XDG_DATA_DIRS", &looked_at))?;
         println!("── the file types are compiled");
         Ok(())
     }
