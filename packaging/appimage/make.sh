@@ -5,7 +5,7 @@
 # the file that an AppImage starts with, the type 2 runtime, named by APPIMAGE_RUNTIME; its project publishes it as
 # `runtime-x86_64` and so on. An AppImage is that file followed by a SquashFS file system.
 #
-# How far it was tested: see packaging/README.md.
+# Tested on Debian 12 with a stand-in for the runtime, unpacked again and started; not with the real runtime.
 set -eu
 cd "$(dirname "$0")/../.."
 out=${1:-target/package}

@@ -2,7 +2,7 @@
 # Makes lab.app on a Mac: packaging/macos/make.sh [DIR], by default into target/package.
 #
 # Set LAB_SIGN to the name of a certificate to have it signed; without one it is signed for this Mac alone.
-# How far it was tested: see packaging/README.md.
+# Tested on Linux, with Linux programs, as far as putting the bundle together; never run on a Mac.
 set -eu
 cd "$(dirname "$0")/../.."
 out=${1:-target/package}
@@ -18,7 +18,8 @@ app=$out/lab.app/Contents
 rm -rf "$out/lab.app"
 mkdir -p "$app/MacOS" "$app/Resources/man/man1" "$app/Resources/completions"
 cp "$programs/lab" "$programs/lab-desktop" "$app/MacOS/"
-cp assets/icon/lab.icns LICENSE-MIT LICENSE-APACHE assets/fonts/OFL.txt "$app/Resources/"
+cp assets/icon/lab.icns LICENSE-MIT LICENSE-APACHE "$app/Resources/"
+cargo xtask licences > "$app/Resources/third-party.txt"
 sed "s/@VERSION@/$version/" packaging/macos/Info.plist > "$app/Info.plist"
 printf 'APPL????' > "$app/PkgInfo"
 "$programs/lab" man --out "$app/Resources/man/man1"

@@ -1,8 +1,8 @@
 ; An installer for Windows by Inno Setup 6, for one person, without an administrator:
 ;
 ;     iscc /DVersion=0.1.0 /DPrograms=..\..\target\release packaging\windows\lab.iss
-;
-; How far it was tested: see packaging/README.md.
+; with third-party.txt beside the programs: `cargo xtask licences` prints it.
+; Not tested: written from the documentation of Inno Setup. lab itself does not run on Windows yet.
 
 #ifndef Version
   #define Version "0.1.0"
@@ -40,7 +40,7 @@ Source: "{#Programs}\lab.exe"; DestDir: "{app}"
 Source: "{#Programs}\lab-desktop.exe"; DestDir: "{app}"
 Source: "..\..\LICENSE-MIT"; DestDir: "{app}"
 Source: "..\..\LICENSE-APACHE"; DestDir: "{app}"
-Source: "..\..\assets\fonts\OFL.txt"; DestDir: "{app}"
+Source: "{#Programs}\third-party.txt"; DestDir: "{app}"
 Source: "..\..\docs\*.md"; DestDir: "{app}\docs"
 
 [Icons]

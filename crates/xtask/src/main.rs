@@ -30,7 +30,8 @@ cargo xtask bench [ARGUMENT…]   build a release, then benches/compare_peers wi
 cargo xtask package [OPTION…]   a Debian package and an archive of the programs and all that belongs to them
     --out DIR                   where they go (default: target/package)
     --profile NAME              release (default), or debug: quick to make, for tests
-    --check                     install it into a clean system, use it, and remove it again";
+    --check                     install it into a clean system, use it, and remove it again
+cargo xtask licences            the licences of all that is built into the programs, for packages made by other means";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,6 +51,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "torture" => torture::run(rest),
         "bench" => bench(rest),
         "package" => package::run(rest),
+        "licences" => package::licences(),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

@@ -50,6 +50,13 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Prints what a package must hold about the crates that are built into its programs.
+pub fn licences() -> Result<(), Failure> {
+    let packages: Vec<&str> = contents::programs().iter().map(|program| program.package).collect();
+    print!("{}", third_party::text(&packages)?);
+    Ok(())
+}
+
 /// For `cargo xtask test`: packages the debug build and tries it in an empty tree, without the network.
 pub fn test() -> Result<(), Failure> {
     let options = Options { out: root().join(OUT).join("test"), is_release: false, is_checked: true };
@@ -93,8 +100,8 @@ fn build(options: &Options, release: &Release) -> Result<PathBuf, Failure> {
 
 /// Where cargo keeps what it fetched.
 fn cargo_home() -> Result<PathBuf, Failure> {
-    let beside_home = || Some(Path::new(&std::env::var_os("HOME")?).join(".cargo"));
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(beside_home);
+    let beside_home = || Some(Path::new(&system::variable("HOME")?).join(".cargo"));
+    let home = system::variable("CARGO_HOME").map(PathBuf::from).or_else(beside_home);
     home.ok_or_else(|| Failure::Missing("neither CARGO_HOME nor HOME is set".into()))
 }
 
@@ -103,7 +110,7 @@ fn release() -> Result<Release, Failure> {
     let version = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
     let version = version.ok_or_else(|| Failure::Wrong("the workspace's manifest has no version".into()))?.to_owned();
     let last_commit = || Step::new("time", "git", &["log", "-1", "--format=%ct"]).output();
-    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().or_else(last_commit);
+    let epoch = system::variable("SOURCE_DATE_EPOCH").or_else(last_commit);
     let epoch = epoch.and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
         Failure::Missing("there is no commit to take the time from: set SOURCE_DATE_EPOCH to seconds since 1970".into())
     })?;

@@ -105,6 +105,12 @@ pub fn cargo_deny() -> Result<String, Failure> {
     Ok(own)
 }
 
+/// An environment variable; `None` when it is not set.
+#[expect(clippy::disallowed_methods, reason = "what builds the project has no engine: its environment is its input")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Whether this program runs as root.
 pub fn is_root() -> bool {
     Step::new("user", "id", &["-u"]).output().as_deref() == Some("0")

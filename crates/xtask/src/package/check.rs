@@ -111,8 +111,13 @@ impl System {
                 format!("cd \"$HOME/project\" && {}/{words}", bin.display()),
             ];
             let root = self.root.to_string_lossy();
-            let step =
-                if self.is_whole { Step::new("use", "chroot", &[&root, "env"]) } else { Step::new("use", "env", &[]) };
+            // Programs look themselves up in /proc; the mount goes with the process.
+            let enter = "mount --rbind /proc \"$0/proc\" && exec chroot \"$0\" env \"$@\"";
+            let step = if self.is_whole {
+                Step::new("use", "unshare", &["--mount", "sh", "-c", enter, &root])
+            } else {
+                Step::new("use", "env", &[])
+            };
             step.arguments(&clean).printed().map(|text| String::from_utf8_lossy(&text).into_owned())
         };
         let has = |text: &str, part: &str| {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Release;
 use super::tree::{Tree, clear};
 use crate::step::{Failure, Step, root};
+use crate::system;
 
 /// What lies elsewhere on Debian than below other prefixes.
 const MOVES: &[(&str, &str)] = &[
@@ -110,7 +111,7 @@ fn depends(release: &Release, package: &Path, work: &Path) -> Result<String, Fai
 
 fn maintainer() -> String {
     let (name, mail) = MAINTAINER;
-    let or = |variable: &str, fallback: &str| std::env::var(variable).unwrap_or_else(|_| fallback.to_owned());
+    let or = |variable: &str, fallback: &str| system::variable(variable).unwrap_or_else(|| fallback.to_owned());
     format!("{} <{}>", or("DEBFULLNAME", name), or("DEBEMAIL", mail))
 }
 
