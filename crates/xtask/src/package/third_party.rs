@@ -21,10 +21,15 @@ pub fn text(packages: &[&str]) -> Result<String, Failure> {
 
     let sources = registry_sources()?;
     let mut texts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut bare = Vec::new();
     for (name, _) in &crates {
         let place = sources.iter().map(|registry| registry.join(name.replace(" v", "-"))).find(|place| place.is_dir());
         let place = place.ok_or_else(|| Failure::Missing(format!("the sources of {name} are not on this machine")))?;
-        for licence in licences(&place) {
+        let found = licences(&place);
+        if found.is_empty() {
+            bare.push(*name);
+        }
+        for licence in found {
             texts.entry(licence).or_default().push(name);
         }
     }
@@ -34,6 +39,9 @@ pub fn text(packages: &[&str]) -> Result<String, Failure> {
     let rows = crates.iter().map(|(name, licence)| format!("{name}: {licence}\n"));
     let mut all = String::from("What is built into the programs of lab, with the licence of each\n\n");
     all.extend(rows);
+    if !bare.is_empty() {
+        all.push_str(&format!("\nThese bring no text of the licence that they name: {}\n", bare.join(", ")));
+    }
     for (text, names) in texts {
         all.push_str(&format!("\n{}\n{}\n\n{text}\n", "=".repeat(78), names.join(", ")));
     }
@@ -67,7 +75,10 @@ fn licences(place: &Path) -> Vec<String> {
                 } else if path.is_file() && NAMES.iter().any(|start| name.starts_with(start)) {
                     // Line ends and edges differ between copies of one text.
                     let text = fs::read_to_string(&path).unwrap_or_default().replace('\r', "");
-                    texts.push(text.trim().to_owned());
+                    // One line is a name or what became of a link, and no licence.
+                    if text.trim().contains('\n') {
+                        texts.push(text.trim().to_owned());
+                    }
                 }
             }
         }
