@@ -1,6 +1,6 @@
 //! `lab tui`: the notebook in the terminal.
 
-use lab_engine::{ErrorKind, Result};
+use lab_engine::Result;
 use lab_tui::Theme;
 
 use crate::cli::When;
@@ -16,12 +16,7 @@ impl Tui {
     /// Opens it.
     pub fn run(&self, context: &Context) -> Result<u8> {
         let config = context.config()?;
-        // Without a notebook it opens too, and says how to begin.
-        let project = match context.project() {
-            Ok(project) => project,
-            Err(error) if error.kind == ErrorKind::Missing => None,
-            Err(error) => return Err(error),
-        };
+        let project = lab_engine::project_here(&config)?;
         let mut theme = Theme::from_variables(&|name| config.variable(name).map(str::to_owned));
         if context.global.color == When::Never {
             theme.depth = lab_tui::Depth::None;

@@ -30,7 +30,7 @@ pub mod watched;
 pub use background::{Background, Job, Lane, Pending, Progress as JobProgress, Wake};
 pub use command::{Command, Done, with_params};
 pub use config::{Clock, EngineConfig, Random};
-pub use engine::Engine;
+pub use engine::{Engine, project_here};
 pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
 pub use lab_exec::stop_for_shell;

@@ -70,6 +70,13 @@ pub enum Action {
         /// Rows in all.
         total: Option<usize>,
     },
+    /// The painter scrolls that list by itself, and shows so many rows from this one on.
+    See {
+        /// The first row on screen.
+        top: usize,
+        /// Rows on screen.
+        height: usize,
+    },
     /// On the list of runs.
     Runs(RunsAction),
     /// On one run.
@@ -338,6 +345,7 @@ impl Session {
                 cursor.resize(height);
                 total.into_iter().for_each(|total| cursor.set_total(total));
             }),
+            Action::See { top, height } => self.with_cursor(|cursor| cursor.see(top, height)),
             Action::Runs(action) => {
                 let effects = self.runs.act(action);
                 self.apply(effects);

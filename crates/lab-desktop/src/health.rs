@@ -1,0 +1,32 @@
+//! The watcher and the notebook.
+
+use egui::{Margin, ScrollArea, Ui};
+use lab_view::ActionId;
+use lab_view::screens::health::WORK;
+use serde::{Deserialize, Serialize};
+
+use crate::app::Paint;
+use crate::blocks;
+use crate::theme::MARGIN;
+
+/// What the place remembers.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Own {}
+
+/// Paints the place.
+pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let shown = &paint.session.health;
+    let Some(page) = shown.page() else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        egui::Frame::new().inner_margin(Margin::same(MARGIN as i8)).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                blocks::button(paint, ui, ActionId::WatchService);
+                for id in WORK {
+                    blocks::button(paint, ui, id);
+                }
+            });
+            blocks::page(paint, ui, page);
+        });
+    });
+}
