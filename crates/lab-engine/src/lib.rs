@@ -7,6 +7,7 @@ mod background;
 mod command;
 mod complete;
 mod config;
+pub mod demo;
 mod describe;
 mod engine;
 mod error;
