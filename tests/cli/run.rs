@@ -11,6 +11,21 @@ fn exit_code_and_streams_are_the_commands_own() {
 }
 
 #[test]
+fn the_first_run_of_a_new_person_is_kept() {
+    let home = home();
+    let fresh = home.path("fresh");
+    let lab =
+        |words: &[&str]| home.lab(words).without("LAB_NOTEBOOK").without("LAB_KEY_FILE").env("HOME", &fresh).run();
+    let _ = lab(&["run", "--", "true"]).ok();
+    assert!(fresh.join(".local/share/lab/notebook.toml").is_file());
+    assert_eq!(json(&lab(&["ls", "--json"]).ok().out)["total"], 1);
+    // Where a named notebook should lie, a disk may just be missing: nothing is made there.
+    let unmounted = home.path("disk/notebook");
+    let ended = home.lab(["run", "--", "true"]).env("LAB_NOTEBOOK", &unmounted).run().ok();
+    assert!(ended.err.contains("not kept") && !home.path("disk").exists(), "{}", ended.err);
+}
+
+#[test]
 fn a_signal_ends_lab_the_same_way() {
     let home = home();
     let ended = home.lab(["-q", "run", "--", "sh", "-c", "kill -TERM $$"]).run();

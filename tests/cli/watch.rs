@@ -264,7 +264,7 @@ fn a_service_is_written_without_root() {
     let home = home();
     let told = home.lab(["watch", "install"]).run().ok();
     let unit = std::fs::read_to_string(home.path("home/.config/systemd/user/lab-watch.service")).unwrap();
-    assert!(unit.contains("watch --foreground --notebook") && unit.contains("KillMode=process"), "{unit}");
+    assert!(unit.contains("lab\" watch --foreground --notebook \"") && unit.contains("KillMode=process"), "{unit}");
     assert!(told.err.contains("Wrote"), "{}", told.err);
     assert!(home.lab(["watch", "uninstall"]).run().ok().err.contains("Removed"));
 }

@@ -10,6 +10,12 @@ use crate::context::Context;
 const UNIT: &str = "lab-watch.service";
 const AGENT: &str = "lab-watch.plist";
 
+/// The unit as packages install it, for the default notebook.
+const UNIT_TEXT: &str = include_str!("../../../assets/watch/lab-watch.service");
+
+/// What starts the watcher in it.
+const UNIT_COMMAND: &str = "/usr/bin/lab watch --foreground";
+
 /// Writes the service's file and enables it where the service manager answers.
 pub fn install(context: &Context) -> Result<u8> {
     let config = context.engine_or_new()?.config().clone();
@@ -73,13 +79,8 @@ fn unit(config: &EngineConfig) -> String {
             path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
         format!("\"{text}\"")
     };
-    format!(
-        "[Unit]\nDescription=Keeps the runs of experiments (lab watch)\n\n\
-         [Service]\nExecStart={} watch --foreground --notebook {}\nRestart=on-failure\nRestartSec=5\nKillMode=process\n\n\
-         [Install]\nWantedBy=default.target\n",
-        quoted(&config.executable),
-        quoted(&config.notebook)
-    )
+    let command = format!("{} watch --foreground --notebook {}", quoted(&config.executable), quoted(&config.notebook));
+    UNIT_TEXT.replace(UNIT_COMMAND, &command)
 }
 
 fn agent(config: &EngineConfig) -> String {

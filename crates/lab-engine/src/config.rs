@@ -125,11 +125,7 @@ impl EngineConfig {
             // Two processes with one seed must not draw the same ids.
             Random::Seeded(Arc::new(AtomicU64::new(seed ^ (u64::from(std::process::id()) << 32))))
         });
-        let directory = |variable: &str, below_home: &str| -> Option<PathBuf> {
-            let set = variables.get(OsStr::new(variable)).map(PathBuf::from).filter(|path| path.is_absolute());
-            let home = || variables.get(OsStr::new("HOME")).map(|home| PathBuf::from(home).join(below_home));
-            set.or_else(home).map(|base| base.join("lab"))
-        };
+        let directory = |variable: &str, below_home: &str| own_directory(&variables, variable, below_home);
         let no_home = || {
             Error::new(ErrorKind::Usage, "There is no home directory to keep a notebook in")
                 .hint("set LAB_NOTEBOOK, or pass --notebook DIR")
@@ -150,10 +146,22 @@ impl EngineConfig {
         Ok(Self { notebook, key_file, cwd, variables, executable, clock, random })
     }
 
+    /// Whether the notebook is the one that a person has without naming any.
+    pub(crate) fn is_default_notebook(&self) -> bool {
+        own_directory(&self.variables, "XDG_DATA_HOME", ".local/share").is_some_and(|path| path == self.notebook)
+    }
+
     /// A variable's value as text.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(OsStr::new(name))?.to_str()
     }
+}
+
+/// The program's directory in one of the base directories of a person (XDG Base Directory Specification 0.8).
+fn own_directory(variables: &BTreeMap<OsString, OsString>, variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = variables.get(OsStr::new(variable)).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || variables.get(OsStr::new("HOME")).map(|home| PathBuf::from(home).join(below_home));
+    set.or_else(home).map(|base| base.join("lab"))
 }
 
 /// What the nearest `lab.toml` at or above `directory` says about where the notebook lies.

@@ -47,6 +47,11 @@ impl Engine {
         if config.notebook.join("notebook.toml").exists() {
             return Self::open_existing(config);
         }
+        if let Some(parent) = config.notebook.parent().filter(|_| config.is_default_notebook()) {
+            // A new person's home has no such directory yet. Of a named notebook the disk may just not be mounted.
+            let fail = |error| Error::disk("create", parent, error);
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(fail)?;
+        }
         let notebook = Notebook::create(&config.notebook, config.random.pack_id(), config.clock.now())?;
         Ok(Self { config, notebook, key: OnceLock::new(), index: OnceCell::new() })
     }

@@ -1,4 +1,4 @@
-//! What the project does to itself: `cargo xtask test`, `torture` and `bench`.
+//! What the project does to itself: `cargo xtask test`, `torture`, `bench` and `package`.
 //!
 //! `test` is everything that continuous integration runs, on a fresh machine too: it installs missing system packages
 //! where it may, and names them where it may not. It never changes the repository's files, never installs anything
@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's only surface is the terminal")]
 
+mod package;
 mod step;
 mod system;
 mod test;
@@ -25,7 +26,11 @@ cargo xtask torture [OPTION…]   the fault tests, with a release build
     --percent N                 this part of the full counts
     --seed N                    where the random numbers start
     TEST                        only the tests whose name contains this
-cargo xtask bench [ARGUMENT…]   build a release, then benches/compare_peers with these arguments";
+cargo xtask bench [ARGUMENT…]   build a release, then benches/compare_peers with these arguments
+cargo xtask package [OPTION…]   a Debian package and an archive of the programs and all that belongs to them
+    --out DIR                   where they go (default: target/package)
+    --profile NAME              release (default), or debug: quick to make, for tests
+    --check                     install it into a clean system, use it, and remove it again";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,6 +49,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "test" => test::run(rest),
         "torture" => torture::run(rest),
         "bench" => bench(rest),
+        "package" => package::run(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

@@ -1,6 +1,7 @@
 //! One command with a name: it is announced, timed, and can be repeated by hand from what its failure says.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -21,12 +22,32 @@ pub enum Failure {
         /// The command to repeat it by hand.
         command: String,
     },
+    /// A file or directory could not be read or written.
+    File {
+        /// What was tried: `read`, `write`, `remove`.
+        attempt: &'static str,
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A package is not what it should be; the text says in which.
+    Wrong(String),
+}
+
+impl Failure {
+    /// Turns the error of a file operation into a failure: `fs::read(path).map_err(Failure::file("read", path))`.
+    pub fn file(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |error| Self::File { attempt, path, error }
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Missing(text) => formatter.write_str(text),
+            Self::Usage(text) | Self::Missing(text) | Self::Wrong(text) => formatter.write_str(text),
+            Self::File { attempt, path, error } => write!(formatter, "cannot {attempt} {}: {error}", path.display()),
             Self::Step { name, ending, command } => {
                 write!(formatter, "✗ {name}: {ending}\n  repeat it with: {command}")
             }
@@ -43,6 +64,7 @@ pub fn root() -> PathBuf {
 /// A command, run in the repository's root with the terminal as its output.
 #[derive(Debug)]
 pub struct Step {
+    directory: PathBuf,
     name: String,
     program: String,
     arguments: Vec<String>,
@@ -53,7 +75,7 @@ impl Step {
     /// A step that runs `program`.
     pub fn new(name: &str, program: &str, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().copied().map(String::from).collect();
-        Self { name: name.to_owned(), program: program.to_owned(), arguments, variables: Vec::new() }
+        Self { name: name.to_owned(), program: program.to_owned(), arguments, variables: Vec::new(), directory: root() }
     }
 
     /// A step that runs cargo.
@@ -70,6 +92,12 @@ impl Step {
     /// Sets an environment variable for the command.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs the command elsewhere than in the repository's root.
+    pub fn within(mut self, directory: &Path) -> Self {
+        self.directory = directory.to_path_buf();
         self
     }
 
@@ -101,6 +129,27 @@ impl Step {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// What the command prints, byte for byte; what it says on standard error is shown only when it fails.
+    pub fn printed(&self) -> Result<Vec<u8>, Failure> {
+        let failed = |ending| Failure::Step { name: self.name.clone(), ending, command: self.command_line() };
+        let output = self.command().stdin(Stdio::null()).output();
+        let output = output.map_err(|error| failed(format!("cannot start: {error}")))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(failed(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end())))
+    }
+
+    /// What the command says on standard error, trimmed, however it ends.
+    pub fn complaints(&self) -> Result<String, Failure> {
+        let output = self.command().stdin(Stdio::null()).stdout(Stdio::null()).output();
+        let output = output.map_err(|error| {
+            let ending = format!("cannot start: {error}");
+            Failure::Step { name: self.name.clone(), ending, command: self.command_line() }
+        })?;
+        Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+
     /// The command as a person would type it into a shell.
     pub fn command_line(&self) -> String {
         let variables = self.variables.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
@@ -110,7 +159,7 @@ impl Step {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).envs(self.variables.iter().cloned()).current_dir(root());
+        command.args(&self.arguments).envs(self.variables.iter().cloned()).current_dir(&self.directory);
         command
     }
 }

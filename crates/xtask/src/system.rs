@@ -12,20 +12,45 @@ const PROGRAMS: &[(&str, &[&str], &str)] = &[
     ("strace", &["-V"], "strace"),
 ];
 
+/// Programs that make and check a Debian package; only where there is dpkg.
+const PACKAGING: &[(&str, &[&str], &str)] = &[
+    ("dpkg-shlibdeps", &["--version"], "dpkg-dev"),
+    ("desktop-file-validate", &["--help"], "desktop-file-utils"),
+    ("update-mime-database", &["-v"], "shared-mime-info"),
+    ("appstreamcli", &["--version"], "appstream"),
+    ("man", &["--version"], "man-db"),
+];
+
 /// Folder of the virtual environment with the modules that the Python reader of a notebook needs.
 const VENV: &str = "target/xtask-venv";
 
 /// The release of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Installs missing Debian packages when root on Debian, names them otherwise.
+/// Installs missing Debian packages that the tests need when root on Debian, names them otherwise.
 pub fn packages() -> Result<(), Failure> {
-    let missing = missing_packages();
+    install(PROGRAMS)
+}
+
+/// The same for what makes and checks a Debian package.
+pub fn packaging() -> Result<(), Failure> {
+    if has_dpkg() {
+        return install(PACKAGING);
+    }
+    Err(Failure::Missing("packages are made on Debian or a descendant of it: there is no dpkg-deb here".into()))
+}
+
+/// Whether Debian packages can be made here.
+pub fn has_dpkg() -> bool {
+    Step::new("look", "dpkg-deb", &["--version"]).succeeds()
+}
+
+fn install(programs: &[(&str, &[&str], &'static str)]) -> Result<(), Failure> {
+    let missing = missing_packages(programs);
     if missing.is_empty() {
         return Ok(());
     }
-    let is_root = Step::new("user", "id", &["-u"]).output().as_deref() == Some("0");
-    if !is_root || !Step::new("apt", "apt-get", &["--version"]).succeeds() {
+    if !is_root() || !Step::new("apt", "apt-get", &["--version"]).succeeds() {
         let names = missing.join(" ");
         let how = format!("sudo apt-get install --no-install-recommends {names}");
         return Err(Failure::Missing(format!("this machine lacks: {names}\n  on Debian or Ubuntu: {how}")));
@@ -80,7 +105,12 @@ pub fn cargo_deny() -> Result<String, Failure> {
     Ok(own)
 }
 
-fn missing_packages() -> Vec<&'static str> {
-    let missing = PROGRAMS.iter().filter(|(program, arguments, _)| !Step::new("look", program, arguments).succeeds());
+/// Whether this program runs as root.
+pub fn is_root() -> bool {
+    Step::new("user", "id", &["-u"]).output().as_deref() == Some("0")
+}
+
+fn missing_packages(programs: &[(&str, &[&str], &'static str)]) -> Vec<&'static str> {
+    let missing = programs.iter().filter(|(program, arguments, _)| !Step::new("look", program, arguments).succeeds());
     missing.map(|(_, _, package)| *package).collect()
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::step::{Failure, Step};
-use crate::{system, torture};
+use crate::{package, system, torture};
 
 /// A step's name and what it does.
 type Named = (&'static str, fn() -> Result<(), Failure>);
@@ -17,6 +17,7 @@ const STEPS: &[Named] = &[
     ("unit", unit),
     ("docs", docs),
     ("demo", demo),
+    ("package", package),
     ("deny", deny),
 ];
 
@@ -75,6 +76,15 @@ fn docs() -> Result<(), Failure> {
 
 fn demo() -> Result<(), Failure> {
     Step::new("the demo's experiment", "python3", &["tests/demo_edits.py"]).run()
+}
+
+/// The package of the debug build: installed into an empty tree, used, and removed.
+fn package() -> Result<(), Failure> {
+    if system::has_dpkg() {
+        return package::test();
+    }
+    skipped("the package", "there is no dpkg-deb here");
+    Ok(())
 }
 
 /// Licences, bans and sources must pass; advisories only where their database can be fetched.
