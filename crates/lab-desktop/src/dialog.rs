@@ -20,6 +20,10 @@ pub fn paint(paint: &mut Paint<'_>, context: &egui::Context) {
     if is_filter && matches!(paint.session.route(), Route::Runs) {
         return;
     }
+    let is_search = matches!(dialog.purpose(), Some(Purpose::Find));
+    if is_search && matches!(paint.session.route(), Route::Search) {
+        return;
+    }
     let screen = context.content_rect();
     // What lies below is out of reach; a click there closes the dialog.
     let beside =

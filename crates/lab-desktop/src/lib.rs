@@ -8,6 +8,7 @@
 mod app;
 mod blocks;
 mod charts;
+mod code;
 mod compare;
 mod dialog;
 mod diff;
@@ -25,6 +26,7 @@ mod runs;
 mod search;
 mod table;
 mod theme;
+mod tree;
 mod typed;
 mod window;
 

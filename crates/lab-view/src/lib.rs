@@ -36,6 +36,7 @@ pub mod session;
 pub mod settings;
 pub mod show;
 pub mod suspects;
+pub mod tree;
 pub mod watch;
 
 pub use actions::{ACTIONS, ActionId, ActionRow, Group, by_key};

@@ -12,6 +12,7 @@ use crate::list::{Cursor, Motion};
 use crate::screen::Screen;
 use crate::session::Effect;
 use crate::show::{self, RunPage};
+use crate::tree::FileTree;
 
 /// A part of what is shown of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -92,6 +93,9 @@ pub struct RunView {
     pub subject: Subject,
     /// The files, for their part.
     pub files: Option<files::FilesPage>,
+    /// The same as a tree.
+    #[serde(skip)]
+    pub tree: FileTree,
     /// Its files as of its start.
     #[serde(skip)]
     pub snapshot: Option<Hash>,
@@ -137,11 +141,14 @@ impl Screen for RunScreen {
         let base = reader.base_of(&row)?;
         let snapshot = row.start.snapshot.filter(|_| key.part == Part::Files);
         let files = snapshot.map(|snapshot| files::load(reader, &files::Key { snapshot, directories: false }));
+        let files = files.transpose()?;
+        let rows = files.iter().flat_map(|files| &files.files.rows);
         Ok(RunView {
             part: key.part,
+            tree: FileTree::of(rows.map(|row| row.key.as_str())),
             page: changed_first(show::load(reader, &show::Key { run: key.run.clone(), moment: moment.clone() })?),
             subject: Subject::of(reader, &row, base.as_ref()),
-            files: files.transpose()?,
+            files,
             snapshot: row.start.snapshot,
             base_snapshot: base.and_then(|base| base.start.snapshot),
         })

@@ -84,10 +84,15 @@ impl Session {
             (Done::Planned(plan), _) => self.planned(*plan),
             (Done::Restored(plan, outcome), _) => {
                 let page = crate::restore::done(&outcome, &plan, &self.state_name(&plan));
-                let action = (plan.kind != lab_model::RestoreKind::Undo).then_some(ActionId::Undo);
+                let is_undo = plan.kind == lab_model::RestoreKind::Undo;
+                let action = Some(if is_undo { ActionId::Redo } else { ActionId::Undo });
+                let mut line = page.headline;
+                // What to type next is for the command line; here it is the action.
+                line.0.pop();
+                let hint: Vec<_> = page.left.rows.iter().map(|row| row.cells[0].text.as_str()).collect();
                 self.notices.push(Notice {
-                    line: page.headline,
-                    hint: None,
+                    line,
+                    hint: (!hint.is_empty()).then(|| hint.join("\n")),
                     sticky: !outcome.conflicts.is_empty() || !outcome.left.is_empty(),
                     action,
                     since: self.now.now.0,
