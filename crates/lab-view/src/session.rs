@@ -2,6 +2,7 @@
 //! way. Painters look at it and hand back actions; nothing in here paints, and nothing in here waits.
 
 mod dialog;
+mod export;
 mod find;
 mod jobs;
 mod lists;
@@ -161,6 +162,8 @@ pub struct Session {
     dialog: Option<Dialog>,
     notices: Vec<Notice>,
     jobs: Vec<Running>,
+    /// Files that are to be written when they are read.
+    exports: Vec<export::Exported>,
     requests: Vec<Request>,
     lists: lists::Lists,
     /// Runs that were removed last; they can be brought back.
@@ -200,6 +203,7 @@ impl Session {
             dialog: None,
             notices: Vec::new(),
             jobs: Vec::new(),
+            exports: Vec::new(),
             requests: Vec::new(),
             lists: lists::Lists::default(),
             removed: Vec::new(),
@@ -291,6 +295,7 @@ impl Session {
             None => false,
         };
         changed |= self.poll_lists(stamp);
+        changed |= self.poll_exports();
         changed |= self.poll_jobs();
         let before = self.notices.len();
         let now = self.now.now.0;
@@ -312,7 +317,7 @@ impl Session {
             Route::Search => self.search.is_loading(),
             Route::Health => self.health.is_loading(),
         };
-        reads || !self.jobs.is_empty()
+        reads || !self.jobs.is_empty() || !self.exports.is_empty()
     }
 
     /// Does what the person asked for.

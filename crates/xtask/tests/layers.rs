@@ -74,7 +74,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("ratatui", &["lab-tui"]),
     ("rusqlite", &["lab-store"]),
     // The five crates that touch the machine; the view and the parsers are pure.
-    ("rustix", &["lab-workdir", "lab-exec", "lab-store", "lab-engine", "lab-cli"]),
+    ("rustix", &["lab-workdir", "lab-exec", "lab-store", "lab-engine", "lab-cli", "lab-testkit"]),
     ("serde", ANY),
     ("serde_json", ANY),
     ("sha2", &["lab-exec"]),
@@ -85,6 +85,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("toml", &["lab-ingest", "lab-workdir"]),
     ("unicode-segmentation", &["lab-view", "lab-tui"]),
     ("unicode-width", &["lab-cli", "lab-tui", "lab-plot"]),
+    // What a terminal shows, for tests.
+    ("vt100", &["lab-testkit"]),
     ("yaml_serde", &["lab-ingest"]),
     ("zstd", &["lab-store"]),
 ];
