@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use lab_model::{Change, Project, ProjectId, RelPath, RunId, Target};
@@ -62,6 +62,13 @@ pub enum Command {
     Rebuild,
     /// Drops what nothing needs.
     Collect,
+    /// Writes a file that is not there yet.
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// What.
+        bytes: Vec<u8>,
+    },
     /// Starts the background process that notices runs, or ends it.
     Watching(bool),
 }
@@ -104,6 +111,7 @@ impl Command {
             Self::Verify { .. } => "Verifying",
             Self::Rebuild => "Rebuilding the index",
             Self::Collect => "Collecting garbage",
+            Self::Write { .. } => "Writing a file",
             Self::Watching(true) => "Starting to watch",
             Self::Watching(false) => "Ending to watch",
         }
@@ -153,10 +161,25 @@ impl Command {
             Self::Verify { deep } => engine.verify(deep, report).map(Done::Verified),
             Self::Rebuild => engine.rebuild(report).map(Done::Rebuilt),
             Self::Collect => engine.gc(GRACE_MILLIS, false, report).map(Done::Collected),
+            Self::Write { path, bytes } => write_new(&path, &bytes).map(|()| Done::Nothing),
             Self::Watching(true) => crate::watch::start(config).map(|_| Done::Nothing),
             Self::Watching(false) => crate::watch::stop(config).map(|_| Done::Nothing),
         }
     }
+}
+
+/// What a person has already is never written over.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let fail = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::new(ErrorKind::Usage, format!("There is a file already: {}", path.display()))
+                .hint("choose another name")
+        }
+        _ => Error::disk("write", path, error),
+    };
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)
 }
 
 fn planned(plan: Result<RestorePlan>) -> Result<Done> {

@@ -76,6 +76,8 @@ impl Interface {
     pub fn run(mut self) -> Result<()> {
         self.session.poll();
         while self.paint()? {}
+        // For tests: the terminal must be given back whatever happens.
+        assert!(self.session.config().variable("LAB_FAULT") != Some("paint:0"), "as LAB_FAULT says");
         while !self.over {
             let wait = if self.session.jobs().is_empty() { IDLE } else { BUSY };
             let mut dirty = !self.session.jobs().is_empty();

@@ -295,7 +295,7 @@ pub static ACTIONS: &[ActionRow] = &[
         Group::Run,
         with_one_run,
     ),
-    row(ActionId::Export, "Export…", "Write what is shown to a file", &["E"], Group::Run, always),
+    row(ActionId::Export, "Export…", "Write the runs to a file for other programs", &["E"], Group::Run, with_runs),
     row(ActionId::LogScale, "Logarithmic axis", "Switch the value axis", &["l"], Group::Chart, in_charts),
     row(ActionId::Smooth, "Smoothing", "More smoothing; round to none", &["S"], Group::Chart, in_charts),
     row(ActionId::StepAxis, "Step or time", "Switch the horizontal axis", &["a"], Group::Chart, in_charts),

@@ -3,6 +3,7 @@
 
 mod around;
 mod dialog;
+mod export;
 mod find;
 mod jobs;
 mod lists;
@@ -178,6 +179,8 @@ pub struct Session {
     dialog: Option<Dialog>,
     notices: Vec<Notice>,
     jobs: Vec<Running>,
+    /// Files that are to be written when they are read.
+    exports: Vec<export::Exported>,
     requests: Vec<Request>,
     lists: lists::Lists,
     around: around::Around,
@@ -218,6 +221,7 @@ impl Session {
             dialog: None,
             notices: Vec::new(),
             jobs: Vec::new(),
+            exports: Vec::new(),
             requests: Vec::new(),
             lists: lists::Lists::default(),
             around: around::Around::default(),
@@ -311,6 +315,7 @@ impl Session {
         };
         changed |= self.poll_lists(stamp);
         changed |= self.poll_around(stamp);
+        changed |= self.poll_exports();
         changed |= self.poll_jobs();
         let before = self.notices.len();
         let now = self.now.now.0;
@@ -332,7 +337,7 @@ impl Session {
             Route::Search => self.search.is_loading(),
             Route::Health => self.health.is_loading(),
         };
-        reads || !self.jobs.is_empty()
+        reads || !self.jobs.is_empty() || !self.exports.is_empty()
     }
 
     /// Does what the person asked for.

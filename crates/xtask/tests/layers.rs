@@ -78,7 +78,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("rfd", &["lab-desktop"]),
     ("rusqlite", &["lab-store"]),
     // The five crates that touch the machine; the view and the parsers are pure.
-    ("rustix", &["lab-workdir", "lab-exec", "lab-store", "lab-engine", "lab-cli"]),
+    ("rustix", &["lab-workdir", "lab-exec", "lab-store", "lab-engine", "lab-cli", "lab-testkit"]),
     ("serde", ANY),
     ("serde_json", ANY),
     ("sha2", &["lab-exec"]),
@@ -91,6 +91,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("unicode-width", &["lab-cli", "lab-view", "lab-tui", "lab-plot"]),
     // Only its default features: titled windows under Wayland.
     ("winit", &["lab-desktop"]),
+    // What a terminal shows, for tests.
+    ("vt100", &["lab-testkit"]),
     ("yaml_serde", &["lab-ingest"]),
     ("zstd", &["lab-store"]),
 ];

@@ -1,5 +1,6 @@
 //! The run of the demo that goes on: a process that only waits, and a thread that prints for it.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -36,9 +37,17 @@ impl Running {
         line: u64,
         pace: Pace,
     ) -> Result<Self> {
-        // It waits for input that never comes, and goes when this process goes, however that ends.
-        let process = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let process = process.map_err(|error| Error::new(ErrorKind::Missing, "Cannot start cat").because(error))?;
+        // It waits for input that never comes. When this process goes, however that ends, so does it, and what
+        // it was about.
+        let process = Command::new("sh")
+            .args(["-c", "cat; rm -rf -- \"$0\""])
+            .arg(config.key_file.parent().unwrap_or(&config.key_file))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        let process = process.map_err(|error| Error::new(ErrorKind::Missing, "Cannot start sh").because(error))?;
         let mut process = Process(process);
         payload.start.supervisor = key_of(i32::try_from(process.0.id()).unwrap_or_default());
         let engine = Engine::open_existing(config.clone())?;

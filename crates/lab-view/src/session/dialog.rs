@@ -39,8 +39,8 @@ pub enum Purpose {
     Views,
     /// The name of a list.
     SaveView,
-    /// Where something is to be exported to.
-    Export,
+    /// Where runs are to be exported to.
+    Export(Vec<RunId>),
     /// Whether to leave although something is being written.
     Quit,
 }

@@ -222,6 +222,7 @@ impl Session {
                     self.go(Route::Restore(run));
                 }
             }
+            ActionId::Export => self.ask_export(runs),
             ActionId::CancelWork => self.jobs.iter().for_each(super::Running::cancel),
             ActionId::WatchService => {
                 let on = !self.is_watching();
@@ -232,7 +233,6 @@ impl Session {
             ActionId::VerifyDeep => self.command(Command::Verify { deep: true }, Then::Nothing),
             ActionId::Collect => self.command(Command::Collect, Then::Nothing),
             ActionId::Rebuild => self.command(Command::Rebuild, Then::Nothing),
-            _ => {}
         }
     }
 
@@ -439,7 +439,7 @@ impl Session {
     }
 
     /// The runs that an action is about, in words.
-    fn subjects_words(&self) -> String {
+    pub(super) fn subjects_words(&self) -> String {
         match self.subject() {
             Some(subject) => lab_model::display_bytes(subject.name.as_bytes()),
             None => format::count(self.subjects().len() as u64, "run"),
@@ -470,6 +470,7 @@ impl Session {
                 Ok(argv) => self.rerun(Some(argv)),
                 Err(message) => self.say(Line::of(message, Tone::Bad)),
             },
+            Purpose::Export(runs) if !text.is_empty() => self.export(runs, &text),
             Purpose::Find => self.find(text),
             Purpose::Filter
             | Purpose::Sort
