@@ -34,13 +34,23 @@ pub trait Screen {
     fn act(&mut self, action: Self::Action, page: Option<&Self::Page>) -> Vec<Effect>;
 }
 
-/// How fresh a page is: the notebook's revision, and the minute in which ages were told.
+/// How fresh a page is: the notebook's revision, that of runs that go on, and the minute in which ages were told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stamp {
     /// See [`Background::revision`].
     pub revision: u64,
+    /// See [`Background::live_revision`]; 0 where nothing that goes on is shown.
+    pub live: u64,
     /// Minutes since 1970.
     pub minute: i64,
+}
+
+impl Stamp {
+    /// Whether what was read as of this is good enough when `wanted` is asked for.
+    fn covers(self, wanted: Self) -> bool {
+        let live = if wanted.live == 0 { 0 } else { self.live };
+        Self { live, ..self } == wanted
+    }
 }
 
 /// A page that is there, on its way, or both: the old one stays until the new one is here, and of
@@ -101,7 +111,7 @@ impl<K: Clone + PartialEq, P> Loaded<K, P> {
                 return;
             }
         } else {
-            let is_fresh = |of: &K, at: &Stamp| of == key && *at == stamp;
+            let is_fresh = |of: &K, at: &Stamp| of == key && at.covers(stamp);
             if self.shown.as_ref().is_some_and(|(of, at, _)| is_fresh(of, at)) && self.failed.is_none()
                 || self.failed.as_ref().is_some_and(|(of, at, _)| is_fresh(of, at))
             {
