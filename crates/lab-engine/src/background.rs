@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::command::{Command, Done};
 use crate::live::LiveRun;
-use crate::watch::WatchPlace;
 use crate::reader::Following;
+use crate::watch::WatchPlace;
 use crate::{Engine, EngineConfig, Error, ErrorKind, Reader, Result};
 
 /// Called from other threads whenever there is something new to look at.

@@ -97,7 +97,8 @@ impl Image {
 
     /// Each pixel is the mean of those it stands for.
     fn scaled(&self, width: usize, height: usize) -> Self {
-        let part = |at: usize, of: usize, whole: usize| at * whole / of..((at + 1) * whole / of).max(at * whole / of + 1);
+        let part =
+            |at: usize, of: usize, whole: usize| at * whole / of..((at + 1) * whole / of).max(at * whole / of + 1);
         let mut pixels = Vec::with_capacity(width * height);
         for (row, column) in (0..height).flat_map(|row| (0..width).map(move |column| (row, column))) {
             let (rows, columns) = (part(row, height, self.height), part(column, width, self.width));
@@ -171,7 +172,10 @@ mod tests {
     fn a_picture_fits_in_proportion() {
         let image = Image { width: 40, height: 20, pixels: vec![[9; 3]; 800], ..Image::default() };
         let size = |width, height| (image.fitted(width, height).width, image.fitted(width, height).height);
-        assert_eq!([size(20, 20), size(100, 10), size(90, 90), size(1000, 1000)], [(20, 10), (20, 10), (80, 40), (160, 80)]);
+        assert_eq!(
+            [size(20, 20), size(100, 10), size(90, 90), size(1000, 1000)],
+            [(20, 10), (20, 10), (80, 40), (160, 80)]
+        );
         assert_eq!(Image::default().fitted(9, 9), Image::default());
     }
 

@@ -81,13 +81,7 @@ impl<'a> Document<'a> {
     }
 
     /// The rows in sight, painted for so many columns; so many columns of changed lines are passed over.
-    pub fn visible(
-        &self,
-        seen: Range<usize>,
-        theme: &Theme,
-        columns: usize,
-        aside: usize,
-    ) -> Vec<(usize, Styled)> {
+    pub fn visible(&self, seen: Range<usize>, theme: &Theme, columns: usize, aside: usize) -> Vec<(usize, Styled)> {
         let mut shown = Vec::new();
         for (start, part) in &self.parts {
             let height = match part {
@@ -98,7 +92,9 @@ impl<'a> Document<'a> {
             for row in from..to {
                 let styled = match part {
                     Part::Lines(lines) => lines[row - start].clone(),
-                    Part::File { diff, rows, folded } => rows[row - start].paint(diff, *folded, theme, (columns, aside)),
+                    Part::File { diff, rows, folded } => {
+                        rows[row - start].paint(diff, *folded, theme, (columns, aside))
+                    }
                 };
                 shown.push((row, styled));
             }
@@ -163,7 +159,8 @@ fn half(line: &DiffLine, gutter: &str, theme: &Theme, (columns, aside): (usize, 
     let gutter = shorten(gutter, columns);
     let mut room = columns.saturating_sub(width(&gutter));
     let mut styled = vec![(gutter, ground.patch(theme.tone(tone)))];
-    styled.extend(words(&line.spans, aside, &mut room, &|span| theme.changed_word(line.sign, span.changed, span.syntax)));
+    styled
+        .extend(words(&line.spans, aside, &mut room, &|span| theme.changed_word(line.sign, span.changed, span.syntax)));
     styled.push((" ".repeat(room), ground));
     styled
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use lab_plot::Image;
-use ratatui::buffer::CellDiffOption;
+use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
@@ -62,7 +62,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect, image: &Arc<Image>) {
     }
     // What lies on top of pixels would not be seen.
     if paint.graphics == Graphics::Blocks || paint.session.dialog().is_some() {
-        return blocks(paint, area, image);
+        return blocks(paint.buffer, paint.theme.depth, area, image);
     }
     for y in area.top()..area.bottom() {
         for x in area.left()..area.right() {
@@ -75,9 +75,9 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect, image: &Arc<Image>) {
 }
 
 /// Paints a picture into an area in half-blocks.
-fn blocks(paint: &mut Paint<'_>, area: Rect, image: &Image) {
+fn blocks(buffer: &mut Buffer, depth: Depth, area: Rect, image: &Image) {
     let image = image.fitted(usize::from(area.width), usize::from(area.height) * 2);
-    let colour = |[red, green, blue]: [u8; 3]| match paint.theme.depth {
+    let colour = |[red, green, blue]: [u8; 3]| match depth {
         Depth::True => Color::Rgb(red, green, blue),
         _ => Color::Indexed(nearest_of_256(red, green, blue)),
     };
@@ -86,7 +86,7 @@ fn blocks(paint: &mut Paint<'_>, area: Rect, image: &Image) {
         for (column, upper) in pair[0].iter().enumerate() {
             let style = Style::new().fg(colour(*upper));
             let style = pair.get(1).map_or(style, |lower| style.bg(colour(lower[column])));
-            if let Some(cell) = paint.buffer.cell_mut((area.x + column as u16, area.y + row as u16)) {
+            if let Some(cell) = buffer.cell_mut((area.x + column as u16, area.y + row as u16)) {
                 cell.set_symbol("▀").set_style(style);
             }
         }
@@ -214,6 +214,22 @@ mod tests {
         check("", "", Graphics::Blocks);
         assert!(is_whole("\u{1b}_Gi=31;OK\u{1b}\\\u{1b}[?62;c"));
         assert!(!is_whole("\u{1b}_Gi=31;OK\u{1b}\\\u{1b}[?62;"));
+    }
+
+    #[test]
+    fn a_half_block_holds_two_pixels() {
+        let area = Rect::new(0, 0, 4, 2);
+        let mut picture = image(2, 3, [255, 0, 0]);
+        picture.pixels[2] = [0, 0, 255];
+        let mut buffer = Buffer::empty(area);
+        blocks(&mut buffer, Depth::True, area, &picture);
+        let looks = |x, y| (buffer[(x, y)].symbol(), buffer[(x, y)].fg, buffer[(x, y)].bg);
+        let (red, blue) = (Color::Rgb(255, 0, 0), Color::Rgb(0, 0, 255));
+        assert_eq!([looks(0, 0), looks(1, 0)], [("▀", red, blue), ("▀", red, red)]);
+        // The last row of an odd number has nothing below.
+        assert_eq!([looks(0, 1), looks(2, 0)], [("▀", red, Color::Reset), (" ", Color::Reset, Color::Reset)]);
+        blocks(&mut buffer, Depth::Many, area, &picture);
+        assert_eq!(buffer[(0, 0)].fg, Color::Indexed(196));
     }
 
     #[test]

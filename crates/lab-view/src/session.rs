@@ -18,6 +18,7 @@ use crate::actions::ActionId;
 use crate::format::Moment;
 use crate::list::Motion;
 use crate::screen::{Loaded, Shown, Stamp};
+use crate::screens::Subject;
 use crate::screens::charts::{ChartsAction, ChartsScreen};
 use crate::screens::compare::{CompareAction, CompareScreen};
 use crate::screens::health::HealthScreen;
@@ -27,7 +28,6 @@ use crate::screens::restore::{RestoreAction, RestoreScreen};
 use crate::screens::run::{RunAction, RunScreen};
 use crate::screens::run_parts::RunParts;
 use crate::screens::runs::{RunsAction, RunsScreen};
-use crate::screens::Subject;
 use crate::screens::search::SearchScreen;
 use crate::watch::WatchPage;
 use crate::{Line, Tone};
@@ -339,7 +339,7 @@ impl Session {
             Route::Restore(_) => self.restore.is_loading(),
             Route::Notes => self.notes.is_loading(),
             Route::Search => self.search.is_loading(),
-            Route::Health => self.health.is_loading(),
+            Route::Health => self.health.is_loading() || self.watching.page().is_none() && self.watching.is_loading(),
         };
         reads || !self.jobs.is_empty()
     }

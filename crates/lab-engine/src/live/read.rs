@@ -407,3 +407,40 @@ impl Tail {
         Some(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::live::append_file;
+
+    #[test]
+    fn what_is_told_bit_by_bit_is_what_is_told_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let live = LiveRun { directory: directory.path().to_owned() };
+        let mut bit_by_bit = LiveReader::new(&live, Time(0));
+        assert!(!bit_by_bit.poll());
+        let mut file = append_file(&live.metrics_file()).unwrap();
+        for step in 0..500 {
+            let loss = if step == 250 { "NaN".to_owned() } else { (f64::from(step - 300).abs()).to_string() };
+            write!(file, "{{\"step\": {step}, \"loss\": {loss}, \"acc\": {step}}}\n{{\"st").unwrap();
+            assert!(bit_by_bit.poll());
+            writeln!(file, "ep\": {step}, \"late/lr\": 1}}").unwrap();
+            if step % 50 == 0 {
+                assert_eq!(bit_by_bit.outline("loss").map(Outline::count), Some(step as usize + 1));
+            }
+        }
+        bit_by_bit.poll();
+        let at_once = live.reader(Time(0));
+        let values = |reader: &LiveReader| format!("{:?}", (reader.series(), reader.summaries()));
+        assert_eq!(values(&bit_by_bit), values(&at_once));
+        let summaries: Vec<Summary> = at_once.series().iter().filter_map(Series::summary).collect();
+        assert_eq!(format!("{:?}", at_once.summaries()), format!("{summaries:?}"));
+        let one = at_once.one_series("loss").unwrap();
+        assert_eq!(format!("{one:?}"), format!("{:?}", at_once.series()[1]));
+        let outline = bit_by_bit.outline("loss").unwrap();
+        assert_eq!((outline.count(), outline.lost(), outline.points().count()), (500, 1, 500));
+        assert!(bit_by_bit.outline("none").is_none());
+    }
+}

@@ -11,7 +11,7 @@ use crate::session::Effect;
 
 /// What can be done for it, in the order of how often it is.
 pub const WORK: [ActionId; 5] =
-    [ActionId::WatchService, ActionId::Verify, ActionId::VerifyDeep, ActionId::Collect, ActionId::Rebuild];
+    [ActionId::Verify, ActionId::VerifyDeep, ActionId::Collect, ActionId::Rebuild, ActionId::WatchService];
 
 /// Where the notebook lies, and which work is chosen.
 pub struct HealthScreen {

@@ -325,7 +325,8 @@ impl Screen for FileScreen {
     }
 
     fn load(reader: &Reader, key: &FileKey, _: &Moment) -> Result<FileView> {
-        let mut view = FileView { path: key.path.clone(), note: Line::default(), lines: Vec::new(), diff: None, image: None };
+        let mut view =
+            FileView { path: key.path.clone(), note: Line::default(), lines: Vec::new(), diff: None, image: None };
         let Some(entry) = reader.entry(&key.snapshot, &key.path)? else { return Ok(view) };
         if let Some(base) = &key.against {
             let left = reader.entry(base, &key.path)?;
