@@ -35,7 +35,7 @@ pub use config::{Clock, EngineConfig, Random};
 pub use engine::{Engine, project_here};
 pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
-pub use lab_exec::stop_for_shell;
+pub use lab_exec::{stop_for_shell, terminal_answer};
 pub use lab_ingest::table;
 pub use lab_store::Note as VerifyNote;
 pub use lab_store::{Flag, KeyKind, MetricPart, RunField};

@@ -22,8 +22,6 @@ pub enum Then {
     Removed(Vec<lab_model::RunId>),
     /// The files are opened in the system's file manager.
     Open,
-    /// This one of the files is opened in the person's editor.
-    Edit(lab_model::RelPath),
 }
 
 /// A piece of work under way.
@@ -98,11 +96,7 @@ impl Session {
                     since: self.now.now.0,
                 });
             }
-            (Done::Written(folder, written), Then::Edit(path)) if written.unrestorable.is_empty() => {
-                use std::os::unix::ffi::OsStrExt;
-                let path = folder.join(std::ffi::OsStr::from_bytes(path.as_bytes()));
-                self.apply(vec![Effect::Request(Request::Edit(path))]);
-            }
+            (Done::Copied(path), _) => self.apply(vec![Effect::Request(Request::EditCopy(path))]),
             (Done::Written(path, written), then) => {
                 let files = format::count(written.files, "file");
                 let shown = lab_model::display_bytes(path.to_string_lossy().as_bytes());

@@ -157,6 +157,12 @@ impl Session {
                     self.open(Dialog::ask(Purpose::Note(target), title, "", hint));
                 }
             }
+            ActionId::Reason => {
+                if let Some(run) = self.subject().map(|subject| subject.run.clone()) {
+                    let hint = "Markdown; Ctrl-E opens your editor";
+                    self.open(Dialog::ask(Purpose::Reason(run), "Why it was run", "", hint));
+                }
+            }
             ActionId::Remove => {
                 let title = format!("Remove {}?", self.subjects_words());
                 let text = Line::of("They leave all lists; `lab gc` makes it final after a week", Tone::Plain);
@@ -205,6 +211,8 @@ impl Session {
             ActionId::Find => self.ask_find(),
             ActionId::FindNext => self.find_next(1),
             ActionId::FindPrevious => self.find_next(-1),
+            ActionId::AsideLeft => self.go_aside(-1),
+            ActionId::AsideRight => self.go_aside(1),
             ActionId::SideBySide => match self.route() {
                 Route::Compare(_) => self.act(Action::Compare(CompareAction::SideBySide)),
                 Route::Run(_) => {
@@ -457,6 +465,10 @@ impl Session {
                 let is_over = matches!(target, Target::Run(_)) && self.one_running().is_none();
                 let kind = if is_over { NoteKind::Outcome } else { NoteKind::Note };
                 self.command(Command::Edit(vec![(target, Change::Note { kind, text })]), Then::Nothing);
+            }
+            Purpose::Reason(run) if !text.is_empty() => {
+                let change = Change::Note { kind: NoteKind::Reason, text };
+                self.edit(vec![run], &change);
             }
             Purpose::Remove(runs) => self.remove(runs),
             Purpose::Stop(run) => self.command(Command::Stop(run), Then::Say("Asked to stop".to_owned())),
