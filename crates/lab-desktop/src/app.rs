@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use egui_commonmark::CommonMarkCache;
-use lab_view::session::{Action, DialogAction, Request, Session};
+use lab_view::session::{Action, Dialog, DialogAction, Purpose, Request, Session};
 use lab_view::{ActionId, Line, Tone};
 
 use crate::later::{Answer, Later};
@@ -39,6 +39,8 @@ impl Paint<'_> {
 pub enum Ask {
     /// Let the person pick a folder, which is then watched.
     PickFolder,
+    /// Let the person pick where a restored folder is to stand.
+    PickDestination,
     /// Open the demo in a window of its own.
     Demo,
 }
@@ -144,6 +146,7 @@ impl App {
         for answer in later.poll() {
             match answer {
                 Answer::Folder(folder) => self.session.act(Action::Watch(folder)),
+                Answer::Destination(folder) => destination(&mut self.session, &folder),
                 Answer::Nothing => {}
             }
         }
@@ -200,8 +203,9 @@ impl App {
         }
         for ask in asks {
             match (ask, &mut self.later) {
-                (Ask::PickFolder, Some(later)) => later.pick_folder(),
-                (Ask::PickFolder, None) => {}
+                (Ask::PickFolder, Some(later)) => later.pick_folder("Watch a folder", Answer::Folder),
+                (Ask::PickDestination, Some(later)) => later.pick_folder("Restore into", Answer::Destination),
+                (Ask::PickFolder | Ask::PickDestination, None) => {}
                 (Ask::Demo, _) => (self.outside)(Outside::Demo),
             }
         }
@@ -216,13 +220,21 @@ impl App {
             Request::Copy(text) => context.copy_text(text),
             // A note is written in the dialog itself, which has room for many lines.
             Request::EditText(text) => self.session.act(Action::Dialog(DialogAction::Edited(text))),
-            Request::Open(path) | Request::Edit(path) => {
+            Request::Open(path) | Request::Edit(path) | Request::EditCopy(path) => {
                 let words = format!("Opened {}", lab_model::display_bytes(path.to_string_lossy().as_bytes()));
                 (self.outside)(Outside::Open(path));
                 self.session.say(Line::of(words, Tone::Plain));
             }
         }
     }
+}
+
+/// A restored folder is to stand in this one, under the name that was suggested.
+fn destination(session: &mut Session, folder: &Path) {
+    let Some(Dialog::Ask { purpose: Purpose::RestoreTo(_), input, .. }) = session.dialog() else { return };
+    let name = Path::new(input.text()).file_name().unwrap_or_default();
+    let text = folder.join(name).to_string_lossy().into_owned();
+    session.act(Action::Dialog(DialogAction::Edited(text)));
 }
 
 impl eframe::App for App {

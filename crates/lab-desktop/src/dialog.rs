@@ -5,7 +5,7 @@ use lab_view::list::{Cursor, Motion};
 use lab_view::session::{Action, Choice, Dialog, DialogAction, Purpose, Route};
 use lab_view::{ACTIONS, Group, Input, Line, Tone};
 
-use crate::app::Paint;
+use crate::app::{Ask, Paint};
 use crate::theme::{GAP, ROW, Theme, text};
 use crate::{blocks, keys, typed};
 
@@ -121,11 +121,14 @@ fn ask(
     completions: &[Choice],
     cursor: &Cursor,
 ) {
-    if matches!(purpose, Purpose::Note(_)) {
+    if matches!(purpose, Purpose::Note(_) | Purpose::Reason(_)) {
         return note(paint, ui);
     }
     field(paint, ui, input, "Answer");
     blocks::line(ui, hint);
+    if matches!(purpose, Purpose::RestoreTo(_)) && ui.button("Choose a folder…").clicked() {
+        paint.asks.push(Ask::PickDestination);
+    }
     if !completions.is_empty() {
         list(paint, ui, completions.len(), cursor, |ui, place| {
             option(ui, &completions[place].label.text(), "", &completions[place].detail);

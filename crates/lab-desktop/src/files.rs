@@ -1,8 +1,10 @@
 //! The files of a run: a tree, and beside it what is in the chosen one or what changed in it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use egui::{CentralPanel, Frame, Margin, Panel, RichText, ScrollArea, Ui};
+use egui::{CentralPanel, Frame, Id, Margin, Panel, RichText, ScrollArea, Ui};
+use lab_plot::Image;
 use lab_view::files::FilesPage;
 use lab_view::list::Motion;
 use lab_view::screens::run::{RunAction, RunView};
@@ -45,7 +47,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
         panel.frame(inside).show(ui, |ui| {
             ScrollArea::both().id_salt("omissions").auto_shrink(false).show(ui, |ui| {
                 ui.label(RichText::new("Not wholly kept").font(text::heading()));
-                blocks::table(ui, "omissions", &files.omissions);
+                blocks::table(ui, &files.omissions);
             });
         });
     }
@@ -85,6 +87,9 @@ fn file(paint: &mut Paint<'_>, ui: &mut Ui) {
     Panel::top("file head").frame(inside).show(ui, |ui| tools(paint, ui, &path.to_string()));
     let page = shown.page().filter(|page| page.path == *path);
     let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    if let Some(image) = &page.image {
+        return picture(ui, &page.note.text(), image);
+    }
     if !page.note.is_empty() {
         return blocks::empty(ui, "", &page.note.text());
     }
@@ -103,7 +108,11 @@ fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
     let shown = &paint.session.run_parts.file;
     let full = paint.session.run.screen.full;
     ui.horizontal(|ui| {
-        if ui.small_button(if full { "⏷" } else { "⏶" }).on_hover_text(if full { "Show the list" } else { "Fill the place" }).clicked() {
+        if ui
+            .small_button(if full { "⏷" } else { "⏶" })
+            .on_hover_text(if full { "Show the list" } else { "Fill the place" })
+            .clicked()
+        {
             paint.wish(Action::Run(RunAction::Full(!full)));
         }
         ui.label(RichText::new(path).font(text::mono()).color(Theme::of(ui).text));
@@ -120,6 +129,31 @@ fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
                 }
             }
         });
+    });
+}
+
+/// What the system's graphics know of a picture, and which picture it is.
+#[derive(Clone)]
+struct Known(Arc<Image>, egui::TextureHandle);
+
+/// A picture as large as the place, no larger than it is.
+fn picture(ui: &mut Ui, note: &str, image: &Arc<Image>) {
+    let id = Id::unique("picture of a file");
+    let known: Option<Known> = ui.data(|data| data.get_temp(id));
+    let known = known.filter(|known| Arc::ptr_eq(&known.0, image)).unwrap_or_else(|| {
+        let pixels = image.pixels.iter().map(|[red, green, blue]| egui::Color32::from_rgb(*red, *green, *blue));
+        let pixels = egui::ColorImage::new([image.width, image.height], pixels.collect());
+        let texture = ui.ctx().load_texture(&image.name, pixels, egui::TextureOptions::LINEAR);
+        let known = Known(Arc::clone(image), texture);
+        ui.data_mut(|data| data.insert_temp(id, known.clone()));
+        known
+    });
+    Frame::new().inner_margin(Margin::same(12)).show(ui, |ui| {
+        blocks::words(ui, note, Tone::Muted);
+        let size = egui::Vec2::new(image.width as f32, image.height as f32);
+        let room = ui.available_size();
+        let scale = (room.x / size.x).min(room.y / size.y).min(1.0);
+        ui.add(egui::Image::new((known.1.id(), size * scale)).alt_text(&image.name));
     });
 }
 

@@ -25,6 +25,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
             watcher(paint, ui);
             work(paint, ui);
             notebook(paint, ui);
+            told(paint, ui);
         });
     });
 }
@@ -94,6 +95,19 @@ fn work(paint: &mut Paint<'_>, ui: &mut Ui) {
             });
         }
     });
+}
+
+/// What the watcher does and decided last.
+fn told(paint: &mut Paint<'_>, ui: &mut Ui) {
+    blocks::heading(ui, "The watcher");
+    match (paint.session.watcher(), paint.session.watcher_error()) {
+        (_, Some(error)) => {
+            blocks::words(ui, &error.message, Tone::Bad);
+            blocks::words(ui, error.hint.as_deref().unwrap_or_default(), Tone::Muted);
+        }
+        (Some(page), None) => blocks::page(paint, ui, page),
+        (None, None) => drop(blocks::words(ui, "Asking it …", Tone::Muted)),
+    }
 }
 
 fn notebook(paint: &mut Paint<'_>, ui: &mut Ui) {

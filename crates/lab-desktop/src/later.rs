@@ -11,6 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 pub enum Answer {
     /// A person has picked this folder.
     Folder(PathBuf),
+    /// In this one a restored folder is to stand.
+    Destination(PathBuf),
     /// Nothing that matters.
     Nothing,
 }
@@ -37,10 +39,10 @@ impl Later {
     }
 
     /// Opens the system's dialog for a folder.
-    pub fn pick_folder(&mut self) {
-        let picked = rfd::AsyncFileDialog::new().set_title("Watch a folder").pick_folder();
-        self.pending.push(Box::pin(async {
-            picked.await.map_or(Answer::Nothing, |folder| Answer::Folder(folder.path().to_owned()))
+    pub fn pick_folder(&mut self, title: &str, answer: fn(PathBuf) -> Answer) {
+        let picked = rfd::AsyncFileDialog::new().set_title(title).pick_folder();
+        self.pending.push(Box::pin(async move {
+            picked.await.map_or(Answer::Nothing, |folder| answer(folder.path().to_owned()))
         }));
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
 use crate::theme::{GAP, MARGIN, ROW, Theme, text};
-use crate::{blocks, code, table};
+use crate::{blocks, code};
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]
@@ -150,7 +150,7 @@ fn entry(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, note: &Noted)
     let first = first.trim_start_matches(['#', ' ', '>', '*', '-']);
     let line = Rect::from_min_max(pos2(inside.left(), inside.top() + half), inside.max);
     let end = first.char_indices().nth(160).map_or(first.len(), |(at, _)| at);
-    table::words(ui, line, &code::safe(&first[..end]), theme.text, Align::Left);
+    blocks::elided(ui, line, &code::safe(&first[..end]), text::body(), theme.text, Align::Left);
     response.widget_info(|| {
         let words = format!("{} · {}", note.head.text(), note.text);
         WidgetInfo::selected(Role::ListItem, true, is_here, words)

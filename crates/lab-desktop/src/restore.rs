@@ -117,7 +117,7 @@ fn asides(ui: &mut Ui, page: &RestorePage) {
         for (title, table) in [("Cannot be brought back", &page.unrestorable), ("Stays as it is", &page.kept)] {
             if !table.is_empty() {
                 ui.label(RichText::new(format!("{title} · {}", table.rows.len())).font(text::heading()));
-                blocks::table(ui, title, table);
+                blocks::table(ui, table);
                 ui.add_space(2.0 * GAP);
             }
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
 use crate::theme::{GAP, MARGIN, ROW, Theme, text};
-use crate::{blocks, table, typed};
+use crate::{blocks, typed};
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]
@@ -29,7 +29,8 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     let frame = Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 8));
     Panel::top("search for").frame(frame).show_separator_line(false).show(ui, |ui| question(paint, ui));
     if shown.screen.words.is_empty() {
-        let hint = "Code, config, data, logs and notes of all runs are searched; capitals count only when there are some";
+        let hint =
+            "Code, config, data, logs and notes of all runs are searched; capitals count only when there are some";
         return blocks::empty(ui, "Search everything that was kept", hint);
     }
     let Some(page) = shown.page() else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
@@ -149,7 +150,7 @@ fn hit(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row, is_h
         ui.painter().rect_filled(area, 0.0, if is_here { theme.chosen } else { theme.hover });
     }
     let number = Rect::from_min_size(area.min, vec2(64.0, ROW));
-    table::words(ui, number, &row.cells[2].text, theme.tone(Tone::Muted), Align::Right);
+    blocks::elided(ui, number, &row.cells[2].text, text::body(), theme.tone(Tone::Muted), Align::Right);
     let inside = Rect::from_min_max(pos2(number.right() + 3.0 * GAP, area.top()), area.max - vec2(MARGIN, 0.0));
     let mut job = marked(theme, &row.cells[3].text, &paint.session.search.screen.words);
     job.wrap = egui::text::TextWrapping::truncate_at_width(inside.width());

@@ -6,7 +6,7 @@ use egui::{Align2, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui, WidgetIn
 use lab_view::tree::FileTree;
 use lab_view::{Align, Tone};
 
-use crate::table;
+use crate::blocks;
 use crate::theme::{GAP, ROW, Theme, text};
 
 /// A tree, and what stands beside its names.
@@ -111,7 +111,13 @@ fn node(
     if let Some(ticked) = tree.ticked {
         let rows: Vec<usize> = tree.tree.rows(place).collect();
         let on = rows.iter().filter(|row| ticked(**row)).count();
-        let tick = if on == rows.len() { Tick::On } else if on == 0 { Tick::Off } else { Tick::Some };
+        let tick = if on == rows.len() {
+            Tick::On
+        } else if on == 0 {
+            Tick::Off
+        } else {
+            Tick::Some
+        };
         let square = Rect::from_center_size(pos2(x + 7.0, area.center().y), vec2(15.0, 15.0));
         if tick_box(ui, square, &node.path, tick).clicked() {
             hit = Some(Hit::Ticked(rows, tick != Tick::On));
@@ -122,13 +128,13 @@ fn node(
     let beside = node.row.map(|row| (tree.beside)(row)).unwrap_or_default();
     for (words, tone, wide) in beside.iter().rev() {
         let cell = Rect::from_min_max(pos2(right - wide, area.top()), pos2(right, area.bottom()));
-        table::words(ui, cell, words, theme.tone(*tone), Align::Right);
+        blocks::elided(ui, cell, words, text::body(), theme.tone(*tone), Align::Right);
         right -= wide + 2.0 * GAP;
     }
     let tone = node.row.map_or(Tone::Plain, |row| (tree.tone)(row));
     let name = if is_folder { format!("{}/", node.name) } else { node.name.clone() };
     let cell = Rect::from_min_max(pos2(x, area.top()), pos2(right.max(x), area.bottom()));
-    table::words(ui, cell, &name, theme.tone(tone), Align::Left);
+    blocks::elided(ui, cell, &name, text::body(), theme.tone(tone), Align::Left);
     response.widget_info(|| {
         let beside = beside.iter().map(|(words, ..)| *words).filter(|words| !words.is_empty());
         let words: Vec<&str> = std::iter::once(node.path.as_str()).chain(beside).collect();
