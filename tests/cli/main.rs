@@ -14,6 +14,9 @@ mod plot;
 mod restore;
 mod run;
 mod secrets;
+mod tui;
+mod tui_hostile;
+mod tui_look;
 mod watch;
 mod words;
 

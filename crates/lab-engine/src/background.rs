@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::command::{Command, Done};
 use crate::live::LiveRun;
+use crate::reader::Following;
 use crate::watch::WatchPlace;
 use crate::{Engine, EngineConfig, Error, ErrorKind, Reader, Result};
 
@@ -33,6 +34,9 @@ pub struct Background {
     config: EngineConfig,
     wake: Wake,
     revision: Arc<AtomicU64>,
+    live_revision: Arc<AtomicU64>,
+    /// What the reading threads follow, once for both.
+    following: Arc<Following>,
     /// The process that watches; 0 when none does.
     watcher: Arc<AtomicI32>,
     list: Arc<Queue<Read>>,
@@ -130,6 +134,8 @@ impl Background {
             config,
             wake,
             revision: Arc::default(),
+            live_revision: Arc::default(),
+            following: Arc::default(),
             watcher: Arc::default(),
             list: Arc::default(),
             page: Arc::default(),
@@ -149,9 +155,14 @@ impl Background {
         &self.config
     }
 
-    /// A number that grows whenever the notebook, or a run that goes on, has changed.
+    /// A number that grows whenever the notebook has changed.
     pub fn revision(&self) -> u64 {
         self.revision.load(Ordering::Acquire)
+    }
+
+    /// A number that grows whenever a run that goes on has printed or logged something.
+    pub fn live_revision(&self) -> u64 {
+        self.live_revision.load(Ordering::Acquire)
     }
 
     /// The process that watches this notebook, as of the last look.
@@ -192,6 +203,7 @@ impl Background {
 
     fn start_reader(&self, name: &str, queue: &Arc<Queue<Read>>) -> Result<()> {
         let (queue, config) = (Arc::clone(queue), self.config.clone());
+        let following = Arc::clone(&self.following);
         spawn(&format!("lab-{name}"), move || {
             let mut reader = None;
             while let Some((wanted, work)) = queue.pop() {
@@ -199,7 +211,10 @@ impl Background {
                     continue;
                 }
                 // A notebook that was not there, or was broken, may be well by now.
-                let open = || Engine::open_existing(config.clone()).and_then(|engine| engine.plain_reader());
+                let open = || {
+                    let reader = Engine::open_existing(config.clone())?.plain_reader()?;
+                    Ok(reader.following(Arc::clone(&following)))
+                };
                 let reader = match reader.take() {
                     Some(Ok(open)) => reader.insert(Ok(open)),
                     _ => reader.insert(open()),
@@ -227,10 +242,10 @@ impl Background {
     fn start_lookout(&self) -> Result<()> {
         let (stop, config) = (Arc::clone(&self.stop), self.config.clone());
         let (revision, wake) = (Arc::clone(&self.revision), Arc::clone(&self.wake));
-        let watcher = Arc::clone(&self.watcher);
+        let (live_revision, watcher) = (Arc::clone(&self.live_revision), Arc::clone(&self.watcher));
         spawn("lab-lookout", move || {
             let mut lookout = None;
-            let mut seen = None;
+            let (mut seen, mut seen_bytes) = (None, 0);
             let place = WatchPlace::new(&config);
             loop {
                 watcher.store(place.running().unwrap_or(0), Ordering::Release);
@@ -241,11 +256,17 @@ impl Background {
                 if found.is_none() {
                     lookout = None;
                 }
-                let now = (found, watcher.load(Ordering::Acquire));
+                let (version, bytes) = found.unzip();
+                let now = (version, watcher.load(Ordering::Acquire));
                 if Some(now) != seen {
                     // The first look is where the interface starts from, unless there was no notebook.
                     seen = Some(now);
                     revision.fetch_add(1, Ordering::AcqRel);
+                    wake();
+                }
+                if bytes.is_some_and(|bytes| bytes != seen_bytes) {
+                    seen_bytes = bytes.unwrap_or(0);
+                    live_revision.fetch_add(1, Ordering::AcqRel);
                     wake();
                 }
                 if stop.wait(LOOK_EVERY) {

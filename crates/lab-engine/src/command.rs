@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use lab_model::{Change, Project, ProjectId, RelPath, RunId, Target};
+use lab_model::{Change, Hash, Project, ProjectId, RelPath, RunId, Target};
 
 use crate::background::Progress;
 use crate::live::LiveRun;
@@ -40,6 +40,8 @@ pub enum Command {
         /// Where to; must not exist or be empty.
         destination: PathBuf,
     },
+    /// Writes a copy of one file of a snapshot where only this person can read it.
+    CopyFile(Hash, RelPath),
     /// Starts a command in a project, as `lab run` in the background.
     Rerun {
         /// Where.
@@ -62,6 +64,13 @@ pub enum Command {
     Rebuild,
     /// Drops what nothing needs.
     Collect,
+    /// Writes a file that is not there yet.
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// What.
+        bytes: Vec<u8>,
+    },
     /// Starts the background process that notices runs, or ends it.
     Watching(bool),
 }
@@ -79,6 +88,8 @@ pub enum Done {
     Restored(Box<RestorePlan>, RestoreOutcome),
     /// A new directory was written.
     Written(PathBuf, Written),
+    /// A copy of a file, alone in a directory of its own.
+    Copied(PathBuf),
     /// The notebook was read back.
     Verified(VerifyReport),
     /// The index was made anew.
@@ -98,12 +109,13 @@ impl Command {
             Self::Init(_) => "Making a project",
             Self::PlanRestore(..) | Self::PlanUndo(_) | Self::PlanRedo(_) => "Keeping the present state",
             Self::Apply(_) => "Restoring",
-            Self::RestoreTo { .. } => "Writing the files",
+            Self::RestoreTo { .. } | Self::CopyFile(..) => "Writing the files",
             Self::Rerun { .. } => "Starting",
             Self::Stop(_) => "Stopping",
             Self::Verify { .. } => "Verifying",
             Self::Rebuild => "Rebuilding the index",
             Self::Collect => "Collecting garbage",
+            Self::Write { .. } => "Writing a file",
             Self::Watching(true) => "Starting to watch",
             Self::Watching(false) => "Ending to watch",
         }
@@ -146,6 +158,7 @@ impl Command {
                 let written = engine.restore_to(&snapshot, &destination, &paths, report, &canceled)?;
                 Ok(Done::Written(destination, written))
             }
+            Self::CopyFile(snapshot, path) => engine.copy_file(&snapshot, &path).map(Done::Copied),
             Self::Rerun { project, directory, argv, reason } => {
                 engine.rerun(&engine.known(&project)?, &directory, &argv, reason.as_deref()).map(|()| Done::Nothing)
             }
@@ -153,10 +166,25 @@ impl Command {
             Self::Verify { deep } => engine.verify(deep, report).map(Done::Verified),
             Self::Rebuild => engine.rebuild(report).map(Done::Rebuilt),
             Self::Collect => engine.gc(GRACE_MILLIS, false, report).map(Done::Collected),
+            Self::Write { path, bytes } => write_new(&path, &bytes).map(|()| Done::Nothing),
             Self::Watching(true) => crate::watch::start(config).map(|_| Done::Nothing),
             Self::Watching(false) => crate::watch::stop(config).map(|_| Done::Nothing),
         }
     }
+}
+
+/// What a person has already is never written over.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let fail = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::new(ErrorKind::Usage, format!("There is a file already: {}", path.display()))
+                .hint("choose another name")
+        }
+        _ => Error::disk("write", path, error),
+    };
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)
 }
 
 fn planned(plan: Result<RestorePlan>) -> Result<Done> {
@@ -167,6 +195,24 @@ impl Engine {
     fn known(&self, project: &ProjectId) -> Result<Project> {
         let gone = || Error::new(ErrorKind::Missing, "The project is not in this notebook");
         self.plain_reader()?.project(project)?.ok_or_else(gone)
+    }
+
+    /// A directory for this person alone, and in it a copy of the file.
+    fn copy_file(&self, snapshot: &Hash, path: &RelPath) -> Result<PathBuf> {
+        use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        let reader = self.plain_reader()?;
+        let missing = || Error::new(ErrorKind::Missing, format!("The snapshot has no {path}"));
+        let entry = reader.entry(snapshot, path)?.ok_or_else(missing)?;
+        let temporary = PathBuf::from(self.config.variable("TMPDIR").unwrap_or("/tmp"));
+        let directory = temporary.join(format!("lab-{:016x}", self.config.random.word()));
+        let fail = |error| Error::disk("write a copy in", &directory, error);
+        std::fs::DirBuilder::new().mode(0o700).create(&directory).map_err(fail)?;
+        let file = directory.join(std::ffi::OsStr::from_bytes(&entry.name));
+        let mut options = std::fs::OpenOptions::new();
+        let mut copy = options.write(true).create_new(true).mode(0o600).open(&file).map_err(fail)?;
+        reader.copy_content(&entry, &mut |part| std::io::Write::write_all(&mut copy, part))?;
+        Ok(file)
     }
 
     /// Starts `lab run` on its own, without a terminal: it goes on when the interface ends.

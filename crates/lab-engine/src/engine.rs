@@ -25,6 +25,18 @@ pub struct Engine {
     index: OnceCell<lab_store::Reader>,
 }
 
+/// The known project that holds the working directory; none where there is no notebook yet.
+///
+/// # Errors
+/// Those of reading the notebook.
+pub fn project_here(config: &EngineConfig) -> Result<Option<Project>> {
+    match Engine::open_existing(config.clone()) {
+        Ok(engine) => engine.project_of(&config.cwd),
+        Err(error) if error.kind == ErrorKind::Missing => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl Engine {
     /// Opens the notebook, and makes it when it is missing.
     ///

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use lab_ingest::metrics::{At, Found, LineParser};
 use lab_ingest::secret::{LineRedactor, Scanner};
-use lab_model::{ProcessKey, RunId, Series, Time};
+use lab_model::{ProcessKey, RunId, Time};
 use lab_store::SealKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -225,11 +225,6 @@ impl LiveRun {
         append_file(&path)
             .and_then(|mut file| file.write_all(&lines))
             .map_err(|error| Error::disk("write", &path, error))
-    }
-
-    /// All metrics and machine samples as they stand, sorted by key.
-    pub fn series(&self, start: Time) -> Vec<Series> {
-        self.reader(start).into_series()
     }
 
     /// A reader that has read all that is there.
@@ -526,7 +521,7 @@ mod tests {
         let told: Vec<_> = live.log().into_iter().map(|line| (line.millis, line.stream, line.text)).collect();
         let line = |millis, stream: &str, text: &str| (millis, stream.to_owned(), text.to_owned());
         assert_eq!(told, [line(5, "out", "step=1 loss=0.5"), line(6, "err", "20%"), line(9, "out", "half a line")]);
-        let series = live.series(Time(1000));
+        let series = live.reader(Time(1000)).into_series();
         assert_eq!(series.len(), 1);
         assert_eq!(series[0].points, [Point { step: 1, time: Time(1005), value: 0.5 }]);
     }

@@ -1,7 +1,9 @@
 mod columns;
+mod following;
 mod log;
 mod table;
 
+pub(crate) use following::Following;
 pub use log::LogWindow;
 
 use std::cell::RefCell;
@@ -28,11 +30,22 @@ pub struct Reader {
     key: OnceLock<Option<SealKey>>,
     columns: RefCell<Option<Arc<columns::Runs>>>,
     log_lines: RefCell<log::Counts>,
+    following: Arc<Following>,
+    outlines: RefCell<following::Outlines>,
 }
 
 impl Reader {
     pub(crate) fn new(store: lab_store::Reader, live: PathBuf, key_file: PathBuf) -> Self {
-        Self { store, live, key_file, key: OnceLock::new(), columns: RefCell::default(), log_lines: RefCell::default() }
+        Self {
+            store,
+            live,
+            key_file,
+            key: OnceLock::new(),
+            columns: RefCell::default(),
+            log_lines: RefCell::default(),
+            following: Arc::default(),
+            outlines: RefCell::default(),
+        }
     }
 
     pub(crate) const fn store(&self) -> &lab_store::Reader {
@@ -282,7 +295,7 @@ impl Reader {
     /// # Errors
     /// [`ErrorKind::Damaged`] when a record is missing.
     pub fn series(&self, row: &RunRow) -> Result<Vec<Series>> {
-        let Some(end) = &row.end else { return Ok(self.live(row).series(row.start.time)) };
+        let Some(end) = &row.end else { return Ok(self.followed(row, |live| live.series())) };
         end.series.iter().map(|series| self.series_record(&series.record)).collect()
     }
 
@@ -292,7 +305,7 @@ impl Reader {
     /// [`ErrorKind::Damaged`] when its record is missing.
     pub fn one_series(&self, row: &RunRow, key: &str) -> Result<Option<Series>> {
         let Some(end) = &row.end else {
-            return Ok(self.live(row).series(row.start.time).into_iter().find(|series| series.key == key));
+            return Ok(self.followed(row, |live| live.one_series(key)));
         };
         let found = end.series.iter().find(|series| series.summary.key == key);
         found.map(|series| self.series_record(&series.record)).transpose()
@@ -310,7 +323,7 @@ impl Reader {
     pub fn summaries(&self, row: &RunRow) -> Result<Vec<Summary>> {
         Ok(match &row.end {
             Some(end) => end.series.iter().map(|series| series.summary.clone()).collect(),
-            None => self.live(row).series(row.start.time).iter().filter_map(Series::summary).collect(),
+            None => self.followed(row, |live| live.summaries()),
         })
     }
 
@@ -364,6 +377,14 @@ impl Reader {
     /// See [`Reader::projects`].
     pub fn notes(&self, project: Option<&ProjectId>, most: usize) -> Result<Vec<NoteRow>> {
         Ok(self.store.recent_notes(project, most)?)
+    }
+
+    /// The runs that go on, as far as the notebook knows.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn open_runs(&self) -> Result<Vec<RunId>> {
+        Ok(self.store.open_runs()?.into_iter().map(|start| start.run).collect())
     }
 
     /// The views that a project keeps: name and query text.

@@ -230,7 +230,7 @@ impl Engine {
         Ok(Prepared { payload, taken, trace })
     }
 
-    fn start_record(
+    pub(crate) fn start_record(
         &self,
         request: &RunRequest,
         run: RunId,
@@ -303,7 +303,7 @@ impl Engine {
 }
 
 /// The key of a process of ours.
-fn key_of(pid: i32) -> ProcessKey {
+pub(crate) fn key_of(pid: i32) -> ProcessKey {
     lab_exec::process_key(pid).unwrap_or(ProcessKey { pid, start_ticks: 0, boot_id: String::new() })
 }
 

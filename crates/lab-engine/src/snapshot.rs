@@ -77,6 +77,16 @@ impl Taken {
         self.scan.dirs.iter().flat_map(written).collect()
     }
 
+    /// The files that are kept or hashed: path, bytes, role and content, sorted by directory.
+    pub fn files(&self) -> Vec<(RelPath, u64, Role, Content)> {
+        let files = self.scan.dirs.iter().flat_map(|dir| dir.entries.iter().map(move |entry| (dir, entry)));
+        let known = files.filter_map(|(dir, entry)| {
+            let known = entry.known.as_ref()?;
+            Some((dir.path.join(&entry.name).ok()?, entry.stat.size, known.role, known.content))
+        });
+        known.collect()
+    }
+
     /// What stands at `path`: `None` when the snapshot does not hold it, else its role.
     pub fn role_of(&self, path: &RelPath) -> Option<Role> {
         let Some(parent) = path.parent() else { return Some(Role::Code) };

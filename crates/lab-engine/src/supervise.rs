@@ -88,6 +88,11 @@ impl RunSink {
 }
 
 impl RunSink {
+    /// A sink whose log is under way.
+    pub const fn of(writer: LiveWriter) -> Self {
+        Self { writer: Some(writer), gpu: None, follow: None, network_start: None, beside: None }
+    }
+
     /// Notes a sample of a process that is followed from outside, with what the graphics cards do, and what its
     /// files have gained.
     pub fn observed(&mut self, sample: &Sample, millis_since_start: u64) {
@@ -129,7 +134,7 @@ impl Sink for RunSink {
 
 /// How a run ended, kept beside the live files until the record is in a pack.
 #[derive(Clone, Serialize, Deserialize)]
-struct Ending {
+pub(crate) struct Ending {
     time: lab_model::Time,
     status: Status,
     exit_code: Option<i32>,
@@ -144,13 +149,13 @@ struct Ending {
 
 /// What became of the files while a run went on.
 #[derive(Default)]
-struct FilesAtEnd {
+pub(crate) struct FilesAtEnd {
     /// The end's snapshot, when anything differs from the start.
-    snapshot: Option<Hash>,
-    outputs: Vec<Output>,
+    pub snapshot: Option<Hash>,
+    pub outputs: Vec<Output>,
     changed_inputs: Vec<Output>,
     /// What the run itself read and wrote.
-    used: FilesUsed,
+    pub used: FilesUsed,
 }
 
 impl FilesAtEnd {
@@ -202,7 +207,7 @@ pub(crate) fn finish_with(
     warnings
 }
 
-fn ending_of(engine: &Engine, writer: &LiveWriter, exit: &Exit) -> Ending {
+pub(crate) fn ending_of(engine: &Engine, writer: &LiveWriter, exit: &Exit) -> Ending {
     let (status, exit_code, signal) = match &exit.ended {
         Ended::Exited(0) => (Status::Done, Some(0), None),
         Ended::Exited(code) => (Status::Failed, Some(*code), None),
@@ -268,6 +273,7 @@ impl Engine {
         files.used = self.files_used(payload, live, end, &mut missing)?;
         files.settle();
         self.append_end(payload, live, &Ending { missing, ..ending.clone() }, files, &mut writer)?;
+        writer.commit(self.now())?;
         if let Some(taken) = taken {
             taken.save_index();
         }
@@ -275,7 +281,8 @@ impl Engine {
         Ok(())
     }
 
-    fn append_end(
+    /// Appends the record that closes a run. The caller commits.
+    pub(crate) fn append_end(
         &self,
         payload: &Payload,
         live: &LiveRun,
@@ -309,7 +316,6 @@ impl Engine {
             missing,
         };
         writer.append(encoder.json(RecordKind::RunEnd, &end))?;
-        writer.commit(self.now())?;
         Ok(())
     }
 
@@ -402,7 +408,9 @@ impl Engine {
         ending.missing.push("the files as of the end".to_owned());
         let used = self.files_used(payload, live, None, &mut ending.missing)?;
         let files = FilesAtEnd { used, ..FilesAtEnd::default() };
-        self.append_end(payload, live, &ending, files, &mut self.writer()?)?;
+        let mut writer = self.writer()?;
+        self.append_end(payload, live, &ending, files, &mut writer)?;
+        writer.commit(self.now())?;
         live.remove();
         Ok(())
     }

@@ -35,7 +35,7 @@ pub use error::Error;
 pub use front::{Front, Outcome, end_by_signal, end_like, is_interactive};
 pub use holders::{belongs, writers};
 pub use launch::{Ended, Exit, Launch, LaunchFailure, Sample, Sink, Stream};
-pub use process::{is_alive, process_key, stop_for_shell, terminate};
+pub use process::{is_alive, process_key, stop_for_shell, terminal_answer, terminate};
 pub use supervise::supervise;
 
 /// What functions of this crate return.

@@ -58,6 +58,28 @@ pub fn stop_for_shell() {
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
+/// What the terminal answers on standard input: until the answer is whole, and at most so long.
+pub fn terminal_answer(is_whole: &dyn Fn(&[u8]) -> bool, patience: std::time::Duration) -> Vec<u8> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = rustix::stdio::stdin();
+    let until = std::time::Instant::now() + patience;
+    let mut answer = Vec::new();
+    while !is_whole(&answer) && answer.len() < 4096 {
+        let left = until.saturating_duration_since(std::time::Instant::now());
+        let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+        let ready = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&left));
+        let mut part = [0; 256];
+        match ready {
+            Ok(1..) => match rustix::io::read(stdin, &mut part) {
+                Ok(count @ 1..) => answer.extend_from_slice(&part[..count]),
+                _ => break,
+            },
+            _ => break,
+        }
+    }
+    answer
+}
+
 /// Asks a process to end, as `kill` does; a supervisor passes it on to its command.
 ///
 /// # Errors

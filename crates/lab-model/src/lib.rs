@@ -34,7 +34,7 @@ pub use run::{
     Failure, Input, LogSummary, NotebookRun, Origin, Output, OutputChange, ProcessKey, RunEnd, RunFacts, RunStart,
     Seed, Status, Usage,
 };
-pub use series::{Point, Series, SeriesRef, Summary};
+pub use series::{Outline, Point, Series, SeriesRef, Summary, Tally};
 pub use snapshot::{Fingerprint, GitState, Snapshot};
 pub use time::Time;
 pub use tree::{Content, Entry, Kind, ROLES, Role, Tree, TreeError};

@@ -1,8 +1,11 @@
 mod columns;
+mod outline;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Hash, Time};
+pub use outline::Outline;
+
 use columns::{put_column, put_integers, put_values, put_varint, take_column, take_integers, take_values, take_varint};
 
 /// How a series record of this form begins. In one of the first form the key's length stands here,
@@ -108,45 +111,67 @@ impl Summary {
     }
 }
 
-impl Series {
-    /// The summary, `None` without points.
-    pub fn summary(&self) -> Option<Summary> {
-        let (first, last) = (self.points.first()?, self.points.last()?);
-        let (mut min, mut max, mut sum, mut nan_count) = (*first, *first, 0.0, 0);
-        for point in &self.points {
-            if point.value.is_nan() {
-                nan_count += 1;
-                continue;
-            }
-            sum += point.value;
-            if point.value < min.value || min.value.is_nan() {
-                min = *point;
-            }
-            if point.value > max.value || max.value.is_nan() {
-                max = *point;
-            }
+/// A summary that grows with its series.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Tally {
+    ends: Option<[Point; 2]>,
+    /// The lowest and the highest, once there is one that is not NaN.
+    extremes: Option<[Point; 2]>,
+    sum: f64,
+    count: u64,
+    nan_count: u64,
+}
+
+impl Tally {
+    /// Takes the next point in.
+    pub fn add(&mut self, point: Point) {
+        self.count += 1;
+        self.ends = Some([self.ends.map_or(point, |[first, _]| first), point]);
+        if point.value.is_nan() {
+            self.nan_count += 1;
+            return;
         }
-        let recent = &self.points[self.points.len().saturating_sub(Summary::RECENT)..];
+        self.sum += point.value;
+        let [low, high] = self.extremes.get_or_insert([point, point]);
+        if point.value < low.value {
+            *low = point;
+        }
+        if point.value > high.value {
+            *high = point;
+        }
+    }
+
+    /// The summary of the points so far, `None` without any; `points` are those, or their last [`Summary::RECENT`].
+    pub fn summary(&self, key: &str, points: &[Point]) -> Option<Summary> {
+        let [first, last] = self.ends?;
+        let recent = &points[points.len().saturating_sub(Summary::RECENT)..];
         let recent = recent.iter().map(|point| point.value).filter(|value| !value.is_nan());
         let (recent_sum, recent_count) = recent.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
-        let count = self.points.len() as u64;
-        let has_values = nan_count < count;
         Some(Summary {
-            key: self.key.clone(),
-            count,
+            key: key.to_owned(),
+            count: self.count,
             last_step: last.step,
             first: first.value,
             last: last.value,
-            min: min.value,
-            max: max.value,
-            nan_count,
+            min: self.extremes.map_or(f64::NAN, |[low, _]| low.value),
+            max: self.extremes.map_or(f64::NAN, |[_, high]| high.value),
+            nan_count: self.nan_count,
             // 0/0 is NaN, which is what there is to say.
-            mean: sum / (count - nan_count) as f64,
+            mean: self.sum / (self.count - self.nan_count) as f64,
             recent_mean: recent_sum / f64::from(recent_count),
-            min_step: has_values.then_some(min.step),
-            max_step: has_values.then_some(max.step),
+            min_step: self.extremes.map(|[low, _]| low.step),
+            max_step: self.extremes.map(|[_, high]| high.step),
             last_time: Some(last.time),
         })
+    }
+}
+
+impl Series {
+    /// The summary, `None` without points.
+    pub fn summary(&self) -> Option<Summary> {
+        let mut tally = Tally::default();
+        self.points.iter().for_each(|point| tally.add(*point));
+        tally.summary(&self.key, &self.points)
     }
 
     /// The body of a series record, as docs/format.md has it.

@@ -4,8 +4,11 @@
 //! [`Home::lab`] runs a command there with a cleared environment and a fixed clock. Everything
 //! panics with a message that names what went wrong: this crate is for tests only.
 
+pub mod hostile;
 mod notebook;
+pub mod parity;
 pub mod sample;
+pub mod terminal;
 
 use std::ffi::OsStr;
 use std::io::Write;

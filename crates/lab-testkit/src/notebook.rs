@@ -16,7 +16,7 @@ use crate::CLOCK_MILLIS;
 
 /// The project and the runs of a [`small_notebook`].
 pub struct Small {
-    directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
     /// The one project, `classifier`.
     pub project: Project,
     /// `still-pond`, `calm-lynx`, `brave-otter` and `loud-heron`, the oldest first: a base, another learning rate and

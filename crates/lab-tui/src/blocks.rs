@@ -4,6 +4,7 @@ use lab_plot::Chart;
 use lab_plot::text::{Glyphs, draw};
 use lab_view::{Block, Blocks, Cell, Fields, Section, Table, Tone};
 use ratatui::style::{Modifier, Style};
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::table::Fit;
 use crate::text::{safe, shorten, shorten_front, width, wrap};
@@ -11,6 +12,27 @@ use crate::{Theme, diff};
 
 /// A line on the screen: pieces with their looks.
 pub type Styled = Vec<(String, Style)>;
+
+/// A line without its first columns; half of a wide letter is a blank.
+pub fn beyond(line: Styled, columns: usize) -> Styled {
+    let mut left = columns;
+    let mut rest = Vec::with_capacity(line.len());
+    for (words, style) in line {
+        if left == 0 {
+            rest.push((words, style));
+            continue;
+        }
+        let mut letters = words.graphemes(true);
+        let mut blanks = 0;
+        while left > 0 {
+            let Some(letter) = letters.next() else { break };
+            blanks = width(letter).saturating_sub(left);
+            left = left.saturating_sub(width(letter));
+        }
+        rest.push((" ".repeat(blanks) + letters.as_str(), style));
+    }
+    rest
+}
 
 /// A page as lines, headings between its sections.
 pub fn page(page: &impl Blocks, theme: &Theme, columns: usize) -> Vec<Styled> {
@@ -127,5 +149,17 @@ fn table(lines: &mut Vec<Styled>, table: &Table, theme: &Theme, columns: usize) 
         table.total.and_then(|total| total.checked_sub(table.rows.len() as u64)).filter(|more| *more > 0)
     {
         lines.push(vec![(format!("… and {more} more"), theme.tone(Tone::Muted))]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_goes_on_beyond_its_first_columns() {
+        let line = || vec![("ab日".to_owned(), Style::new()), ("cd".to_owned(), Style::new())];
+        let rest = |columns| beyond(line(), columns).into_iter().map(|(words, _)| words).collect::<String>();
+        assert_eq!([rest(0), rest(1), rest(3), rest(4), rest(5), rest(9)], ["ab日cd", "b日cd", " cd", "cd", "d", ""]);
     }
 }

@@ -59,7 +59,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     if (cursor.height, cursor.total) != (height.max(1), document.total) {
         paint.wishes.push(Action::Extent { height, total: Some(document.total) });
     }
-    for (row, line) in document.visible(cursor.top..cursor.top + height, paint.theme, room) {
+    for (row, line) in document.visible(cursor.top..cursor.top + height, paint.theme, room, screen.aside) {
         let y = body.y + (row - cursor.top) as u16;
         put_styled(paint, body.x + 1, y, room, &line);
         if let Ok(place) = document.files.binary_search_by_key(&row, |(row, _)| *row) {

@@ -18,7 +18,7 @@ pub fn key(dialog: &Dialog, key: &KeyEvent) -> Option<DialogAction> {
     let alt = key.modifiers.contains(KeyModifiers::ALT);
     let typing = |typing| Some(DialogAction::Type(typing));
     let several = matches!(dialog, Dialog::Choose { several: true, .. });
-    let is_note = matches!(dialog.purpose(), Some(Purpose::Note(_)));
+    let is_note = matches!(dialog.purpose(), Some(Purpose::Note(_) | Purpose::Reason(_)));
     match key.code {
         KeyCode::Esc => Some(DialogAction::Close),
         KeyCode::Char('c') if control => Some(DialogAction::Close),

@@ -7,7 +7,7 @@ use lab_view::{Diff, DiffLine, Sign, Span, Tone};
 use ratatui::style::{Modifier, Style};
 
 use crate::Theme;
-use crate::blocks::Styled;
+use crate::blocks::{self, Styled};
 use crate::text::{safe, shorten, width};
 
 /// A page of text and changes.
@@ -80,8 +80,8 @@ impl<'a> Document<'a> {
         self.parts.push((start, Part::File { diff, rows, folded }));
     }
 
-    /// The rows in sight, painted for so many columns.
-    pub fn visible(&self, seen: Range<usize>, theme: &Theme, columns: usize) -> Vec<(usize, Styled)> {
+    /// The rows in sight, painted for so many columns; so many columns of changed lines are passed over.
+    pub fn visible(&self, seen: Range<usize>, theme: &Theme, columns: usize, aside: usize) -> Vec<(usize, Styled)> {
         let mut shown = Vec::new();
         for (start, part) in &self.parts {
             let height = match part {
@@ -92,7 +92,9 @@ impl<'a> Document<'a> {
             for row in from..to {
                 let styled = match part {
                     Part::Lines(lines) => lines[row - start].clone(),
-                    Part::File { diff, rows, folded } => rows[row - start].paint(diff, *folded, theme, columns),
+                    Part::File { diff, rows, folded } => {
+                        rows[row - start].paint(diff, *folded, theme, (columns, aside))
+                    }
                 };
                 shown.push((row, styled));
             }
@@ -102,7 +104,7 @@ impl<'a> Document<'a> {
 }
 
 impl Row<'_> {
-    fn paint(&self, diff: &Diff, folded: bool, theme: &Theme, columns: usize) -> Styled {
+    fn paint(&self, diff: &Diff, folded: bool, theme: &Theme, (columns, aside): (usize, usize)) -> Styled {
         match self {
             Self::Head => head(diff, folded, theme),
             Self::Gap => vec![(format!("{:>8}", theme.mark("⋯", "...")), theme.tone(Tone::Muted))],
@@ -110,14 +112,14 @@ impl Row<'_> {
                 let number = |number: Option<usize>| number.map(|number| number.to_string()).unwrap_or_default();
                 let gutter =
                     format!("{:>5} {:>5} {} ", number(line.old_number), number(line.new_number), line.sign.mark());
-                half(line, &gutter, theme, columns)
+                half(line, &gutter, theme, (columns, aside))
             }
             Self::Two(old, new) => {
                 let left = columns.saturating_sub(3) / 2;
                 let side = |line: &Option<&DiffLine>, is_new: bool, columns: usize| match line {
                     Some(line) => {
                         let number = if is_new { line.new_number } else { line.old_number }.unwrap_or(0);
-                        half(line, &format!("{number:>5} {} ", line.sign.mark()), theme, columns)
+                        half(line, &format!("{number:>5} {} ", line.sign.mark()), theme, (columns, aside))
                     }
                     None => vec![(" ".repeat(columns), Style::new())],
                 };
@@ -147,7 +149,7 @@ fn head(diff: &Diff, folded: bool, theme: &Theme) -> Styled {
 }
 
 /// A line with its gutter in exactly so many columns, its ground to the end.
-fn half(line: &DiffLine, gutter: &str, theme: &Theme, columns: usize) -> Styled {
+fn half(line: &DiffLine, gutter: &str, theme: &Theme, (columns, aside): (usize, usize)) -> Styled {
     let tone = match line.sign {
         Sign::Equal => Tone::Muted,
         Sign::Added => Tone::Added,
@@ -157,28 +159,32 @@ fn half(line: &DiffLine, gutter: &str, theme: &Theme, columns: usize) -> Styled 
     let gutter = shorten(gutter, columns);
     let mut room = columns.saturating_sub(width(&gutter));
     let mut styled = vec![(gutter, ground.patch(theme.tone(tone)))];
-    styled.extend(words(&line.spans, &mut room, &|span| theme.changed_word(line.sign, span.changed, span.syntax)));
+    styled
+        .extend(words(&line.spans, aside, &mut room, &|span| theme.changed_word(line.sign, span.changed, span.syntax)));
     styled.push((" ".repeat(room), ground));
     styled
 }
 
-/// Words of source code in as much room as there is; what is left of the room stands in it afterwards.
-pub fn words(spans: &[Span], room: &mut usize, look: &dyn Fn(&Span) -> Style) -> Styled {
+/// Words of source code without their first columns, in as much room as there is; what is left of the room stands in
+/// it afterwards.
+pub fn words(spans: &[Span], aside: usize, room: &mut usize, look: &dyn Fn(&Span) -> Style) -> Styled {
     let mut styled = Vec::new();
+    let mut used = 0;
     for span in spans {
-        if *room == 0 {
+        if used >= aside + *room {
             break;
         }
-        let words = shorten(&safe(span.text.trim_end_matches('\n')), *room);
-        *room = room.saturating_sub(width(&words));
+        let words = shorten(&safe(span.text.trim_end_matches('\n')), aside + *room - used);
+        used += width(&words);
         styled.push((words, look(span)));
     }
-    styled
+    *room -= used.saturating_sub(aside).min(*room);
+    if aside > 0 { blocks::beyond(styled, aside) } else { styled }
 }
 
 /// All rows of a file's changes, where there are few.
 pub fn lines(diff: &Diff, theme: &Theme, columns: usize) -> Vec<Styled> {
     let mut document = Document::default();
     document.diff(diff, false, false);
-    document.visible(0..document.total, theme, columns).into_iter().map(|(_, styled)| styled).collect()
+    document.visible(0..document.total, theme, columns, 0).into_iter().map(|(_, styled)| styled).collect()
 }

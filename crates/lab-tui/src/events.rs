@@ -16,6 +16,7 @@ use lab_view::{ActionId, Line, Tone, Typing, by_key};
 use ratatui::layout::{Position, Rect};
 
 use crate::frame::{self, Paint};
+use crate::picture::{self, Graphics, Placed};
 use crate::terminal::Screen;
 use crate::{Theme, keys};
 
@@ -39,6 +40,10 @@ pub struct Interface {
     /// Held by the thread that reads keys while it does so.
     keyboard: Arc<Mutex<()>>,
     zones: Zones,
+    /// How pictures are shown, once the terminal was asked.
+    graphics: Option<Graphics>,
+    /// Pictures on the screen.
+    placed: Vec<Placed>,
     last_click: Option<(Position, i64)>,
     over: bool,
 }
@@ -66,7 +71,8 @@ impl Interface {
         let keyboard = Arc::new(Mutex::new(()));
         read_keys(sender, Arc::clone(&keyboard))?;
         let (zones, last_click, over) = (Vec::new(), None, false);
-        Ok(Self { session, screen, theme, messages, keyboard, zones, last_click, over })
+        let (graphics, placed) = (None, Vec::new());
+        Ok(Self { session, screen, theme, messages, keyboard, zones, graphics, placed, last_click, over })
     }
 
     /// Runs until the person leaves.
@@ -76,6 +82,8 @@ impl Interface {
     pub fn run(mut self) -> Result<()> {
         self.session.poll();
         while self.paint()? {}
+        // For tests: the terminal must be given back whatever happens.
+        assert!(self.session.config().variable("LAB_FAULT") != Some("paint:0"), "as LAB_FAULT says");
         while !self.over {
             let wait = if self.session.jobs().is_empty() { IDLE } else { BUSY };
             let mut dirty = !self.session.jobs().is_empty();
@@ -103,9 +111,9 @@ impl Interface {
 
     /// Paints a frame; true when it should be painted once more.
     fn paint(&mut self) -> Result<bool> {
+        let graphics = self.graphics()?;
         let (session, theme) = (&self.session, &self.theme);
-        let mut zones = Vec::new();
-        let mut wishes = Vec::new();
+        let (mut zones, mut wishes, mut placed) = (Vec::new(), Vec::new(), Vec::new());
         self.screen.paint(|painted| {
             let area = painted.area();
             let mut paint = Paint {
@@ -114,6 +122,8 @@ impl Interface {
                 session,
                 zones: &mut zones,
                 wishes: &mut wishes,
+                placed: &mut placed,
+                graphics,
                 cursor: None,
             };
             frame::paint(&mut paint, area);
@@ -122,7 +132,7 @@ impl Interface {
             }
         })?;
         self.zones = zones;
-        let again = !wishes.is_empty();
+        let again = !wishes.is_empty() | self.put_pictures(placed, graphics)?;
         for wish in wishes {
             self.session.act(wish);
         }
@@ -130,6 +140,53 @@ impl Interface {
             self.session.poll();
             true
         })
+    }
+
+    /// How pictures are shown. The terminal is asked when there is one for the first time.
+    fn graphics(&mut self) -> Result<Graphics> {
+        if let Some(graphics) = self.graphics {
+            return Ok(graphics);
+        }
+        let has_picture = self.session.run_parts.file.page().is_some_and(|page| page.image.is_some());
+        if !has_picture || !picture::can_show(&self.theme) {
+            return Ok(Graphics::Blocks);
+        }
+        let config = self.session.config();
+        let named = config.variable("LAB_IMAGES").and_then(Graphics::named);
+        // Between a multiplexer's panes nobody knows where pixels would come to lie.
+        let is_inside = ["TMUX", "STY", "ZELLIJ"].iter().any(|name| config.variable(name).is_some());
+        let graphics = match named {
+            Some(named) => named,
+            None if is_inside => Graphics::Blocks,
+            None => {
+                let keyboard = Arc::clone(&self.keyboard);
+                let _keys = keyboard.lock().unwrap_or_else(PoisonError::into_inner);
+                let answer = self.screen.ask(picture::QUESTION, picture::is_whole)?;
+                let config = self.session.config();
+                picture::from_answer(&answer, &|name| config.variable(name).map(str::to_owned))
+            }
+        };
+        self.graphics = Some(graphics);
+        Ok(graphics)
+    }
+
+    /// Puts pictures on top of the frame where they are not there yet; true when a whole new frame is needed first.
+    fn put_pictures(&mut self, placed: Vec<Placed>, graphics: Graphics) -> Result<bool> {
+        if placed == self.placed {
+            return Ok(false);
+        }
+        if !self.placed.is_empty() {
+            self.placed.clear();
+            self.screen.put(0, 0, picture::forget(graphics))?;
+            self.screen.forget()?;
+            return Ok(true);
+        }
+        let cell = self.screen.cell();
+        for one in &placed {
+            self.screen.put(one.area.x, one.area.y, &picture::sequence(graphics, one, cell))?;
+        }
+        self.placed = placed;
+        Ok(false)
     }
 
     fn handle(&mut self, message: Message) -> bool {
@@ -146,7 +203,11 @@ impl Interface {
                 }
                 true
             }
-            Message::Terminal(Event::Resize(..)) => true,
+            Message::Terminal(Event::Resize(..)) => {
+                // The terminal is wiped then.
+                self.placed.clear();
+                true
+            }
             Message::Terminal(_) => false,
         }
     }
@@ -242,6 +303,12 @@ impl Interface {
             Request::Copy(text) => self.screen.copy(&text)?,
             Request::Open(path) => self.open(&path),
             Request::Edit(path) => drop(self.edit(&path)?),
+            Request::EditCopy(path) => {
+                self.edit(&path)?;
+                // Its directory is that of nothing else; should it have been moved away, nothing is left to do.
+                let _ = std::fs::remove_file(&path);
+                path.parent().map(std::fs::remove_dir);
+            }
             Request::EditText(text) => {
                 if let Some(text) = self.edit_text(&text)? {
                     self.session.act(Action::Dialog(DialogAction::Edited(text)));
@@ -275,6 +342,7 @@ impl Interface {
         let mut command = Command::new(program);
         command.args(words).arg(path);
         let status = self.screen.lend(|| command.status())?;
+        self.placed.clear();
         match status {
             Ok(status) => Ok(status.success()),
             Err(_) => {
@@ -286,8 +354,13 @@ impl Interface {
     }
 
     fn edit_text(&mut self, text: &str) -> Result<Option<String>> {
-        let path = PathBuf::from(format!("/tmp/lab-note-{}.md", std::process::id()));
-        if std::fs::write(&path, text).is_err() {
+        use std::os::unix::fs::OpenOptionsExt;
+        let folder = PathBuf::from(self.session.config().variable("TMPDIR").unwrap_or("/tmp"));
+        let path = folder.join(format!("lab-note-{}-{}.md", std::process::id(), self.session.moment().now.0));
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        if file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes())).is_err() {
+            let error = Error::new(ErrorKind::Disk, format!("Could not write {}", path.display()));
+            self.session.complain(&error.hint("set $TMPDIR to a folder that can be written"));
             return Ok(None);
         }
         let done = self.edit(&path)?;
@@ -302,6 +375,7 @@ impl Interface {
         let _keys = keyboard.lock().unwrap_or_else(PoisonError::into_inner);
         // Where there is no terminal any more the loop ends by itself.
         let _ = self.screen.lend(lab_engine::stop_for_shell);
+        self.placed.clear();
     }
 }
 

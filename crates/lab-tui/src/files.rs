@@ -10,7 +10,7 @@ use crate::blocks::{self, Styled};
 use crate::diff::{self, Document};
 use crate::frame::Paint;
 use crate::run::put_styled;
-use crate::{runs, table};
+use crate::{picture, runs, table};
 
 /// From so many columns on the file stands beside the list.
 const WIDE: u16 = 110;
@@ -52,6 +52,12 @@ fn file(paint: &mut Paint<'_>, area: Rect) {
     if !page.note.is_empty() {
         blocks::block_lines(&mut note, Block::Line(&page.note), paint.theme, room);
     }
+    if let Some(image) = page.image.as_ref().filter(|_| picture::can_show(paint.theme)) {
+        let above = note.len() as u16 + 1;
+        note.iter().enumerate().for_each(|(row, line)| put_styled(paint, inside.x, inside.y + row as u16, room, line));
+        let area = Rect { y: inside.y + above, height: inside.height.saturating_sub(above), ..inside };
+        return picture::paint(paint, area, image);
+    }
     let mut document = Document::default();
     document.lines(note);
     if let Some(diff) = &page.diff {
@@ -61,14 +67,14 @@ fn file(paint: &mut Paint<'_>, area: Rect) {
     if full && (shown.screen.cursor.height, shown.screen.cursor.total) != (height.max(1), total) {
         paint.wishes.push(Action::Extent { height, total: Some(total) });
     }
-    for (row, line) in document.visible(top..top + height, paint.theme, room) {
+    for (row, line) in document.visible(top..top + height, paint.theme, room, shown.screen.aside) {
         put_styled(paint, inside.x, inside.y + (row - top) as u16, room, &line);
     }
     let muted = paint.theme.tone(Tone::Muted).add_modifier(Modifier::DIM);
     for (row, line) in page.lines.iter().enumerate().skip(top).take(height) {
         let mut styled = vec![(format!("{:>5} ", row + 1), muted)];
         let mut left = room.saturating_sub(6);
-        styled.extend(diff::words(line, &mut left, &|span| paint.theme.syntax(span.syntax)));
+        styled.extend(diff::words(line, shown.screen.aside, &mut left, &|span| paint.theme.syntax(span.syntax)));
         let y = inside.y + (row - top) as u16;
         if shown.screen.at == Some(row) {
             let under = paint.theme.cursor();

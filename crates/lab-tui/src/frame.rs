@@ -7,6 +7,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 
 use crate::events::Zones;
+use crate::picture::{Graphics, Placed};
 use crate::text::{self, shorten, width};
 use crate::{Theme, charts, compare, dialog, health, notes, projects, restore, run, runs, search};
 
@@ -22,6 +23,10 @@ pub struct Paint<'a> {
     pub zones: &'a mut Zones,
     /// What the session should know after the frame.
     pub wishes: &'a mut Vec<Action>,
+    /// Pictures that are put on top of the frame.
+    pub placed: &'a mut Vec<Placed>,
+    /// How pictures are shown.
+    pub graphics: Graphics,
     /// Where the terminal's own cursor stands, when a person types.
     pub cursor: Option<Position>,
 }

@@ -17,6 +17,7 @@ mod health;
 mod keys;
 mod log;
 mod notes;
+mod picture;
 mod projects;
 mod restore;
 mod run;
@@ -34,6 +35,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use frame::Paint;
+use picture::Graphics;
 
 pub use theme::{Depth, Theme};
 
@@ -51,10 +53,17 @@ pub fn shot(
     for _ in 0..MOST_FRAMES {
         settle(session);
         let mut buffer = Buffer::empty(area);
-        let (mut zones, mut wishes) = (Vec::new(), Vec::new());
-        let buffer_of = &mut buffer;
-        let mut paint =
-            Paint { buffer: buffer_of, theme, session, zones: &mut zones, wishes: &mut wishes, cursor: None };
+        let (mut zones, mut wishes, mut placed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut paint = Paint {
+            buffer: &mut buffer,
+            theme,
+            session,
+            zones: &mut zones,
+            wishes: &mut wishes,
+            placed: &mut placed,
+            graphics: Graphics::Blocks,
+            cursor: None,
+        };
         frame::paint(&mut paint, area);
         if wishes.is_empty() {
             return text_of(&buffer);

@@ -6,7 +6,7 @@ use lab_view::{Tone, format};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use crate::blocks::Styled;
+use crate::blocks::{self, Styled};
 use crate::frame::Paint;
 use crate::run::put_styled;
 use crate::{ansi, runs, table};
@@ -50,7 +50,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
         let styled = if line.stream == "gap" {
             vec![(line.text.clone(), paint.theme.tone(Tone::Warn).add_modifier(Modifier::ITALIC))]
         } else {
-            marked(ansi::line(&line.text, paint.theme), &words, paint.theme.found())
+            blocks::beyond(marked(ansi::line(&line.text, paint.theme), &words, paint.theme.found()), shown.screen.aside)
         };
         let styled: Styled = styled.into_iter().map(|(words, style)| (words, at.patch(style))).collect();
         put_styled(paint, body.x + CLOCK as u16 + 3, y, room.saturating_sub(CLOCK + 2), &styled);
@@ -109,6 +109,9 @@ fn state(paint: &mut Paint<'_>, area: Rect) {
     let left = |x: u16| usize::from(area.right().saturating_sub(x + 1));
     if screen.follow {
         x = paint.put(x, area.y, left(x), " · following", paint.theme.tone(Tone::Good));
+    }
+    if screen.aside > 0 {
+        x = paint.put(x, area.y, left(x), &format!(" · from column {}", screen.aside + 1), muted);
     }
     let looked_for = &parts.hits.screen.words;
     if looked_for.is_empty() {

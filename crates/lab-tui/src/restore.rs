@@ -58,7 +58,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
         if (cursor.height, cursor.total) != (height.max(1), document.total) {
             paint.wishes.push(Action::Restore(RestoreAction::Extent(height, document.total)));
         }
-        for (row, line) in document.visible(cursor.top..cursor.top + height, paint.theme, room) {
+        for (row, line) in document.visible(cursor.top..cursor.top + height, paint.theme, room, 0) {
             put_styled(paint, inside.x, inside.y + (row - cursor.top) as u16, room, &line);
         }
         let bar = Rect { x: diff_area.right().saturating_sub(1), width: 1, y: inside.y, height: inside.height };

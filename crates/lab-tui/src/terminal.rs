@@ -1,6 +1,8 @@
 //! The terminal itself: taken over, given back, also after a panic.
 
-use std::io::{IsTerminal, Stdout, Write};
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
@@ -11,8 +13,45 @@ use ratatui::backend::CrosstermBackend;
 
 /// The terminal while it is ours; given back when this goes.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<Wire>>,
+    wire: Wire,
 }
+
+/// A frame on its way to the terminal: all of it is sent at once.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Vec<u8>>>);
+
+/// Between these a terminal that knows synchronized output shows nothing half done; others pass over them.
+const BEGIN: &[u8] = b"\x1b[?2026h";
+const END: &[u8] = b"\x1b[?2026l";
+/// What a frame without any change comes to: the cursor, which is hidden already.
+const NOTHING: &[u8] = b"\x1b[?25l";
+
+impl Wire {
+    fn send(&self) -> std::io::Result<()> {
+        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if bytes.is_empty() || bytes == NOTHING {
+            return Ok(());
+        }
+        let mut out = std::io::stdout().lock();
+        out.write_all(&[BEGIN, &bytes, END].concat())?;
+        out.flush()
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A terminal that does not answer within this time does not know the question.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 fn fail(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Disk, "Could not use the terminal").because(error)
@@ -30,13 +69,38 @@ impl Screen {
         }
         give_back_on_panic();
         enter().map_err(fail)?;
-        let terminal = Terminal::new(CrosstermBackend::new(std::io::stdout())).map_err(fail)?;
-        Ok(Self { terminal })
+        let wire = Wire::default();
+        let terminal = Terminal::new(CrosstermBackend::new(wire.clone())).map_err(fail)?;
+        Ok(Self { terminal, wire })
     }
 
     /// Paints a frame; only what changed is sent.
     pub fn paint(&mut self, paint: impl FnOnce(&mut ratatui::Frame<'_>)) -> Result<()> {
-        self.terminal.draw(paint).map(|_| ()).map_err(fail)
+        self.terminal.draw(paint).map_err(fail)?;
+        self.wire.send().map_err(fail)
+    }
+
+    /// Puts something on top of the frame at a place, and leaves the cursor where it is.
+    pub fn put(&mut self, x: u16, y: u16, sequence: &str) -> Result<()> {
+        write!(self.wire, "\u{1b}7\u{1b}[{};{}H{sequence}\u{1b}8", y + 1, x + 1)
+            .and_then(|()| self.wire.send())
+            .map_err(fail)
+    }
+
+    /// Asks the terminal something; its answer until it is whole, or what has come of it after some time.
+    pub fn ask(&mut self, question: &str, is_whole: fn(&str) -> bool) -> Result<String> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(question.as_bytes()).and_then(|()| out.flush()).map_err(fail)?;
+        drop(out);
+        let is_whole = |bytes: &[u8]| is_whole(&String::from_utf8_lossy(bytes));
+        Ok(String::from_utf8_lossy(&lab_engine::terminal_answer(&is_whole, PATIENCE)).into_owned())
+    }
+
+    /// The size of a cell in pixels, as the terminal says; a usual one where it does not.
+    pub fn cell(&self) -> (u16, u16) {
+        let size = terminal::window_size().ok();
+        let size = size.filter(|size| size.width > 0 && size.height > 0 && size.columns > 0 && size.rows > 0);
+        size.map_or((10, 20), |size| (size.width / size.columns, size.height / size.rows))
     }
 
     /// Everything is sent again at the next frame.
@@ -87,7 +151,8 @@ fn give_back_on_panic() {
     }));
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// Bytes as letters (RFC 4648).
+pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {

@@ -217,7 +217,7 @@ impl Theme {
 }
 
 /// The nearest of the 6 × 6 × 6 cube and the greys of xterm's 256 colours.
-fn nearest_of_256(red: u8, green: u8, blue: u8) -> u8 {
+pub fn nearest_of_256(red: u8, green: u8, blue: u8) -> u8 {
     const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let nearest = |value: u8| (0..6).min_by_key(|level| LEVELS[*level].abs_diff(value)).unwrap_or(0);
     let cube = [nearest(red), nearest(green), nearest(blue)];

@@ -15,7 +15,7 @@ use lab_view::ActionId;
 use lab_view::Typing;
 use lab_view::list::Motion;
 use lab_view::screens::run::{Part, RunAction};
-use lab_view::session::{Action, DialogAction, Route, Session};
+use lab_view::session::{Action, DialogAction, Request, Route, Session};
 
 const THEME: Theme = Theme { depth: Depth::True, light: false, ascii: false };
 /// Long after the runs: their ages are dates then, and do not change while a test runs.
@@ -227,6 +227,20 @@ fn files_with_what_is_in_them() {
     assert!(stage.session.run.screen.full);
     stage.act([todo(ActionId::Back)]);
     assert!(!stage.session.run.screen.full && matches!(stage.session.route(), Route::Run(_)));
+}
+
+#[test]
+fn a_copy_for_the_editor_is_for_one_person_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut stage = Stage::new();
+    let run = stage.run(3);
+    stage.act([Action::Go(Route::Run(run)), Action::Run(RunAction::Part(Part::Files)), todo(ActionId::Edit)]);
+    let requests = stage.session.take_requests();
+    let [Request::EditCopy(file)] = &requests[..] else { panic!("{requests:?}") };
+    let mode = |path: &Path| std::fs::metadata(path).expect("because it was just written").permissions().mode() & 0o777;
+    let folder = file.parent().expect("because it lies in a folder");
+    assert_eq!((mode(file), mode(folder)), (0o600, 0o700));
+    std::fs::remove_dir_all(folder).expect("because it is ours");
 }
 
 #[test]

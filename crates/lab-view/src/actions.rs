@@ -43,6 +43,7 @@ pub enum ActionId {
     Star,
     Rename,
     Note,
+    Reason,
     Hide,
     Remove,
     Unremove,
@@ -67,6 +68,8 @@ pub enum ActionId {
     FindNext,
     FindPrevious,
     SideBySide,
+    AsideLeft,
+    AsideRight,
     Fold,
     FoldAll,
     RestoreFile,
@@ -183,7 +186,7 @@ fn in_compare(session: &Session) -> bool {
 }
 
 fn on_file(session: &Session) -> bool {
-    session.file().is_some()
+    session.file().is_some() && !session.is_on_output()
 }
 
 fn can_find(session: &Session) -> bool {
@@ -192,6 +195,10 @@ fn can_find(session: &Session) -> bool {
 
 fn has_next(session: &Session) -> bool {
     in_compare(session) || in_restore(session) || session.in_log() && !session.run_parts.hits.screen.words.is_empty()
+}
+
+fn in_text(session: &Session) -> bool {
+    session.in_text()
 }
 
 fn with_work(session: &Session) -> bool {
@@ -276,6 +283,7 @@ pub static ACTIONS: &[ActionRow] = &[
     row(ActionId::Star, "Star", "Star it, or take the star off", &["*"], Group::Run, with_runs),
     row(ActionId::Rename, "Rename…", "Give it another name", &["n", "F2"], Group::Run, with_one_run),
     row(ActionId::Note, "Note…", "Write down what came of it", &["o"], Group::Run, can_note),
+    row(ActionId::Reason, "Why…", "Write down why it was run, also later", &["b"], Group::Run, with_one_run),
     row(ActionId::Hide, "Hide", "Take it off the lists, or put it back", &["h"], Group::Run, with_runs),
     row(ActionId::Remove, "Remove…", "Remove it; `lab gc` makes it final", &["Delete", "D"], Group::Run, with_runs),
     row(ActionId::Unremove, "Bring back", "Bring back what was removed last", &["Z"], Group::Run, Session::has_removed),
@@ -295,7 +303,7 @@ pub static ACTIONS: &[ActionRow] = &[
         Group::Run,
         with_one_run,
     ),
-    row(ActionId::Export, "Export…", "Write what is shown to a file", &["E"], Group::Run, always),
+    row(ActionId::Export, "Export…", "Write the runs to a file for other programs", &["E"], Group::Run, with_runs),
     row(ActionId::LogScale, "Logarithmic axis", "Switch the value axis", &["l"], Group::Chart, in_charts),
     row(ActionId::Smooth, "Smoothing", "More smoothing; round to none", &["S"], Group::Chart, in_charts),
     row(ActionId::StepAxis, "Step or time", "Switch the horizontal axis", &["a"], Group::Chart, in_charts),
@@ -317,6 +325,8 @@ pub static ACTIONS: &[ActionRow] = &[
     ),
     row(ActionId::FindNext, "Next", "Go to the next match or change", &["n"], Group::List, has_next),
     row(ActionId::FindPrevious, "Previous", "Go to the match or change before", &["N"], Group::List, has_next),
+    row(ActionId::AsideLeft, "To the left", "Show what lies further left", &["<", "Left"], Group::List, in_text),
+    row(ActionId::AsideRight, "To the right", "Show what lies further right", &[">", "Right"], Group::List, in_text),
     row(
         ActionId::SideBySide,
         "Side by side",

@@ -6,7 +6,7 @@ mod matrix;
 use std::collections::BTreeMap;
 
 use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
-use lab_model::{RelPath, RunId, Series, Summary};
+use lab_model::{Outline, Point, RelPath, RunId, Series, Summary};
 use lab_plot::{Axis, Bins, Chart, Layer, ParallelRow, RidgeRow, Scale, Spread, thin};
 use serde::Serialize;
 use serde_json::Value;
@@ -104,6 +104,8 @@ const CHARTS: usize = 4;
 /// Points of a line from which on it is thinned, and columns of which four points each are left then.
 const POINTS_MAX: usize = 8000;
 const COLUMNS: usize = 2000;
+/// Points of an outline that a column should have: those of a stretch.
+const ENOUGH: usize = 4;
 /// Histograms behind each other.
 const RIDGES: usize = 10;
 
@@ -134,14 +136,17 @@ pub fn load(reader: &Reader, key: &Key, moment: &Moment) -> Result<ChartsPage> {
         Kind::Scatter => vec![scatter(&rows, &summaries, key, groups)?],
         Kind::Parallel => vec![parallel(&rows, &summaries, &wanted)],
         Kind::Bar => wanted.iter().map(|metric| bars(&rows, &summaries, metric, key, groups)).collect(),
-        _ => {
+        Kind::Histogram | Kind::Ridge => {
             let series = rows.iter().map(|row| reader.series(row)).collect::<Result<Vec<_>>>()?;
             let charts = |metric: &String| match key.kind {
                 Kind::Histogram => vec![histogram(&rows, &series, metric, key)],
-                Kind::Ridge => ridges(&rows, &series, metric),
-                _ => vec![lines(&rows, &series, metric, key, groups, moment)],
+                _ => ridges(&rows, &series, metric),
             };
             wanted.iter().flat_map(charts).collect()
+        }
+        _ => {
+            let chart = |metric: &String| lines(reader, &rows, metric, key, groups, moment);
+            wanted.iter().map(chart).collect::<Result<_>>()?
         }
     };
     Ok(ChartsPage { headline, charts })
@@ -219,13 +224,13 @@ fn metric_axis(metric: &str, log: bool) -> Axis {
 }
 
 fn lines(
+    reader: &Reader,
     rows: &[RunRow],
-    series: &[Vec<Series>],
     metric: &str,
     key: &Key,
     groups: Option<&[Group]>,
     moment: &Moment,
-) -> Chart {
+) -> Result<Chart> {
     let x = match key.along {
         Along::Step => Axis::new("step").scale(scale(key.log_x)),
         Along::Time => time_axis(rows, moment),
@@ -235,16 +240,16 @@ fn lines(
     let x = Axis { range: key.x_range, ..x };
     let mut chart = Chart { x, y: metric_axis(metric, key.log_y), ..Chart::default() };
     let mut lost = 0;
-    let mut of_run = |place: usize| {
-        let found = series[place].iter().find(|series| series.key == metric)?;
-        let points = points(found, &rows[place], key.along);
-        lost += points.iter().filter(|point| !point[1].is_finite()).count();
-        Some(points)
+    let mut of_run = |place: usize| -> Result<Option<Vec<[f64; 2]>>> {
+        let Some((points, count)) = course(reader, &rows[place], metric, key)? else { return Ok(None) };
+        lost += count;
+        Ok(Some(points))
     };
     if let Some(groups) = groups {
         for (slot, (label, places)) in groups.iter().enumerate() {
-            let members: Vec<_> =
-                places.iter().copied().filter_map(&mut of_run).map(|points| smoothed(points, key.smooth)).collect();
+            let members = places.iter().filter_map(|place| of_run(*place).transpose());
+            let members =
+                members.map(|points| Ok(smoothed(points?, key.smooth))).collect::<Result<Vec<Vec<[f64; 2]>>>>()?;
             let label = format!("{label}, n = {}", members.len());
             let band = lab_plot::band(&members, key.spread);
             chart
@@ -261,7 +266,7 @@ fn lines(
         .to_owned();
     } else {
         for (slot, row) in rows.iter().enumerate() {
-            let Some(points) = of_run(slot) else { continue };
+            let Some(points) = of_run(slot)? else { continue };
             let name = if rows.len() > 1 { name(row) } else { String::new() };
             if key.smooth > 0.0 {
                 let raw = thinned(within(points.clone(), key.x_range), key.columns);
@@ -275,7 +280,39 @@ fn lines(
         let metric = lab_model::display_bytes(metric.as_bytes());
         chart.notes.push(format!("{metric}: {} NaN or infinite, left out", format::count(lost as u64, "value")));
     }
-    chart
+    Ok(chart)
+}
+
+/// The points of a metric of a run, and how many of them are NaN or infinite. On a screen, where more cannot be told
+/// apart, they are those of an outline that has enough of them in sight.
+fn course(reader: &Reader, row: &RunRow, metric: &str, key: &Key) -> Result<Option<(Vec<[f64; 2]>, usize)>> {
+    if let Some(columns) = key.columns.filter(|_| key.smooth <= 0.0 && key.group_by.is_none()) {
+        let Some(outline) = reader.outline(row, metric)? else { return Ok(None) };
+        let lost = outline.lost();
+        let drawn = |outline: &Outline| points(outline.points(), row, key.along);
+        let found = drawn(&outline);
+        let Some([low, high]) = key.x_range.filter(|_| !outline.is_whole()) else { return Ok(Some((found, lost))) };
+        let is_fine = |found: &[[f64; 2]]| {
+            let (Some(first), Some(last)) = (found.first(), found.last()) else { return true };
+            let part = (high.min(last[0]) - low.max(first[0])).max(0.0) / (high - low);
+            let inside = within(found.to_vec(), key.x_range).len();
+            inside as f64 >= (columns * ENOUGH) as f64 * part
+        };
+        if is_fine(&found) {
+            return Ok(Some((found, lost)));
+        }
+        if row.end.is_some() {
+            let fits = |outline: &Outline| outline.is_whole() || is_fine(&drawn(outline));
+            let place = |point: &Point| x_of(point, row, key.along);
+            let closer = reader.closer(row, metric, [low, high], &place, &fits)?;
+            return Ok(closer.map(|outline| (drawn(&outline), lost)));
+        }
+    }
+    let found = reader.one_series(row, metric)?;
+    Ok(found.map(|series| {
+        let lost = series.points.iter().filter(|point| !point.value.is_finite()).count();
+        (points(series.points.iter(), row, key.along), lost)
+    }))
 }
 
 /// Clocks where the reader is, as of the latest run: an axis has one offset from UTC.
@@ -284,16 +321,18 @@ fn time_axis(rows: &[RunRow], moment: &Moment) -> Axis {
     Axis { zone_minutes, ..Axis::new(format!("time ({zone})")).scale(Scale::Time) }
 }
 
-/// The points of a run in rising x: a run that went back to an earlier step is drawn in the order
-/// of its steps, and what was logged first comes first.
-fn points(series: &Series, row: &RunRow, along: Along) -> Vec<[f64; 2]> {
-    let start = row.start.time.0;
-    let x = |point: &lab_model::Point| match along {
+fn x_of(point: &Point, row: &RunRow, along: Along) -> f64 {
+    match along {
         Along::Step => point.step as f64,
         Along::Time => point.time.0 as f64,
-        Along::Relative => (point.time.0 - start) as f64 / 1000.0,
-    };
-    let mut points: Vec<[f64; 2]> = series.points.iter().map(|point| [x(point), point.value]).collect();
+        Along::Relative => (point.time.0 - row.start.time.0) as f64 / 1000.0,
+    }
+}
+
+/// The points of a run in rising x: a run that went back to an earlier step is drawn in the order
+/// of its steps, and what was logged first comes first.
+fn points<'a>(logged: impl Iterator<Item = &'a Point>, row: &RunRow, along: Along) -> Vec<[f64; 2]> {
+    let mut points: Vec<[f64; 2]> = logged.map(|point| [x_of(point, row, along), point.value]).collect();
     if !points.is_sorted_by(|left, right| left[0] <= right[0]) {
         points.sort_by(|left, right| left[0].total_cmp(&right[0]));
     }
@@ -439,7 +478,8 @@ fn histogram(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -
 fn ridges(rows: &[RunRow], series: &[Vec<Series>], metric: &str) -> Vec<Chart> {
     let several = rows.len() > 1;
     let chart = |(place, row): (usize, &RunRow)| {
-        let points = points(series[place].iter().find(|series| series.key == metric)?, row, Along::Step);
+        let found = series[place].iter().find(|series| series.key == metric)?;
+        let points = points(found.points.iter(), row, Along::Step);
         let values = |points: &[[f64; 2]]| points.iter().map(|point| point[1]).collect::<Vec<_>>();
         let whole = Bins::of(&values(&points));
         let parts = points.chunks(points.len().div_ceil(RIDGES).max(1));

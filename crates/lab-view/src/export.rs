@@ -33,6 +33,21 @@ pub enum Format {
     Html,
 }
 
+impl Format {
+    /// The format that the ending of a file's name tells.
+    pub fn of_ending(ending: &str) -> Option<Self> {
+        Some(match ending.to_ascii_lowercase().as_str() {
+            "csv" => Self::Csv,
+            "json" => Self::Json,
+            "parquet" => Self::Parquet,
+            "md" | "markdown" => Self::Markdown,
+            "tex" | "latex" => Self::Latex,
+            "htm" | "html" => Self::Html,
+            _ => return None,
+        })
+    }
+}
+
 /// What to export.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Key {

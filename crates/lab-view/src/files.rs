@@ -1,7 +1,7 @@
 //! The files of a snapshot, each with its role and with how much of it is kept.
 
 use lab_engine::{Reader, Result};
-use lab_model::{Content, Entry, Hash, Kind};
+use lab_model::{Content, Entry, Hash, Kind, Role};
 use serde::Serialize;
 
 use crate::block::{Block, Blocks, Section, Sections};
@@ -62,6 +62,21 @@ pub fn load(reader: &Reader, key: &Key) -> Result<FilesPage> {
         files: table,
         omissions: coverage::omissions(&snapshot.coverage),
     })
+}
+
+/// Adds the files that were written between two snapshots, as of the second.
+///
+/// # Errors
+/// Those of the reader.
+pub fn add_outputs(reader: &Reader, page: &mut FilesPage, start: &Hash, end: &Hash) -> Result<()> {
+    for found in reader.difference(start, end)? {
+        let is_written = found.left.is_none();
+        let wanted = |entry: &Entry| entry.kind == Kind::File && (is_written || entry.role == Role::Output);
+        if let Some(entry) = found.right.filter(wanted) {
+            page.files.push(found.path.to_string(), cells(&found.path.to_string(), &entry));
+        }
+    }
+    Ok(())
 }
 
 fn cells(path: &str, entry: &Entry) -> Vec<Cell> {

@@ -31,6 +31,8 @@ pub enum Typing {
     End,
     /// The whole line is another one.
     Set(String),
+    /// The whole line is another one, and the cursor stands at this byte of it: what a toolkit's own field says.
+    Place(String, usize),
 }
 
 /// A line of text with a cursor. The cursor is a byte place between two characters as people see them.
@@ -84,6 +86,11 @@ impl Input {
             Typing::Home => self.cursor = 0,
             Typing::End => self.cursor = self.text.len(),
             Typing::Set(text) => *self = Self::new(text),
+            Typing::Place(text, cursor) => {
+                *self = Self::new(text);
+                self.cursor =
+                    (0..=(*cursor).min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0);
+            }
         }
     }
 
@@ -144,5 +151,7 @@ mod tests {
         check(Typing::Backspace, "> 0", 0);
         check(Typing::Set("x".into()), "x", 1);
         check(Typing::Right, "x", 1);
+        check(Typing::Place("né".into(), 2), "né", 1);
+        check(Typing::Place("né".into(), 9), "né", 3);
     }
 }

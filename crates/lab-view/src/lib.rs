@@ -7,6 +7,7 @@
 //! This crate never prints, never writes to a notebook, and knows no terminal, window, pixel or colour.
 
 mod actions;
+pub mod ansi;
 mod block;
 mod changes;
 pub mod charts;
@@ -36,6 +37,7 @@ pub mod session;
 pub mod settings;
 pub mod show;
 pub mod suspects;
+pub mod tree;
 pub mod watch;
 
 pub use actions::{ACTIONS, ActionId, ActionRow, Group, by_key};

@@ -30,11 +30,13 @@ pub struct Cursor {
     pub total: usize,
     /// No row is pointed at: every motion scrolls. So it is with text.
     pub scrolls: bool,
+    /// What is on screen is not bound to the row: only a motion brings it into sight. So it is in a window.
+    pub roams: bool,
 }
 
 impl Default for Cursor {
     fn default() -> Self {
-        Self { row: 0, top: 0, height: 20, total: 0, scrolls: false }
+        Self { row: 0, top: 0, height: 20, total: 0, scrolls: false, roams: false }
     }
 }
 
@@ -64,7 +66,17 @@ impl Cursor {
         if self.scrolls {
             self.top = self.row;
         }
-        self.keep_in_sight();
+        self.bring_into_sight();
+    }
+
+    /// The painter shows so many rows from this one on, wherever the row is: it scrolls by itself.
+    pub fn see(&mut self, top: usize, height: usize) {
+        self.roams = true;
+        self.top = top;
+        self.height = height.max(1);
+        if self.scrolls {
+            self.row = top;
+        }
     }
 
     /// Scrolls without moving the cursor further than needed.
@@ -72,6 +84,9 @@ impl Cursor {
         self.top = self.top.saturating_add_signed(rows as isize).min(self.furthest());
         if self.scrolls {
             self.row = self.top;
+            return;
+        }
+        if self.roams {
             return;
         }
         self.row = self.row.clamp(self.top, (self.top + self.height).saturating_sub(1).max(self.top));
@@ -110,6 +125,12 @@ impl Cursor {
     }
 
     fn keep_in_sight(&mut self) {
+        if !self.roams {
+            self.bring_into_sight();
+        }
+    }
+
+    fn bring_into_sight(&mut self) {
         if self.scrolls {
             self.top = self.top.min(self.furthest());
             self.row = self.top;
@@ -177,11 +198,22 @@ mod tests {
 
     #[test]
     fn a_shorter_list_pulls_the_cursor_back() {
-        let mut cursor = Cursor { total: 100, height: 10, row: 99, top: 90, scrolls: false };
+        let mut cursor = Cursor { total: 100, height: 10, row: 99, top: 90, ..Cursor::default() };
         cursor.set_total(5);
         assert_eq!((cursor.row, cursor.top), (4, 0));
         cursor.set_total(0);
         assert_eq!((cursor.row, cursor.visible()), (0, 0..0));
+    }
+
+    #[test]
+    fn a_window_scrolls_away_from_the_row_and_a_motion_comes_back_to_it() {
+        let mut cursor = Cursor { total: 100, height: 10, row: 5, ..Cursor::default() };
+        cursor.see(40, 12);
+        assert_eq!((cursor.row, cursor.visible()), (5, 40..52));
+        cursor.set_total(200);
+        assert_eq!((cursor.row, cursor.top), (5, 40));
+        cursor.go(Motion::By(1));
+        assert_eq!((cursor.row, cursor.top), (6, 6));
     }
 
     #[test]

@@ -230,7 +230,8 @@ pub fn done(outcome: &RestoreOutcome, plan: &RestorePlan, of: &str) -> DonePage 
         RestoreKind::Redo => ("The files are restored again".to_owned(), "`lab undo` goes back"),
     };
     headline.push(words, Tone::Good);
-    headline.push(format!(": {created} created, {changed} changed, {removed} removed · {next}"), Tone::Plain);
+    headline.push(format!(": {created} created, {changed} changed, {removed} removed"), Tone::Plain);
+    headline.push(format!(" · {next}"), Tone::Plain);
     let mut about = Fields::default();
     about.push("record", "Record", Cell::plain(outcome.record.short(12)).with(outcome.record.to_string()));
     for (key, label, number) in

@@ -34,13 +34,23 @@ pub trait Screen {
     fn act(&mut self, action: Self::Action, page: Option<&Self::Page>) -> Vec<Effect>;
 }
 
-/// How fresh a page is: the notebook's revision, and the minute in which ages were told.
+/// How fresh a page is: the notebook's revision, that of runs that go on, and the minute in which ages were told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stamp {
     /// See [`Background::revision`].
     pub revision: u64,
+    /// See [`Background::live_revision`]; 0 where nothing that goes on is shown.
+    pub live: u64,
     /// Minutes since 1970.
     pub minute: i64,
+}
+
+impl Stamp {
+    /// Whether what was read as of this is good enough when `wanted` is asked for.
+    fn covers(self, wanted: Self) -> bool {
+        let live = if wanted.live == 0 { 0 } else { self.live };
+        Self { live, ..self } == wanted
+    }
 }
 
 /// A page that is there, on its way, or both: the old one stays until the new one is here, and of
@@ -93,22 +103,28 @@ impl<K: Clone + PartialEq, P> Loaded<K, P> {
         true
     }
 
-    /// Asks for the page of `key` as of `stamp`, unless it is there or on its way.
-    pub fn want(&mut self, key: &K, stamp: Stamp, ask: impl FnOnce(K) -> Pending<P>) {
+    /// Asks for the page of `key` as of `stamp`, unless it is there or on its way; true when it asked.
+    pub fn want(&mut self, key: &K, stamp: Stamp, ask: impl FnOnce(K) -> Pending<P>) -> bool {
         if let Some((of, _, _)) = &self.pending {
             // One question at a time: should the notebook change faster than pages are read, they still come.
             if of == key {
-                return;
+                return false;
             }
         } else {
-            let is_fresh = |of: &K, at: &Stamp| of == key && *at == stamp;
+            let is_fresh = |of: &K, at: &Stamp| of == key && at.covers(stamp);
             if self.shown.as_ref().is_some_and(|(of, at, _)| is_fresh(of, at)) && self.failed.is_none()
                 || self.failed.as_ref().is_some_and(|(of, at, _)| is_fresh(of, at))
             {
-                return;
+                return false;
             }
         }
         self.pending = Some((key.clone(), stamp, ask(key.clone())));
+        true
+    }
+
+    /// As of when the page of this key is.
+    fn as_of(&self, key: &K) -> Option<Stamp> {
+        self.shown.as_ref().filter(|(of, ..)| of == key).map(|(_, stamp, _)| *stamp)
     }
 }
 
@@ -117,18 +133,37 @@ pub struct Shown<S: Screen> {
     /// The choices.
     pub screen: S,
     loaded: Loaded<S::Key, S::Page>,
+    pace: Pace,
+}
+
+/// How long a page takes to come, in milliseconds.
+#[derive(Default)]
+struct Pace {
+    asked: i64,
+    arrived: i64,
+}
+
+/// While runs go on their page is read again after so many times the time that it took: it takes no more than a part
+/// of a core, however large it is.
+const REST: i64 = 9;
+
+impl Pace {
+    fn is_resting(&self, now: i64) -> bool {
+        let took = self.arrived - self.asked;
+        (0..took * REST).contains(&(now - self.arrived))
+    }
 }
 
 impl<S: Screen + Default> Default for Shown<S> {
     fn default() -> Self {
-        Self { screen: S::default(), loaded: Loaded::default() }
+        Self::of(S::default())
     }
 }
 
 impl<S: Screen> Shown<S> {
     /// A screen that has choices to begin with.
     pub fn of(screen: S) -> Self {
-        Self { screen, loaded: Loaded::default() }
+        Self { screen, loaded: Loaded::default(), pace: Pace::default() }
     }
 
     /// The newest page there is.
@@ -166,13 +201,44 @@ impl<S: Screen> Shown<S> {
     /// Takes what has come, asks for what is missing. True when there is something new to show.
     pub(crate) fn poll(&mut self, background: &Background, stamp: Stamp, moment: &Moment) -> bool {
         let changed = self.loaded.poll();
+        let now = moment.now.0;
+        if changed {
+            self.pace.arrived = now;
+        }
         if changed && let Some(page) = self.loaded.page() {
             self.screen.arrived(page);
         }
         if let Some(key) = self.screen.key() {
-            let moment = moment.clone();
-            self.loaded.want(&key, stamp, |key| background.read(S::LANE, move |reader| S::load(reader, &key, &moment)));
+            let rests = self.pace.is_resting(now) && stamp.live != 0;
+            let live = self.loaded.as_of(&key).filter(|_| rests).map_or(stamp.live, |shown| shown.live);
+            let (stamp, moment) = (Stamp { live, ..stamp }, moment.clone());
+            let ask = |key| background.read(S::LANE, move |reader| S::load(reader, &key, &moment));
+            if self.loaded.want(&key, stamp, ask) {
+                self.pace.asked = now;
+            }
         }
         changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_takes_long_is_not_read_again_at_once() {
+        let pace = Pace { asked: 100, arrived: 150 };
+        assert_eq!([150, 599, 600].map(|now| pace.is_resting(now)), [true, true, false]);
+        // Nothing has come yet, or the next one is on its way.
+        assert!(!Pace::default().is_resting(0));
+        assert!(!Pace { asked: 700, arrived: 150 }.is_resting(710));
+    }
+
+    #[test]
+    fn what_nobody_sees_grow_needs_no_newer_page() {
+        let read = Stamp { revision: 3, live: 7, minute: 1 };
+        assert!(read.covers(Stamp { live: 0, ..read }));
+        assert!(!read.covers(Stamp { live: 8, ..read }));
+        assert!(!read.covers(Stamp { revision: 4, live: 0, minute: 1 }));
     }
 }

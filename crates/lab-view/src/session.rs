@@ -1,22 +1,27 @@
 //! The shared mind of the terminal and the desktop: where a person is, what is chosen, what is under
 //! way. Painters look at it and hand back actions; nothing in here paints, and nothing in here waits.
 
+mod around;
 mod dialog;
+mod export;
 mod find;
 mod jobs;
 mod lists;
 mod perform;
+mod watching;
 
 use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
-use lab_model::{Project, RunId};
+use lab_model::{Project, ProjectId, RunId};
 
+pub use around::Ended;
 pub use dialog::{Choice, Dialog, DialogAction, Purpose};
 pub use jobs::{Running, Then};
 
 use crate::actions::ActionId;
 use crate::format::Moment;
 use crate::list::Motion;
-use crate::screen::{Shown, Stamp};
+use crate::screen::{Loaded, Shown, Stamp};
+use crate::screens::Subject;
 use crate::screens::charts::{ChartsAction, ChartsScreen};
 use crate::screens::compare::{CompareAction, CompareScreen};
 use crate::screens::health::HealthScreen;
@@ -27,6 +32,7 @@ use crate::screens::run::{RunAction, RunScreen};
 use crate::screens::run_parts::RunParts;
 use crate::screens::runs::{RunsAction, RunsScreen};
 use crate::screens::search::SearchScreen;
+use crate::watch::WatchPage;
 use crate::{Line, Tone};
 
 /// Where a person is.
@@ -70,6 +76,21 @@ pub enum Action {
         /// Rows in all.
         total: Option<usize>,
     },
+    /// The painter scrolls that list by itself, and shows so many rows from this one on.
+    See {
+        /// The first row on screen.
+        top: usize,
+        /// Rows on screen.
+        height: usize,
+    },
+    /// The painter has room around the places for projects, saved lists, and what has ended; or not.
+    Around(bool),
+    /// Go to the runs of this project.
+    Enter(ProjectId),
+    /// Make this folder a project and enter it.
+    Watch(std::path::PathBuf),
+    /// Look for these words: in the log, in all runs, or in the names of metrics, as the place is.
+    Find(String),
     /// On the list of runs.
     Runs(RunsAction),
     /// On one run.
@@ -114,6 +135,8 @@ pub enum Request {
     Open(std::path::PathBuf),
     /// Edit a file, or a text that comes back through [`DialogAction::Edited`].
     Edit(std::path::PathBuf),
+    /// Edit a copy that nobody needs afterwards: it is removed, and so is the directory that it alone lies in.
+    EditCopy(std::path::PathBuf),
     /// Edit a text in the person's editor; what comes of it is put into the open dialog.
     EditText(String),
 }
@@ -158,11 +181,15 @@ pub struct Session {
     pub search: Shown<SearchScreen>,
     /// The notebook.
     pub health: Shown<HealthScreen>,
+    watching: Loaded<(), WatchPage>,
     dialog: Option<Dialog>,
     notices: Vec<Notice>,
     jobs: Vec<Running>,
+    /// Files that are to be written when they are read.
+    exports: Vec<export::Exported>,
     requests: Vec<Request>,
     lists: lists::Lists,
+    around: around::Around,
     /// Runs that were removed last; they can be brought back.
     removed: Vec<RunId>,
     now: Moment,
@@ -197,11 +224,14 @@ impl Session {
             notes: Shown::default(),
             search: Shown::default(),
             health: Shown::of(HealthScreen::new(notebook)),
+            watching: Loaded::default(),
             dialog: None,
             notices: Vec::new(),
             jobs: Vec::new(),
+            exports: Vec::new(),
             requests: Vec::new(),
             lists: lists::Lists::default(),
+            around: around::Around::default(),
             removed: Vec::new(),
             polled_before: now.now.0,
             now,
@@ -268,7 +298,8 @@ impl Session {
     pub fn poll(&mut self) -> bool {
         self.polled_before = self.now.now.0;
         self.now = Moment { now: self.background.config().clock.now(), zone: self.now.zone.clone() };
-        let stamp = Stamp { revision: self.background.revision(), minute: self.now.now.0.div_euclid(60_000) };
+        let live = if self.shows_live() { self.background.live_revision() } else { 0 };
+        let stamp = Stamp { revision: self.background.revision(), live, minute: self.now.now.0.div_euclid(60_000) };
         if self.runs.is_current() {
             self.runs.screen.hold(self.runs.screen.under_cursor(self.runs.page()));
         }
@@ -291,11 +322,34 @@ impl Session {
             None => false,
         };
         changed |= self.poll_lists(stamp);
+        changed |= self.poll_around(stamp);
+        changed |= self.poll_exports();
+        changed |= self.poll_watching(stamp);
         changed |= self.poll_jobs();
         let before = self.notices.len();
         let now = self.now.now.0;
         self.notices.retain(|notice| notice.sticky || now - notice.since < NOTICE_MILLIS);
         changed || before != self.notices.len()
+    }
+
+    /// Whether what running commands print and log changes what is shown.
+    fn shows_live(&self) -> bool {
+        let listed = |run: &RunId| self.runs.page().and_then(|page| page.subject(run));
+        let may_run = |run: &RunId| listed(run).is_none_or(|subject| subject.is_running);
+        match self.route() {
+            // Which runs a query finds, and in what order, may depend on values that grow.
+            Route::Runs => {
+                let runs = self.runs.page().map(|page| &page.page.subjects);
+                let any = |runs: &Vec<Subject>| runs.iter().any(|subject| subject.is_running);
+                !self.runs.screen.shown_query().is_empty() || runs.is_none_or(any)
+            }
+            Route::Run(run) => {
+                let shown = self.run.page().map(|page| &page.subject).filter(|subject| subject.run == *run);
+                shown.is_none_or(|subject| subject.is_running)
+            }
+            Route::Compare(runs) | Route::Charts(runs) => runs.iter().any(may_run),
+            _ => false,
+        }
     }
 
     /// Whether something is still being read or done for the place.
@@ -310,9 +364,9 @@ impl Session {
             Route::Restore(_) => self.restore.is_loading(),
             Route::Notes => self.notes.is_loading(),
             Route::Search => self.search.is_loading(),
-            Route::Health => self.health.is_loading(),
+            Route::Health => self.health.is_loading() || self.watching.page().is_none() && self.watching.is_loading(),
         };
-        reads || !self.jobs.is_empty()
+        reads || !self.jobs.is_empty() || !self.exports.is_empty()
     }
 
     /// Does what the person asked for.
@@ -338,6 +392,11 @@ impl Session {
                 cursor.resize(height);
                 total.into_iter().for_each(|total| cursor.set_total(total));
             }),
+            Action::See { top, height } => self.with_cursor(|cursor| cursor.see(top, height)),
+            Action::Around(shown) => self.around.shown = shown,
+            Action::Enter(project) => self.enter_project(&project),
+            Action::Watch(folder) => self.command(Command::Init(folder), Then::Enter),
+            Action::Find(words) => self.find(words),
             Action::Runs(action) => {
                 let effects = self.runs.act(action);
                 self.apply(effects);

@@ -27,7 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that tests alone may use: only ever a dev-dependency of others.
-const TEST_ONLY: &[&str] = &["lab-testkit", "criterion", "insta", "proptest", "tempfile"];
+const TEST_ONLY: &[&str] = &["lab-testkit", "criterion", "egui_kittest", "insta", "proptest", "tempfile"];
 
 /// What the tests of the whole program may use beside it: they check from below what it left on the disk.
 const WHOLE_TESTS: (&str, &[&str]) = ("lab-cli", &["lab-store", "blake3"]);
@@ -43,13 +43,14 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("blake3", &["lab-model", "lab-store"]),
     ("bytes", &["lab-ingest"]),
     ("chacha20poly1305", &["lab-store"]),
-    ("clap", &["lab-cli"]),
+    ("clap", &["lab-cli", "lab-desktop"]),
     ("clap_complete", &["lab-cli"]),
     ("clap_mangen", &["lab-cli"]),
     ("crc32fast", &["lab-store"]),
     ("crossterm", &["lab-tui"]),
     ("eframe", &["lab-desktop"]),
     ("egui", &["lab-desktop"]),
+    ("egui_commonmark", &["lab-desktop"]),
     ("egui_plot", &["lab-desktop"]),
     ("fastcdc", &["lab-store"]),
     // Kernels sign their messages with HMAC-SHA-256.
@@ -63,6 +64,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     // PDF streams are deflated.
     ("miniz_oxide", &["lab-plot"]),
     ("notify", &["lab-workdir"]),
+    ("notify-rust", &["lab-desktop"]),
     ("nvml-wrapper", &["lab-exec"]),
     ("parquet", &["lab-ingest"]),
     ("pdf-writer", &["lab-plot"]),
@@ -72,9 +74,11 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("png", &["lab-plot"]),
     ("portable-pty", &["lab-exec"]),
     ("ratatui", &["lab-tui"]),
+    // The system's own dialog for folders.
+    ("rfd", &["lab-desktop"]),
     ("rusqlite", &["lab-store"]),
     // The five crates that touch the machine; the view and the parsers are pure.
-    ("rustix", &["lab-workdir", "lab-exec", "lab-store", "lab-engine", "lab-cli"]),
+    ("rustix", &["lab-workdir", "lab-exec", "lab-store", "lab-engine", "lab-cli", "lab-testkit"]),
     ("serde", ANY),
     ("serde_json", ANY),
     ("sha2", &["lab-exec"]),
@@ -84,9 +88,15 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("thiserror", ANY),
     ("toml", &["lab-ingest", "lab-workdir"]),
     ("unicode-segmentation", &["lab-view", "lab-tui"]),
-    ("unicode-width", &["lab-cli", "lab-tui", "lab-plot"]),
+    ("unicode-width", &["lab-cli", "lab-view", "lab-tui", "lab-plot"]),
+    // Only its default features: titled windows under Wayland.
+    ("winit", &["lab-desktop"]),
+    // What a terminal shows, for tests.
+    ("vt100", &["lab-testkit"]),
     ("yaml_serde", &["lab-ingest"]),
     ("zstd", &["lab-store"]),
+    // Pictures that a run wrote as JPEG.
+    ("zune-jpeg", &["lab-plot"]),
 ];
 
 const ANY: &[&str] = &["*"];

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use lab_ingest::metrics::JsonScanner;
 use lab_ingest::params::flatten_config;
-use lab_model::{Point, Series, Summary, Time};
+use lab_model::{Outline, Point, Series, Summary, Tally, Time};
 use serde_json::Value;
 
 use super::{FileNote, LivePoint, LiveRun};
@@ -29,6 +29,10 @@ pub struct LiveReader {
     sources: Vec<Gathered>,
     params: BTreeMap<String, Value>,
     troubles: Vec<String>,
+    /// What each series is called, as of the last look.
+    named: BTreeMap<String, Place>,
+    /// Of series that somebody draws.
+    outlines: HashMap<Place, Outline>,
 }
 
 /// The first sources, which are always there.
@@ -49,6 +53,8 @@ struct Gathered {
     place: String,
     path: String,
     series: Vec<Series>,
+    /// Of each series.
+    tallies: Vec<Tally>,
     index: HashMap<String, usize>,
     /// Keys come in the same order again and again: the one that is likely next.
     next: usize,
@@ -72,6 +78,8 @@ impl LiveReader {
             sources: vec![source("logged"), source("printed"), source("machine")],
             params: BTreeMap::new(),
             troubles: Vec::new(),
+            named: BTreeMap::new(),
+            outlines: HashMap::new(),
         }
     }
 
@@ -84,8 +92,10 @@ impl LiveReader {
             self.followed.file = None;
             for source in numbers.into_values() {
                 self.sources[source].series.clear();
+                self.sources[source].tallies.clear();
                 self.sources[source].index.clear();
             }
+            self.outlines.clear();
         }
         let is_new = self.own.has_more() | self.logged.has_more() | self.printed.has_more();
         let is_new = is_new | self.samples.has_more() | self.followed.has_more();
@@ -94,28 +104,47 @@ impl LiveReader {
             self.read_own();
             self.read_samples();
             self.read_followed();
+            self.named = self.names();
         }
         is_new
     }
 
     /// All series as they stand, sorted by name.
     pub fn series(&self) -> Vec<Series> {
-        let named = self.names().into_iter();
-        named.map(|(key, place)| Series { key, points: self.at(place).points.clone() }).collect()
+        let named = self.named.iter();
+        named.map(|(key, place)| Series { key: key.clone(), points: self.at(*place).points.clone() }).collect()
+    }
+
+    /// One series as it stands.
+    pub fn one_series(&self, key: &str) -> Option<Series> {
+        let place = self.named.get(key)?;
+        Some(Series { key: key.to_owned(), points: self.at(*place).points.clone() })
+    }
+
+    /// One series in few points; costs what has come since it was asked for before.
+    pub fn outline(&mut self, key: &str) -> Option<&Outline> {
+        let place = *self.named.get(key)?;
+        let points = &self.sources[place.0].series[place.1].points;
+        let outline = self.outlines.entry(place).or_default();
+        points[outline.count().min(points.len())..].iter().for_each(|point| outline.add(*point));
+        Some(outline)
     }
 
     /// All series of a run that is over: also the last line without an end, and without copying.
     pub fn into_series(mut self) -> Vec<Series> {
         self.read_rest();
-        let names = self.names();
+        let named = self.names();
         let mut take = |(source, index): Place| std::mem::take(&mut self.sources[source].series[index].points);
-        names.into_iter().map(|(key, place)| Series { key, points: take(place) }).collect()
+        named.into_iter().map(|(key, place)| Series { key, points: take(place) }).collect()
     }
 
     /// The summaries of all series.
     pub fn summaries(&self) -> Vec<Summary> {
-        let named = self.names().into_iter();
-        named.filter_map(|(key, place)| Some(Summary { key, ..self.at(place).summary()? })).collect()
+        let summary = |(key, (source, index)): (&String, &Place)| {
+            let Gathered { tallies, series, .. } = &self.sources[*source];
+            tallies[*index].summary(key, &series[*index].points)
+        };
+        self.named.iter().filter_map(summary).collect()
     }
 
     /// Parameters out of followed files.
@@ -218,10 +247,11 @@ impl LiveReader {
 
     /// Every series under the name that it has in the run.
     ///
-    /// Places of one kind that use the same names are told apart by the part of the path that differs. Where two sources use one name, the one that tells values more exactly has it: what the
-    /// program logged itself, then tables and JSON, then W&B, then TensorBoard, whose floats have four bytes, and last
-    /// what it printed. The other one goes when it says the same; else it is named with its kind.
-    fn names(&self) -> Vec<(String, Place)> {
+    /// Places of one kind that use the same names are told apart by the part of the path that differs. Where two
+    /// sources use one name, the one that tells values more exactly has it: what the program logged itself, then tables
+    /// and JSON, then W&B, then TensorBoard, whose floats have four bytes, and last what it printed. The other one goes
+    /// when it says the same; else it is named with its kind.
+    fn names(&self) -> BTreeMap<String, Place> {
         let mut order: Vec<usize> = (0..self.sources.len()).collect();
         order.sort_by_key(|source| self.sources[*source].rank());
         let mut named: BTreeMap<String, Place> = BTreeMap::new();
@@ -241,7 +271,7 @@ impl LiveReader {
                 }
             }
         }
-        named.into_iter().collect()
+        named
     }
 
     fn at(&self, (source, index): Place) -> &Series {
@@ -279,13 +309,16 @@ impl Gathered {
             Some(series) if series.key == key => self.next,
             _ => *self.index.entry(key.to_owned()).or_insert_with(|| {
                 self.series.push(Series { key: key.to_owned(), points: Vec::new() });
+                self.tallies.push(Tally::default());
                 self.series.len() - 1
             }),
         };
         self.next = if at + 1 < self.series.len() { at + 1 } else { 0 };
         let points = &mut self.series[at].points;
         let step = step.unwrap_or_else(|| points.last().map_or(0, |last| last.step.saturating_add(1)));
-        points.push(Point { step, time, value });
+        let point = Point { step, time, value };
+        points.push(point);
+        self.tallies[at].add(point);
     }
 
     /// The lower, the more exact.
@@ -372,5 +405,42 @@ impl Tail {
         let mut bytes = vec![0; length as usize];
         file.read_exact_at(&mut bytes, self.offset).ok()?;
         Some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::live::append_file;
+
+    #[test]
+    fn what_is_told_bit_by_bit_is_what_is_told_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let live = LiveRun { directory: directory.path().to_owned() };
+        let mut bit_by_bit = LiveReader::new(&live, Time(0));
+        assert!(!bit_by_bit.poll());
+        let mut file = append_file(&live.metrics_file()).unwrap();
+        for step in 0..500 {
+            let loss = if step == 250 { "NaN".to_owned() } else { (f64::from(step - 300).abs()).to_string() };
+            write!(file, "{{\"step\": {step}, \"loss\": {loss}, \"acc\": {step}}}\n{{\"st").unwrap();
+            assert!(bit_by_bit.poll());
+            writeln!(file, "ep\": {step}, \"late/lr\": 1}}").unwrap();
+            if step % 50 == 0 {
+                assert_eq!(bit_by_bit.outline("loss").map(Outline::count), Some(step as usize + 1));
+            }
+        }
+        bit_by_bit.poll();
+        let at_once = live.reader(Time(0));
+        let values = |reader: &LiveReader| format!("{:?}", (reader.series(), reader.summaries()));
+        assert_eq!(values(&bit_by_bit), values(&at_once));
+        let summaries: Vec<Summary> = at_once.series().iter().filter_map(Series::summary).collect();
+        assert_eq!(format!("{:?}", at_once.summaries()), format!("{summaries:?}"));
+        let one = at_once.one_series("loss").unwrap();
+        assert_eq!(format!("{one:?}"), format!("{:?}", at_once.series()[1]));
+        let outline = bit_by_bit.outline("loss").unwrap();
+        assert_eq!((outline.count(), outline.lost(), outline.points().count()), (500, 1, 500));
+        assert!(bit_by_bit.outline("none").is_none());
     }
 }

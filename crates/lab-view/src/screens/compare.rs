@@ -25,6 +25,8 @@ pub struct CompareScreen {
     pub side_by_side: Option<bool>,
     /// Files of which only the heading is shown.
     pub folded: BTreeSet<String>,
+    /// So many columns of changed lines lie left of what is shown.
+    pub aside: usize,
     /// Where things are, as the painter laid them out.
     pub outline: Outline,
     runs: Vec<RunId>,

@@ -10,7 +10,8 @@ use crate::screen::Screen;
 use crate::session::Effect;
 
 /// What can be done for it, in the order of how often it is.
-pub const WORK: [ActionId; 4] = [ActionId::Verify, ActionId::VerifyDeep, ActionId::Collect, ActionId::Rebuild];
+pub const WORK: [ActionId; 5] =
+    [ActionId::Verify, ActionId::VerifyDeep, ActionId::Collect, ActionId::Rebuild, ActionId::WatchService];
 
 /// Where the notebook lies, and which work is chosen.
 pub struct HealthScreen {

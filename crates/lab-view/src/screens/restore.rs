@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use lab_engine::{Reader, RestorePlan, Result};
-use lab_model::{Hash, PathDiff, RelPath, RunId};
+use lab_engine::{Reader, RestorePlan, RestoreStep, Result};
+use lab_model::{Hash, Kind, PathDiff, RelPath, RunId};
 
 use crate::format::Moment;
 use crate::list::{Cursor, Motion};
 use crate::restore::{RestorePage, is_silent, page};
 use crate::screen::Screen;
 use crate::session::Effect;
+use crate::tree::FileTree;
 use crate::{Diff, changes};
 
 /// A plan, and the choices in it.
@@ -27,6 +28,19 @@ pub struct RestoreScreen {
     plan: Option<(RestorePlan, RestorePage)>,
     /// The paths of the page's steps.
     paths: Vec<RelPath>,
+    tree: FileTree,
+    tally: Tally,
+}
+
+/// How much of a plan is to be carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Files, links and directories.
+    pub steps: usize,
+    /// Files and links alone.
+    pub files: usize,
+    /// Bytes that will be written.
+    pub bytes: u64,
 }
 
 /// What a person can do here.
@@ -34,6 +48,8 @@ pub struct RestoreScreen {
 pub enum RestoreAction {
     /// Leaves the file under the cursor as it is, or takes it in again, and goes on to the next.
     Toggle,
+    /// Takes the steps at these places of the page in, or leaves them as they are.
+    Take(Vec<usize>, bool),
     /// The painter has room for so many rows of the change, which has so many.
     Extent(usize, usize),
 }
@@ -65,7 +81,45 @@ impl RestoreScreen {
         let steps = plan.plan.steps.iter().filter(|step| !is_silent(step));
         self.paths = steps.map(|step| step.path.clone()).collect();
         self.cursor.set_total(self.paths.len());
+        self.tree = FileTree::of(page.steps.rows.iter().map(|row| row.key.as_str()));
         self.plan = Some((plan, page));
+        self.count();
+    }
+
+    /// The page's steps as a tree.
+    pub const fn tree(&self) -> &FileTree {
+        &self.tree
+    }
+
+    /// How much is to be carried out.
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    fn count(&mut self) {
+        let Some(plan) = self.chosen() else { return };
+        let is_directory = |step: &&RestoreStep| {
+            step.after.as_ref().or(step.before.as_ref()).is_some_and(|state| state.kind == Kind::Directory)
+        };
+        let steps = || plan.plan.steps.iter().filter(|step| !is_silent(step));
+        let files = steps().filter(|step| !is_directory(step)).count();
+        self.tally = Tally { steps: steps().count(), files, bytes: plan.plan.bytes_to_write };
+    }
+
+    /// Leaves a path and what is below it, or takes it in with the directories that it needs.
+    fn take(&mut self, place: usize, take: bool) {
+        let Some(path) = self.paths.get(place) else { return };
+        if !take {
+            self.left.insert(path.clone());
+            return;
+        }
+        // What was left together with a directory above is left on its own from now on.
+        let above: Vec<RelPath> = self.left.iter().filter(|left| path.is_within(left)).cloned().collect();
+        for directory in &above {
+            self.left.remove(directory);
+            let others = self.paths.iter().filter(|other| other.is_within(directory) && !path.is_within(other));
+            self.left.extend(others.filter(|other| *other != path).cloned());
+        }
     }
 
     /// The run whose state it is.
@@ -116,12 +170,13 @@ impl Screen for RestoreScreen {
                 self.diff.set_total(total);
             }
             RestoreAction::Toggle => {
-                if let Some(path) = self.paths.get(self.cursor.row) {
-                    if !self.left.remove(path) {
-                        self.left.insert(path.clone());
-                    }
-                    self.cursor.go(Motion::By(1));
-                }
+                self.take(self.cursor.row, !self.is_wanted(self.cursor.row));
+                self.cursor.go(Motion::By(1));
+                self.count();
+            }
+            RestoreAction::Take(places, take) => {
+                places.into_iter().for_each(|place| self.take(place, take));
+                self.count();
             }
         }
         Vec::new()

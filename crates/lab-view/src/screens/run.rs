@@ -12,6 +12,7 @@ use crate::list::{Cursor, Motion};
 use crate::screen::Screen;
 use crate::session::Effect;
 use crate::show::{self, RunPage};
+use crate::tree::FileTree;
 
 /// A part of what is shown of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -92,9 +93,18 @@ pub struct RunView {
     pub subject: Subject,
     /// The files, for their part.
     pub files: Option<files::FilesPage>,
+    /// The same as a tree.
+    #[serde(skip)]
+    pub tree: FileTree,
     /// Its files as of its start.
     #[serde(skip)]
     pub snapshot: Option<Hash>,
+    /// Its files as of its end.
+    #[serde(skip)]
+    pub end_snapshot: Option<Hash>,
+    /// From this row of the files on they are what it wrote, as of its end.
+    #[serde(skip)]
+    pub outputs_from: usize,
     /// Those of the run that it is compared with.
     #[serde(skip)]
     pub base_snapshot: Option<Hash>,
@@ -137,12 +147,22 @@ impl Screen for RunScreen {
         let base = reader.base_of(&row)?;
         let snapshot = row.start.snapshot.filter(|_| key.part == Part::Files);
         let files = snapshot.map(|snapshot| files::load(reader, &files::Key { snapshot, directories: false }));
+        let mut files = files.transpose()?;
+        let end_snapshot = row.end.as_ref().and_then(|end| end.snapshot);
+        let outputs_from = files.as_ref().map_or(0, |files| files.files.rows.len());
+        if let (Some(files), Some(start), Some(end)) = (&mut files, row.start.snapshot, end_snapshot) {
+            files::add_outputs(reader, files, &start, &end)?;
+        }
+        let rows = files.iter().flat_map(|files| &files.files.rows);
         Ok(RunView {
             part: key.part,
+            tree: FileTree::of(rows.map(|row| row.key.as_str())),
             page: changed_first(show::load(reader, &show::Key { run: key.run.clone(), moment: moment.clone() })?),
             subject: Subject::of(reader, &row, base.as_ref()),
-            files: files.transpose()?,
+            files,
             snapshot: row.start.snapshot,
+            end_snapshot,
+            outputs_from,
             base_snapshot: base.and_then(|base| base.start.snapshot),
         })
     }

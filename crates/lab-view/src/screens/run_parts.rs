@@ -1,10 +1,12 @@
 //! What is read beside the page of a run, each by itself so that none waits for the other: its log, one of its
 //! files, its charts and lineage.
 
+use std::sync::Arc;
+
 use lab_engine::{Background, Error, ErrorKind, LogWindow, Reader, Result, RunRow};
 use lab_model::diff::PathDiff;
 use lab_model::{Content, Hash, Kind, RelPath, RunId};
-use lab_plot::Chart;
+use lab_plot::{Chart, Image};
 use serde::Serialize;
 
 use super::run::{Part, RunView};
@@ -70,13 +72,15 @@ impl RunParts {
             self.log.screen.follow = true;
         }
         let path = page.files.as_ref().and_then(|files| files.files.rows.get(row)).map(|row| row.key.as_str());
-        let chosen = page.snapshot.zip(path.and_then(|path| RelPath::new(path.as_bytes()).ok()));
+        let snapshot = if row < page.outputs_from { page.snapshot } else { page.end_snapshot };
+        let chosen = snapshot.zip(path.and_then(|path| RelPath::new(path.as_bytes()).ok()));
         let screen = &mut self.file.screen;
         if page.part == Part::Files && screen.chosen != chosen {
             // The line that was found is in the file that is opened for it, and in no later one.
             screen.at = screen.at.take().filter(|_| screen.chosen.is_none());
             screen.chosen = chosen;
             screen.cursor = Cursor { height: screen.cursor.height, ..Cursor::in_text() };
+            screen.aside = 0;
         }
         screen.base = page.base_snapshot;
     }
@@ -118,6 +122,8 @@ pub struct LogScreen {
     pub follow: bool,
     /// The line that was jumped to.
     pub at: Option<usize>,
+    /// So many columns lie left of what is shown.
+    pub aside: usize,
     run: Option<RunId>,
     /// A person has scrolled.
     touched: bool,
@@ -125,7 +131,7 @@ pub struct LogScreen {
 
 impl Default for LogScreen {
     fn default() -> Self {
-        Self { cursor: Cursor::in_text(), follow: false, at: None, run: None, touched: false }
+        Self { cursor: Cursor::in_text(), follow: false, at: None, aside: 0, run: None, touched: false }
     }
 }
 
@@ -259,13 +265,15 @@ pub struct FileScreen {
     pub diff: bool,
     /// A line that was found in it, from 0.
     pub at: Option<usize>,
+    /// So many columns lie left of what is shown.
+    pub aside: usize,
     chosen: Option<(Hash, RelPath)>,
     base: Option<Hash>,
 }
 
 impl Default for FileScreen {
     fn default() -> Self {
-        Self { cursor: Cursor::in_text(), diff: false, at: None, chosen: None, base: None }
+        Self { cursor: Cursor::in_text(), diff: false, at: None, aside: 0, chosen: None, base: None }
     }
 }
 
@@ -289,9 +297,17 @@ pub struct FileView {
     pub lines: Vec<Vec<Span>>,
     /// Its changes against the base run.
     pub diff: Option<Diff>,
+    /// What it shows, when it is a PNG or a JPEG.
+    #[serde(skip)]
+    pub image: Option<Arc<Image>>,
 }
 
 impl FileScreen {
+    /// The snapshot and the path of the file.
+    pub(crate) fn chosen(&self) -> Option<(Hash, RelPath)> {
+        self.chosen.clone()
+    }
+
     /// The path of the file.
     pub fn path(&self) -> Option<&RelPath> {
         self.chosen.as_ref().map(|(_, path)| path)
@@ -309,7 +325,8 @@ impl Screen for FileScreen {
     }
 
     fn load(reader: &Reader, key: &FileKey, _: &Moment) -> Result<FileView> {
-        let mut view = FileView { path: key.path.clone(), note: Line::default(), lines: Vec::new(), diff: None };
+        let mut view =
+            FileView { path: key.path.clone(), note: Line::default(), lines: Vec::new(), diff: None, image: None };
         let Some(entry) = reader.entry(&key.snapshot, &key.path)? else { return Ok(view) };
         if let Some(base) = &key.against {
             let left = reader.entry(base, &key.path)?;
@@ -326,6 +343,12 @@ impl Screen for FileScreen {
         let says = |words: String| Line::of(words, Tone::Muted);
         view.note = match (entry.kind, &entry.content) {
             (Kind::Symlink, _) => says(format!("A link to {}", lab_model::display_bytes(&entry.target))),
+            (Kind::File, Content::Copied(_) | Content::Sealed(_)) if is_picture(&key.path, entry.size) => {
+                let read = Image::read(key.path.to_string(), &reader.content(&entry)?);
+                let pixels = read.as_ref().map(|image| format!("{} × {} pixels, ", image.width, image.height));
+                view.image = read.map(|image| Arc::new(image.within(SIDE_MAX)));
+                says(format!("A picture, {}{size}: `e` opens a copy", pixels.unwrap_or_default()))
+            }
             (Kind::File, Content::Copied(_)) if entry.size as usize > TEXT_LIMIT_BYTES => {
                 says(format!("{size}: too large to be shown here, `e` opens a copy"))
             }
@@ -355,6 +378,15 @@ impl Screen for FileScreen {
     }
 }
 
+/// Pictures of more bytes are not decoded, and more pixels along a side are not told apart on a screen.
+const PICTURE_BYTES: u64 = 32 << 20;
+const SIDE_MAX: usize = 1024;
+
+fn is_picture(path: &RelPath, size_bytes: u64) -> bool {
+    let path = path.to_string().to_lowercase();
+    size_bytes <= PICTURE_BYTES && [".png", ".jpg", ".jpeg"].iter().any(|end| path.ends_with(end))
+}
+
 /// What stands beside the overview.
 #[derive(Default)]
 pub struct BesideScreen {
@@ -377,6 +409,29 @@ const CHARTS: usize = 4;
 /// Of the machine's use only what people look at gets a chart.
 const MACHINE_CHARTS: usize = 2;
 
+/// The charts of a run's main metrics and of the machine's use, at most so many of each, with their keys.
+pub(crate) fn charts_of(
+    reader: &Reader,
+    row: &RunRow,
+    (most, most_of_machine): (usize, usize),
+    moment: &Moment,
+) -> Result<Vec<(String, Chart)>> {
+    let summaries = vec![reader.summaries(row)?];
+    let mut keys = metrics::main_keys(&summaries, most);
+    let drawn = |summary: &&lab_model::Summary| summary.count > 1;
+    let machine = summaries[0].iter().filter(|summary| metrics::is_machine_use(&summary.key)).filter(drawn);
+    keys.extend(machine.take(most_of_machine).map(|summary| summary.key.clone()));
+    keys.retain(|key| summaries[0].iter().any(|summary| summary.key == *key && summary.count > 1));
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let runs = vec![row.start.run.clone()];
+    let wanted = charts::Key { runs, metrics: keys.clone(), columns: Some(200), ..charts::Key::default() };
+    let mut charts = charts::load(reader, &wanted, moment)?.charts;
+    charts.iter_mut().for_each(|chart| chart.y.label.clear());
+    Ok(keys.into_iter().zip(charts).collect())
+}
+
 impl Screen for BesideScreen {
     type Key = RunId;
     type Page = BesideView;
@@ -388,25 +443,9 @@ impl Screen for BesideScreen {
 
     fn load(reader: &Reader, run: &RunId, moment: &Moment) -> Result<BesideView> {
         let row = row_of(reader, run)?;
-        let summaries = vec![reader.summaries(&row)?];
-        let mut keys = metrics::main_keys(&summaries, CHARTS);
-        let drawn = |summary: &&lab_model::Summary| summary.count > 1;
-        let machine = summaries[0].iter().filter(|summary| metrics::is_machine_use(&summary.key)).filter(drawn);
-        keys.extend(machine.take(MACHINE_CHARTS).map(|summary| summary.key.clone()));
-        keys.retain(|key| summaries[0].iter().any(|summary| summary.key == *key && summary.count > 1));
-        let mut charts = Vec::new();
-        if !keys.is_empty() {
-            let wanted = charts::Key {
-                runs: vec![run.clone()],
-                metrics: keys.clone(),
-                columns: Some(200),
-                ..charts::Key::default()
-            };
-            charts = charts::load(reader, &wanted, moment)?.charts;
-        }
-        charts.iter_mut().for_each(|chart| chart.y.label.clear());
+        let charts = charts_of(reader, &row, (CHARTS, MACHINE_CHARTS), moment)?;
         let lineage = lineage::load(reader, &lineage::Key { run: run.clone() })?;
-        Ok(BesideView { run: run.clone(), charts: keys.into_iter().zip(charts).collect(), lineage })
+        Ok(BesideView { run: run.clone(), charts, lineage })
     }
 
     fn arrived(&mut self, _: &BesideView) {}

@@ -62,6 +62,10 @@ pub enum RunsAction {
     OpenGroup,
     /// Marks from the cursor on so many rows down, up when negative.
     Extend(i64),
+    /// Marks from the cursor to this row, as far as the rows are in memory; the cursor stays.
+    MarkTo(usize),
+    /// Marks this row, or takes its mark off; the cursor stays.
+    Toggle(usize),
     /// There is room for the run under the cursor, or not.
     Inspect(bool),
     /// Marks the run under the cursor, or takes the mark off, and goes on to the next.
@@ -158,9 +162,14 @@ impl RunsScreen {
     /// The rows in sight as they are told at this moment: how long runs have been going on, the course of their
     /// main metric, which parts of the fingerprint changed.
     pub fn sight(&self, page: &RunsView, trends: &Trends, moment: &Moment) -> Table {
+        self.rows(page, self.cursor.top..self.cursor.top + self.cursor.height, trends, moment)
+    }
+
+    /// The same for any rows of the whole list, as far as they are in memory.
+    pub fn rows(&self, page: &RunsView, rows: Range<usize>, trends: &Trends, moment: &Moment) -> Table {
         let all = page.table();
         let place = |row: usize| row.saturating_sub(page.first).min(all.rows.len());
-        let sight = place(self.cursor.top)..place(self.cursor.top + self.cursor.height);
+        let sight = place(rows.start)..place(rows.end);
         let rows = all.rows[sight.clone()].to_vec();
         let mut table = Table { columns: all.columns.clone(), rows, total: all.total };
         if page.is_grouped() {
@@ -323,6 +332,18 @@ impl Screen for RunsScreen {
                 self.marked.extend(self.under_cursor(page));
                 self.moved(|cursor| cursor.go(Motion::By(by)));
                 self.marked.extend(self.under_cursor(page));
+            }
+            RunsAction::MarkTo(row) => {
+                let (first, last) = (row.min(self.cursor.row), row.max(self.cursor.row));
+                let between = page.map_or(&[][..], |page| page.subjects(first..last + 1));
+                self.marked.extend(between.iter().map(|subject| subject.run.clone()));
+            }
+            RunsAction::Toggle(row) => {
+                if let Some(subject) = page.and_then(|page| page.at(row))
+                    && !self.marked.remove(&subject.run)
+                {
+                    self.marked.insert(subject.run.clone());
+                }
             }
             RunsAction::MarkAll => {
                 self.marked.extend(page.iter().flat_map(|page| &page.page.subjects).map(|subject| subject.run.clone()));

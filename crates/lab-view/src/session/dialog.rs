@@ -17,6 +17,8 @@ pub enum Purpose {
     Tag(Vec<RunId>),
     /// A note; the kind is the outcome.
     Note(Target),
+    /// Why a run was made.
+    Reason(RunId),
     /// Whether runs may be removed.
     Remove(Vec<RunId>),
     /// Whether a run may be stopped.
@@ -39,8 +41,8 @@ pub enum Purpose {
     Views,
     /// The name of a list.
     SaveView,
-    /// Where something is to be exported to.
-    Export,
+    /// Where runs are to be exported to.
+    Export(Vec<RunId>),
     /// Whether to leave although something is being written.
     Quit,
 }
@@ -274,12 +276,12 @@ impl Session {
                 dialog.search(self);
             }
             DialogAction::Editor => {
-                if let Dialog::Ask { purpose: Purpose::Note(_), input, .. } = &dialog {
+                if let Dialog::Ask { purpose: Purpose::Note(_) | Purpose::Reason(_), input, .. } = &dialog {
                     self.requests.push(super::Request::EditText(input.text().to_owned()));
                 }
             }
             // A note may have many lines, which the dialog's one line cannot show: what was saved is meant.
-            DialogAction::Edited(text) if matches!(dialog.purpose(), Some(Purpose::Note(_))) => {
+            DialogAction::Edited(text) if matches!(dialog.purpose(), Some(Purpose::Note(_) | Purpose::Reason(_))) => {
                 if let Dialog::Ask { purpose, .. } = dialog {
                     self.fulfil(purpose, vec![text]);
                 }

@@ -1,15 +1,15 @@
 //! Finding, going on to the next match, looking at files: what differs from place to place.
 
-use std::path::PathBuf;
-
-use lab_engine::{Command, RestoreTarget};
+use lab_engine::Command;
 use lab_model::{RelPath, RunId};
 
 use super::{Action, Dialog, Purpose, Route, Session, Then};
+use crate::diff::{Diff, Span};
 use crate::list::Motion;
 use crate::screens::charts::ChartsAction;
 use crate::screens::compare::CompareAction;
 use crate::screens::run::{Part, RunAction, RunScreen};
+use crate::{Block, Blocks};
 
 impl Session {
     /// Whether the log of a run is shown.
@@ -17,11 +17,62 @@ impl Session {
         matches!(self.route(), Route::Run(_)) && self.run.screen.part == Part::Log
     }
 
+    /// Whether lines are shown that may be longer than the screen is wide.
+    pub fn in_text(&self) -> bool {
+        let screen = &self.run.screen;
+        match self.route() {
+            Route::Run(_) => self.in_log() || screen.part == Part::Files && screen.full,
+            Route::Compare(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Shows what lies further right, or left when negative, as long as any line goes on there.
+    pub(super) fn go_aside(&mut self, by: i64) {
+        const STEP: usize = 20;
+        let columns = |spans: &[Span]| spans.iter().map(|span| span.text.chars().count()).sum::<usize>();
+        let of_diff = |diff: &Diff| {
+            let lines = diff.hunks.iter().flat_map(|hunk| &hunk.lines);
+            lines.map(|line| columns(&line.spans)).max().unwrap_or(0)
+        };
+        let in_log = self.in_log();
+        let (aside, longest) = match self.route.last() {
+            Some(Route::Compare(_)) => {
+                let sections = self.compare.page().map(Blocks::blocks).unwrap_or_default();
+                let diffs = sections.iter().filter_map(|section| match section.block {
+                    Block::Diff(diff) => Some(of_diff(diff)),
+                    _ => None,
+                });
+                let longest = diffs.max();
+                (&mut self.compare.screen.aside, longest)
+            }
+            Some(Route::Run(_)) if in_log => {
+                let lines = self.run_parts.log.page().into_iter().flat_map(|page| &page.window.lines);
+                let longest = lines.map(|line| line.text.chars().count()).max();
+                (&mut self.run_parts.log.screen.aside, longest)
+            }
+            _ => {
+                let page = self.run_parts.file.page();
+                let lines = page.into_iter().flat_map(|page| &page.lines).map(|line| columns(line));
+                let longest = lines.chain(page.and_then(|page| page.diff.as_ref()).map(of_diff)).max();
+                (&mut self.run_parts.file.screen.aside, longest)
+            }
+        };
+        let furthest = longest.unwrap_or(0).saturating_sub(1) / STEP * STEP;
+        *aside = aside.saturating_add_signed(by as isize * STEP as isize).min(furthest);
+    }
+
     /// The file of a run that is under the cursor.
     pub fn file(&self) -> Option<(RunId, RelPath)> {
         let Route::Run(run) = self.route() else { return None };
         let path = self.run_parts.file.screen.path().filter(|_| self.run.screen.part == Part::Files)?;
         Some((run.clone(), path.clone()))
+    }
+
+    /// Whether that file is one that the run wrote, as of its end.
+    pub fn is_on_output(&self) -> bool {
+        let row = self.run.screen.cursor().row;
+        self.run.page().is_some_and(|page| row >= page.outputs_from)
     }
 
     pub(super) fn ask_find(&mut self) {
@@ -79,12 +130,9 @@ impl Session {
 
     /// Opens a copy of the file under the cursor: the original is what is in the notebook, and stays.
     pub(super) fn edit_copy(&mut self) {
-        let Some((run, path)) = self.file() else { return };
-        let folder = PathBuf::from(self.config().variable("TMPDIR").unwrap_or("/tmp"));
-        let destination = folder.join(format!("lab-{}-{}", &run.as_str()[..4], self.moment().now.0));
-        let target = RestoreTarget::Run(run);
-        let command = Command::RestoreTo { target, end_state: false, paths: vec![path.clone()], destination };
-        self.command(command, Then::Edit(path));
+        if let Some((snapshot, path)) = self.run_parts.file.screen.chosen().filter(|_| self.file().is_some()) {
+            self.command(Command::CopyFile(snapshot, path), Then::Nothing);
+        }
     }
 
     /// Closes what lies on top within a place: a file or chart that fills it, a search, a reading line. False when

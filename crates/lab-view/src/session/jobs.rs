@@ -22,8 +22,6 @@ pub enum Then {
     Removed(Vec<lab_model::RunId>),
     /// The files are opened in the system's file manager.
     Open,
-    /// This one of the files is opened in the person's editor.
-    Edit(lab_model::RelPath),
 }
 
 /// A piece of work under way.
@@ -84,20 +82,21 @@ impl Session {
             (Done::Planned(plan), _) => self.planned(*plan),
             (Done::Restored(plan, outcome), _) => {
                 let page = crate::restore::done(&outcome, &plan, &self.state_name(&plan));
-                let action = (plan.kind != lab_model::RestoreKind::Undo).then_some(ActionId::Undo);
+                let is_undo = plan.kind == lab_model::RestoreKind::Undo;
+                let action = Some(if is_undo { ActionId::Redo } else { ActionId::Undo });
+                let mut line = page.headline;
+                // What to type next is for the command line; here it is the action.
+                line.0.pop();
+                let hint: Vec<_> = page.left.rows.iter().map(|row| row.cells[0].text.as_str()).collect();
                 self.notices.push(Notice {
-                    line: page.headline,
-                    hint: None,
+                    line,
+                    hint: (!hint.is_empty()).then(|| hint.join("\n")),
                     sticky: !outcome.conflicts.is_empty() || !outcome.left.is_empty(),
                     action,
                     since: self.now.now.0,
                 });
             }
-            (Done::Written(folder, written), Then::Edit(path)) if written.unrestorable.is_empty() => {
-                use std::os::unix::ffi::OsStrExt;
-                let path = folder.join(std::ffi::OsStr::from_bytes(path.as_bytes()));
-                self.apply(vec![Effect::Request(Request::Edit(path))]);
-            }
+            (Done::Copied(path), _) => self.apply(vec![Effect::Request(Request::EditCopy(path))]),
             (Done::Written(path, written), then) => {
                 let files = format::count(written.files, "file");
                 let shown = lab_model::display_bytes(path.to_string_lossy().as_bytes());

@@ -69,10 +69,11 @@ impl Session {
         }
         changed |= self.lists.inspected.poll();
         if self.runs.screen.inspect
-            && let Some(run) = self.runs.screen.under_cursor(self.runs.page())
+            && let Some(subject) = self.runs.page().and_then(|page| page.at(self.runs.screen.cursor.row))
         {
             let (background, moment) = (&self.background, self.now.clone());
-            self.lists.inspected.want(&run, stamp, |run| {
+            let stamp = if subject.is_running { stamp } else { Stamp { live: 0, ..stamp } };
+            self.lists.inspected.want(&subject.run, stamp, |run| {
                 background.read(Lane::Page, move |reader| inspected::load(reader, &show::Key { run, moment }))
             });
         }
@@ -88,7 +89,7 @@ impl Session {
         let Some(wanted) = self.wanted_offers() else { return false };
         let arrived = self.lists.offers.poll();
         let (background, moment) = (&self.background, self.now.clone());
-        self.lists.offers.want(&wanted, Stamp { minute: 0, ..stamp }, |wanted| {
+        self.lists.offers.want(&wanted, Stamp { minute: 0, live: 0, ..stamp }, |wanted| {
             background.read(Lane::Page, move |reader| offers(reader, &wanted, &moment))
         });
         let Some(offers) = self.lists.offers.page_for(&wanted).filter(|_| arrived) else { return false };

@@ -157,6 +157,12 @@ impl Session {
                     self.open(Dialog::ask(Purpose::Note(target), title, "", hint));
                 }
             }
+            ActionId::Reason => {
+                if let Some(run) = self.subject().map(|subject| subject.run.clone()) {
+                    let hint = "Markdown; Ctrl-E opens your editor";
+                    self.open(Dialog::ask(Purpose::Reason(run), "Why it was run", "", hint));
+                }
+            }
             ActionId::Remove => {
                 let title = format!("Remove {}?", self.subjects_words());
                 let text = Line::of("They leave all lists; `lab gc` makes it final after a week", Tone::Plain);
@@ -205,6 +211,8 @@ impl Session {
             ActionId::Find => self.ask_find(),
             ActionId::FindNext => self.find_next(1),
             ActionId::FindPrevious => self.find_next(-1),
+            ActionId::AsideLeft => self.go_aside(-1),
+            ActionId::AsideRight => self.go_aside(1),
             ActionId::SideBySide => match self.route() {
                 Route::Compare(_) => self.act(Action::Compare(CompareAction::SideBySide)),
                 Route::Run(_) => {
@@ -222,6 +230,7 @@ impl Session {
                     self.go(Route::Restore(run));
                 }
             }
+            ActionId::Export => self.ask_export(runs),
             ActionId::CancelWork => self.jobs.iter().for_each(super::Running::cancel),
             ActionId::WatchService => {
                 let on = !self.is_watching();
@@ -232,7 +241,6 @@ impl Session {
             ActionId::VerifyDeep => self.command(Command::Verify { deep: true }, Then::Nothing),
             ActionId::Collect => self.command(Command::Collect, Then::Nothing),
             ActionId::Rebuild => self.command(Command::Rebuild, Then::Nothing),
-            _ => {}
         }
     }
 
@@ -439,7 +447,7 @@ impl Session {
     }
 
     /// The runs that an action is about, in words.
-    fn subjects_words(&self) -> String {
+    pub(super) fn subjects_words(&self) -> String {
         match self.subject() {
             Some(subject) => lab_model::display_bytes(subject.name.as_bytes()),
             None => format::count(self.subjects().len() as u64, "run"),
@@ -458,6 +466,10 @@ impl Session {
                 let kind = if is_over { NoteKind::Outcome } else { NoteKind::Note };
                 self.command(Command::Edit(vec![(target, Change::Note { kind, text })]), Then::Nothing);
             }
+            Purpose::Reason(run) if !text.is_empty() => {
+                let change = Change::Note { kind: NoteKind::Reason, text };
+                self.edit(vec![run], &change);
+            }
             Purpose::Remove(runs) => self.remove(runs),
             Purpose::Stop(run) => self.command(Command::Stop(run), Then::Say("Asked to stop".to_owned())),
             Purpose::RestoreTo(run) if !text.is_empty() => {
@@ -470,6 +482,7 @@ impl Session {
                 Ok(argv) => self.rerun(Some(argv)),
                 Err(message) => self.say(Line::of(message, Tone::Bad)),
             },
+            Purpose::Export(runs) if !text.is_empty() => self.export(runs, &text),
             Purpose::Find => self.find(text),
             Purpose::Filter
             | Purpose::Sort

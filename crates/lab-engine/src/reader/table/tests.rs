@@ -117,6 +117,8 @@ fn reader(notebook: &Notebook) -> Reader {
         key: OnceLock::new(),
         columns: Default::default(),
         log_lines: Default::default(),
+        following: Default::default(),
+        outlines: Default::default(),
     }
 }
 

@@ -30,12 +30,12 @@ const MOST: usize = 4096;
 /// What has been read so far.
 #[derive(Default)]
 pub struct Trends {
-    /// By run: as of which revision, nothing for runs that are over.
-    known: HashMap<RunId, (Option<u64>, Option<Trend>)>,
+    /// By run: as of when, nothing for runs that are over.
+    known: HashMap<RunId, (Option<Stamp>, Option<Trend>)>,
     pending: Option<Pending<Vec<Found>>>,
 }
 
-type Found = (RunId, Option<u64>, Option<Trend>);
+type Found = (RunId, Option<Stamp>, Option<Trend>);
 
 impl Trends {
     /// The course of a run's main metric, when it is known.
@@ -55,30 +55,30 @@ impl Trends {
             // A run that cannot be read has no line; its page says why.
             self.known.extend(answer.into_iter().flatten().map(|(run, as_of, trend)| (run, (as_of, trend))));
         }
+        let stamp = Stamp { minute: 0, ..stamp };
         if self.pending.is_none() {
             let wanted: Vec<RunId> = in_sight
                 .iter()
                 .filter(|subject| match self.known.get(&subject.run) {
                     None => true,
                     // What goes on is looked at again; what has ended since is so once more.
-                    Some((as_of, _)) => as_of.is_some_and(|as_of| as_of != stamp.revision),
+                    Some((as_of, _)) => as_of.is_some_and(|as_of| as_of != stamp),
                 })
                 .take(AT_ONCE)
                 .map(|subject| subject.run.clone())
                 .collect();
             if !wanted.is_empty() {
-                let revision = stamp.revision;
-                self.pending = Some(background.read(Lane::Page, move |reader| Ok(read(reader, wanted, revision))));
+                self.pending = Some(background.read(Lane::Page, move |reader| Ok(read(reader, wanted, stamp))));
             }
         }
         is_new
     }
 }
 
-fn read(reader: &Reader, runs: Vec<RunId>, revision: u64) -> Vec<Found> {
+fn read(reader: &Reader, runs: Vec<RunId>, stamp: Stamp) -> Vec<Found> {
     let one = |run: RunId| match reader.run(&run) {
         Ok(Some(row)) => {
-            let as_of = row.end.is_none().then_some(revision);
+            let as_of = row.end.is_none().then_some(stamp);
             (run, as_of, course(reader, &row).unwrap_or_default())
         }
         _ => (run, None, None),
@@ -89,7 +89,9 @@ fn read(reader: &Reader, runs: Vec<RunId>, revision: u64) -> Vec<Found> {
 fn course(reader: &Reader, row: &RunRow) -> Result<Option<Trend>> {
     let summaries = reader.summaries(row)?;
     let Some(main) = metrics::main_metric(&summaries).filter(|main| main.count > 1) else { return Ok(None) };
-    Ok(reader.one_series(row, &main.key)?.and_then(|series| trend(main, &series.points)))
+    let outline = reader.outline(row, &main.key)?;
+    let points: Vec<Point> = outline.iter().flat_map(|outline| outline.points()).copied().collect();
+    Ok(trend(main, &points))
 }
 
 /// The points in [`STEPS`] heights, each the mean of as many points as the next.

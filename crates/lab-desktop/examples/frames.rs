@@ -1,0 +1,147 @@
+//! How fast the window is on a notebook, without a screen: from the start to the first full frame, and how long a frame
+//! takes while one scrolls, types and moves, triangles included. Memory is that of the whole process.
+//! `cargo run --release -p lab-desktop --example frames -- NOTEBOOK [WIDTH HEIGHT]`.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for measurements")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use egui::{Event, Modifiers, MouseWheelUnit, RawInput, Rect, TouchPhase, pos2, vec2};
+use lab_desktop::App;
+use lab_engine::EngineConfig;
+use lab_view::ActionId;
+use lab_view::list::Motion;
+use lab_view::screens::runs::RunsAction;
+use lab_view::session::{Action, Route, Session};
+
+/// A window without a screen.
+struct Stage {
+    app: App,
+    context: egui::Context,
+    size: egui::Vec2,
+    bell: Receiver<()>,
+    started: Instant,
+}
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    let notebook = PathBuf::from(words.next().expect("a notebook"));
+    let mut size = words.map(|word| word.parse::<f32>().unwrap());
+    let size = vec2(size.next().unwrap_or(1920.0), size.next().unwrap_or(1080.0));
+    let config = EngineConfig::from_system(Some(notebook)).unwrap();
+    let started = Instant::now();
+    let (ring, bell) = sync_channel(16);
+    // A bell that is ringing already, or that nobody hears any more, need not ring.
+    let wake = Arc::new(move || ring.try_send(()).unwrap_or_default());
+    let context = egui::Context::default();
+    lab_desktop::dress(&context);
+    let mut session = Session::start(config, None, wake).expect("a session");
+    session.act(Action::Do(ActionId::GoRuns));
+    let mut stage = Stage { app: App::for_session(session), context, size, bell, started };
+    stage.settle();
+    println!("start to first full frame    {:>8.1} ms", millis(started.elapsed()));
+    stage.times("nothing happens", 300, &|_| (None, None));
+    let wheel = |rows: f32| Event::MouseWheel {
+        unit: MouseWheelUnit::Point,
+        delta: vec2(0.0, -28.0 * rows),
+        phase: TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+    };
+    stage.times("scrolling slowly", 600, &|_| (Some(wheel(1.0)), None));
+    stage.times("scrolling fast", 600, &|_| (Some(wheel(400.0)), None));
+    stage.settle();
+    stage.times("cursor down", 600, &|_| (None, Some(Action::Move(Motion::By(1)))));
+    stage.times("page down", 200, &|_| (None, Some(Action::Move(Motion::Page(1)))));
+    stage.times("mark", 200, &|_| (None, Some(Action::Do(ActionId::Mark))));
+    for (what, action) in [
+        ("to the end", Action::Move(Motion::Last)),
+        ("to the beginning", Action::Move(Motion::First)),
+        ("filtered", Action::Runs(RunsAction::Query("lr < 0.01".into()))),
+        ("sorted", Action::Runs(RunsAction::SortBy("best(val/loss)".into()))),
+        ("grouped", Action::Runs(RunsAction::GroupBy(vec!["lr".into()]))),
+        ("all again", Action::Runs(RunsAction::Query(String::new()))),
+    ] {
+        stage.answer(what, action);
+    }
+    let run = stage.app.session().runs.page().and_then(|page| page.at(0)).map(|subject| subject.run.clone());
+    if let Some(run) = run {
+        stage.answer("a run", Action::Go(Route::Run(run)));
+        stage.times("a run, nothing happens", 300, &|_| (None, None));
+    }
+    println!("memory                       {:>8.1} MB", resident_kilobytes() / 1024.0);
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// Memory of this process, in KiB, as Linux tells it.
+fn resident_kilobytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
+}
+
+impl Stage {
+    /// One frame, with its triangles. True when another one was asked for at once.
+    fn frame(&mut self, events: Vec<Event>) -> bool {
+        let middle = Event::PointerMoved(pos2(self.size.x * 0.4, self.size.y * 0.5));
+        let input = RawInput {
+            screen_rect: Some(Rect::from_min_size(pos2(0.0, 0.0), self.size)),
+            time: Some(self.started.elapsed().as_secs_f64()),
+            events: std::iter::once(middle).chain(events).collect(),
+            focused: true,
+            ..RawInput::default()
+        };
+        let app = &mut self.app;
+        let output = self.context.run_ui(input, |ui| app.frame(ui));
+        let triangles = self.context.tessellate(output.shapes, output.pixels_per_point);
+        assert!(!triangles.is_empty());
+        output.viewport_output.values().any(|viewport| viewport.repaint_delay.is_zero())
+    }
+
+    /// Paints until everything that the place needs is there.
+    fn settle(&mut self) {
+        loop {
+            for _ in 0..3 {
+                self.frame(Vec::new());
+            }
+            let session = self.app.session();
+            let is_list = matches!(session.route(), Route::Runs);
+            if is_list && session.runs.is_current() || !is_list && !session.is_busy() {
+                return;
+            }
+            let _ = self.bell.recv_timeout(Duration::from_secs(30));
+        }
+    }
+
+    /// Does something once, and tells when it is answered and when it is there.
+    fn answer(&mut self, what: &str, action: Action) {
+        let asked = Instant::now();
+        self.app.session_mut().act(action);
+        self.frame(Vec::new());
+        let answered = millis(asked.elapsed());
+        self.settle();
+        println!("{what:28} {answered:>8.1} ms to the next frame, {:.1} ms until it is there", millis(asked.elapsed()));
+    }
+
+    /// Does the same many times, and tells how long a frame took and how many asked for another one.
+    fn times(&mut self, what: &str, times: usize, step: &dyn Fn(&Session) -> (Option<Event>, Option<Action>)) {
+        let mut again = 0;
+        let mut taken: Vec<f64> = (0..times)
+            .map(|_| {
+                let (event, action) = step(self.app.session());
+                let begun = Instant::now();
+                action.into_iter().for_each(|action| self.app.session_mut().act(action));
+                again += usize::from(self.frame(event.into_iter().collect()));
+                millis(begun.elapsed())
+            })
+            .collect();
+        taken.sort_by(f64::total_cmp);
+        let part = |part: f64| taken[((taken.len() - 1) as f64 * part) as usize];
+        let figures = format!("{:>8.2} ms median, {:.2} ms p99, {:.2} ms at most", part(0.5), part(0.99), part(1.0));
+        println!("{what:28} {figures}; {again} of {times} asked for another");
+    }
+}

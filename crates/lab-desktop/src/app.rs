@@ -1,0 +1,254 @@
+//! The window's program: polls the session, paints it, does what the person asked for.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use egui_commonmark::CommonMarkCache;
+use lab_view::session::{Action, Dialog, DialogAction, Purpose, Request, Session};
+use lab_view::{ActionId, Line, Tone};
+
+use crate::later::{Answer, Later};
+use crate::own::{Own, Places};
+use crate::{frame, keys};
+
+/// Everything that a painter needs. It looks at the session and hands back wishes; it changes nothing but what is the
+/// painter's own.
+pub struct Paint<'a> {
+    /// What is shown.
+    pub session: &'a Session,
+    /// What the person wants; done after the frame.
+    pub wishes: &'a mut Vec<Action>,
+    /// What the places remember for this project.
+    pub places: &'a mut Places,
+    /// What Markdown was laid out as.
+    pub markdown: &'a mut CommonMarkCache,
+    /// What only the window can do; done after the frame.
+    pub asks: &'a mut Vec<Ask>,
+}
+
+impl Paint<'_> {
+    /// Asks for something.
+    pub fn wish(&mut self, action: Action) {
+        self.wishes.push(action);
+    }
+}
+
+/// What only the window can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// Let the person pick a folder, which is then watched.
+    PickFolder,
+    /// Let the person pick where a restored folder is to stand.
+    PickDestination,
+    /// Open the demo in a window of its own.
+    Demo,
+}
+
+/// What only the system can do.
+pub enum Outside {
+    /// Opens a file or folder with the program that it belongs to.
+    Open(PathBuf),
+    /// Starts a window with the demo.
+    Demo,
+}
+
+/// The session and its window.
+pub struct App {
+    session: Session,
+    own: Own,
+    markdown: CommonMarkCache,
+    later: Option<Later>,
+    /// Places that later starts hand over.
+    arrivals: Option<Receiver<PathBuf>>,
+    outside: Box<dyn FnMut(Outside)>,
+    /// The person has said that the window may close although something is under way.
+    leaves: bool,
+}
+
+/// While something is under way, its progress is painted so often.
+const BUSY: Duration = Duration::from_millis(120);
+/// What goes on is told in seconds; notices go after some.
+const SECOND: Duration = Duration::from_secs(1);
+
+impl App {
+    /// What a window shows of this session; its context is to be dressed with [`crate::dress`].
+    pub fn for_session(mut session: Session) -> Self {
+        session.act(Action::Around(true));
+        Self {
+            session,
+            own: Own::default(),
+            markdown: CommonMarkCache::default(),
+            later: None,
+            arrivals: None,
+            outside: Box::new(|_| ()),
+            leaves: false,
+        }
+    }
+
+    /// What the window shows.
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The session, for tests that act on it.
+    pub const fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Polls and paints once, as the window does in each frame.
+    pub fn frame(&mut self, ui: &mut egui::Ui) {
+        let context = ui.ctx().clone();
+        self.poll(&context);
+        self.paint(ui);
+    }
+
+    /// The window is a real one: what is beyond it can be reached.
+    pub(crate) fn reach(
+        &mut self,
+        context: &egui::Context,
+        arrivals: Receiver<PathBuf>,
+        outside: impl FnMut(Outside) + 'static,
+    ) {
+        self.later = Some(Later::new(context.clone()));
+        self.arrivals = Some(arrivals);
+        self.outside = Box::new(outside);
+    }
+
+    /// What is remembered from one start to the next.
+    pub(crate) const fn own_mut(&mut self) -> &mut Own {
+        &mut self.own
+    }
+
+    fn poll(&mut self, context: &egui::Context) {
+        if self.session.poll() {
+            context.request_repaint();
+        }
+        for request in self.session.take_requests() {
+            self.fulfil(context, request);
+        }
+        self.take_answers(context);
+        self.on_window(context);
+        if !self.session.jobs().is_empty() {
+            context.request_repaint_after(BUSY);
+        } else if self.ticks() {
+            context.request_repaint_after(SECOND);
+        }
+    }
+
+    /// Takes in what the system has answered, and tells it what has ended while nobody looked.
+    fn take_answers(&mut self, context: &egui::Context) {
+        let ended = self.session.take_ended();
+        let Some(later) = &mut self.later else { return };
+        if !context.input(|input| input.focused) {
+            ended.iter().for_each(|ended| later.notify(&ended.line.text()));
+        }
+        for answer in later.poll() {
+            match answer {
+                Answer::Folder(folder) => self.session.act(Action::Watch(folder)),
+                Answer::Destination(folder) => destination(&mut self.session, &folder),
+                Answer::Nothing => {}
+            }
+        }
+    }
+
+    /// What was done to the window as a whole: something was dropped on it, or it is to close.
+    fn on_window(&mut self, context: &egui::Context) {
+        let dropped = context.input(|input| input.raw.dropped_files.clone());
+        for folder in dropped.iter().map(|file| file.path().to_owned()).filter(|path| path.is_dir()) {
+            self.session.act(Action::Watch(folder));
+        }
+        let arrived: Vec<PathBuf> = self.arrivals.iter().flat_map(|arrivals| arrivals.try_iter()).collect();
+        for place in arrived {
+            context.send_viewport_cmd(egui::ViewportCommand::Minimized(false));
+            context.send_viewport_cmd(egui::ViewportCommand::Focus);
+            self.enter(&place);
+        }
+        let closes = context.input(|input| input.viewport().close_requested());
+        if closes && !self.leaves && !self.session.jobs().is_empty() {
+            context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.session.act(Action::Do(ActionId::Quit));
+        }
+    }
+
+    /// Goes to the project that holds this directory, the innermost of several.
+    fn enter(&mut self, place: &Path) {
+        let projects = self.session.all_projects().iter().filter(|project| place.starts_with(&project.root));
+        if let Some(project) = projects.max_by_key(|project| project.root.len()) {
+            let id = project.id.clone();
+            self.session.act(Action::Enter(id));
+        }
+    }
+
+    /// Whether something on screen changes with the clock.
+    fn ticks(&self) -> bool {
+        let shown = &self.session.runs;
+        let in_sight = shown.page().map(|page| page.subjects(shown.screen.cursor.visible()));
+        let is_running = in_sight.is_some_and(|runs| runs.iter().any(|subject| subject.is_running));
+        is_running || self.session.notices().iter().any(|notice| !notice.sticky)
+    }
+
+    fn paint(&mut self, ui: &mut egui::Ui) {
+        let mut wishes = Vec::new();
+        keys::actions(ui.ctx(), &self.session, &mut wishes);
+        let project = self.session.project().map(|project| project.id.as_str().to_owned()).unwrap_or_default();
+        let places = self.own.projects.entry(project).or_default();
+        let (session, markdown) = (&self.session, &mut self.markdown);
+        let mut asks = Vec::new();
+        let mut paint = Paint { session, wishes: &mut wishes, places, markdown, asks: &mut asks };
+        frame::paint(&mut paint, ui, &mut self.own.frame);
+        if !wishes.is_empty() {
+            wishes.into_iter().for_each(|wish| self.session.act(wish));
+            ui.ctx().request_repaint();
+        }
+        for ask in asks {
+            match (ask, &mut self.later) {
+                (Ask::PickFolder, Some(later)) => later.pick_folder("Watch a folder", Answer::Folder),
+                (Ask::PickDestination, Some(later)) => later.pick_folder("Restore into", Answer::Destination),
+                (Ask::PickFolder | Ask::PickDestination, None) => {}
+                (Ask::Demo, _) => (self.outside)(Outside::Demo),
+            }
+        }
+    }
+
+    fn fulfil(&mut self, context: &egui::Context, request: Request) {
+        match request {
+            Request::Quit => {
+                self.leaves = true;
+                context.send_viewport_cmd(egui::ViewportCommand::Close);
+            }
+            Request::Copy(text) => context.copy_text(text),
+            // A note is written in the dialog itself, which has room for many lines.
+            Request::EditText(text) => self.session.act(Action::Dialog(DialogAction::Edited(text))),
+            Request::Open(path) | Request::Edit(path) | Request::EditCopy(path) => {
+                let words = format!("Opened {}", lab_model::display_bytes(path.to_string_lossy().as_bytes()));
+                (self.outside)(Outside::Open(path));
+                self.session.say(Line::of(words, Tone::Plain));
+            }
+        }
+    }
+}
+
+/// A restored folder is to stand in this one, under the name that was suggested.
+fn destination(session: &mut Session, folder: &Path) {
+    let Some(Dialog::Ask { purpose: Purpose::RestoreTo(_), input, .. }) = session.dialog() else { return };
+    let name = Path::new(input.text()).file_name().unwrap_or_default();
+    let text = folder.join(name).to_string_lossy().into_owned();
+    session.act(Action::Dialog(DialogAction::Edited(text)));
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, context: &egui::Context, _: &mut eframe::Frame) {
+        self.poll(context);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
+        self.paint(ui);
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        if let Ok(text) = serde_json::to_string(&self.own) {
+            storage.set_string(crate::window::OWN, text);
+        }
+    }
+}

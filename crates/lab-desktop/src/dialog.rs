@@ -1,0 +1,260 @@
+//! Questions on top of the place.
+
+use egui::{Align2, Area, Id, Key, Order, RichText, ScrollArea, Sense, Ui, vec2};
+use lab_view::list::{Cursor, Motion};
+use lab_view::session::{Action, Choice, Dialog, DialogAction, Purpose, Route};
+use lab_view::{ACTIONS, Group, Input, Line, Tone};
+
+use crate::app::{Ask, Paint};
+use crate::theme::{GAP, ROW, Theme, text};
+use crate::{blocks, keys, typed};
+
+/// So many choices are in sight at once.
+const CHOICES: usize = 12;
+
+/// Paints the open dialog.
+pub fn paint(paint: &mut Paint<'_>, context: &egui::Context) {
+    let Some(dialog) = paint.session.dialog() else { return };
+    let is_filter = matches!(dialog.purpose(), Some(Purpose::Filter));
+    // The filter is typed where it stands, above the list.
+    if is_filter && matches!(paint.session.route(), Route::Runs) {
+        return;
+    }
+    let is_search = matches!(dialog.purpose(), Some(Purpose::Find));
+    if is_search && matches!(paint.session.route(), Route::Search) {
+        return;
+    }
+    let screen = context.content_rect();
+    // What lies below is out of reach; a click there closes the dialog.
+    let beside =
+        Area::new(Id::unique("beside the dialog")).order(Order::Middle).fixed_pos(screen.min).show(context, |ui| {
+            let (place, response) = ui.allocate_exact_size(screen.size(), Sense::click());
+            ui.painter().rect_filled(place, 0.0, egui::Color32::from_black_alpha(70));
+            response
+        });
+    if beside.inner.clicked() {
+        paint.wish(Action::Dialog(DialogAction::Close));
+    }
+    let wide = if matches!(dialog, Dialog::Help { .. }) { 760.0 } else { 560.0_f32 }.min(screen.width() - 32.0);
+    let area = Area::new(Id::unique("dialog")).order(Order::Foreground).anchor(Align2::CENTER_TOP, vec2(0.0, 72.0));
+    area.show(context, |ui| {
+        egui::Frame::window(ui.style()).show(ui, |ui| {
+            ui.set_width(wide);
+            keys_of(paint, ui, dialog);
+            match dialog {
+                Dialog::Help { .. } => help(ui, screen.height() - 200.0),
+                Dialog::Palette { input, found, cursor } => palette(paint, ui, input, found, cursor),
+                Dialog::Ask { purpose, title, input, hint, completions, cursor, .. } => {
+                    title_of(ui, title);
+                    ask(paint, ui, purpose, input, hint, completions, cursor);
+                }
+                Dialog::Choose { title, several, input, choices, found, cursor, .. } => {
+                    title_of(ui, title);
+                    choose(paint, ui, *several, input, choices, found, cursor);
+                }
+                Dialog::Confirm { title, text, yes, .. } => confirm(paint, ui, title, text, yes),
+            }
+        });
+    });
+}
+
+/// Keys that go to the dialog and not to the field in it.
+fn keys_of(paint: &mut Paint<'_>, ui: &Ui, dialog: &Dialog) {
+    let several = matches!(dialog, Dialog::Choose { several: true, .. });
+    let completes = matches!(dialog, Dialog::Ask { .. });
+    let is_help = matches!(dialog, Dialog::Help { .. });
+    let mut take = |key: Key, action: DialogAction| {
+        if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, key)) {
+            paint.wish(Action::Dialog(action));
+        }
+    };
+    take(Key::Escape, DialogAction::Close);
+    if is_help {
+        return;
+    }
+    take(Key::Enter, DialogAction::Accept);
+    take(Key::ArrowDown, DialogAction::Move(Motion::By(1)));
+    take(Key::ArrowUp, DialogAction::Move(Motion::By(-1)));
+    take(Key::PageDown, DialogAction::Move(Motion::Page(1)));
+    take(Key::PageUp, DialogAction::Move(Motion::Page(-1)));
+    if several {
+        take(Key::Tab, DialogAction::Toggle);
+    } else if completes {
+        take(Key::Tab, DialogAction::Complete);
+    }
+}
+
+fn title_of(ui: &mut Ui, title: &str) {
+    ui.label(RichText::new(title).font(text::heading()));
+    ui.add_space(GAP);
+}
+
+/// The field of the dialog, which has the focus.
+fn field(paint: &mut Paint<'_>, ui: &mut Ui, input: &Input, name: &str) {
+    let id = Id::unique("dialog field");
+    let typed = typed::field(ui, id, input, name, |edit| {
+        edit.desired_width(f32::INFINITY).margin(egui::Margin::symmetric(10, 7)).font(text::body())
+    });
+    if let Some(typing) = typed.typing {
+        paint.wish(Action::Dialog(DialogAction::Type(typing)));
+    }
+    if !typed.response.has_focus() {
+        typed.response.request_focus();
+    }
+}
+
+fn palette(paint: &mut Paint<'_>, ui: &mut Ui, input: &Input, found: &[lab_view::ActionId], cursor: &Cursor) {
+    field(paint, ui, input, "Find a command");
+    list(paint, ui, found.len(), cursor, |ui, place| {
+        let row = found[place].row();
+        option(ui, row.label, row.help, &keys::shown(row.id));
+    });
+}
+
+/// A line to type, for a note many.
+fn ask(
+    paint: &mut Paint<'_>,
+    ui: &mut Ui,
+    purpose: &Purpose,
+    input: &Input,
+    hint: &Line,
+    completions: &[Choice],
+    cursor: &Cursor,
+) {
+    if matches!(purpose, Purpose::Note(_) | Purpose::Reason(_)) {
+        return note(paint, ui);
+    }
+    field(paint, ui, input, "Answer");
+    blocks::line(ui, hint);
+    if matches!(purpose, Purpose::RestoreTo(_)) && ui.button("Choose a folder…").clicked() {
+        paint.asks.push(Ask::PickDestination);
+    }
+    if !completions.is_empty() {
+        list(paint, ui, completions.len(), cursor, |ui, place| {
+            option(ui, &completions[place].label.text(), "", &completions[place].detail);
+        });
+    }
+    buttons(paint, ui, "OK");
+}
+
+/// A note has as many lines as it needs; the session gets it when it is done.
+fn note(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let id = Id::unique("note");
+    let mut words: String = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    let edit = egui::TextEdit::multiline(&mut words).desired_width(f32::INFINITY).desired_rows(6).hint_text("Markdown");
+    let label = ui.label(RichText::new("What came of it").color(Theme::of(ui).muted));
+    let response = ui.add(edit).labelled_by(label.id);
+    if !response.has_focus() {
+        response.request_focus();
+    }
+    let is_done = ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, Key::Enter));
+    ui.horizontal(|ui| {
+        if ui.button("Save").clicked() || is_done {
+            paint.wish(Action::Dialog(DialogAction::Edited(words.clone())));
+            words.clear();
+        }
+        if ui.button("Cancel").clicked() {
+            paint.wish(Action::Dialog(DialogAction::Close));
+        }
+    });
+    ui.data_mut(|data| data.insert_temp(id, words));
+}
+
+fn choose(
+    paint: &mut Paint<'_>,
+    ui: &mut Ui,
+    several: bool,
+    input: &Input,
+    choices: &[Choice],
+    found: &[usize],
+    cursor: &Cursor,
+) {
+    field(paint, ui, input, "Find a choice");
+    if choices.is_empty() {
+        blocks::words(ui, "Reading …", Tone::Muted);
+    }
+    list(paint, ui, found.len(), cursor, |ui, place| {
+        let Some(choice) = choices.get(found[place]) else { return };
+        if several {
+            let mut checked = choice.checked;
+            ui.add_enabled(true, egui::Checkbox::without_text(&mut checked)).labelled_by(ui.scope_id());
+        }
+        option(ui, &choice.label.text(), "", &choice.detail);
+    });
+    buttons(paint, ui, "OK");
+}
+
+/// Rows to choose from, one below the other.
+fn list(paint: &mut Paint<'_>, ui: &mut Ui, total: usize, cursor: &Cursor, row: impl Fn(&mut Ui, usize)) {
+    if cursor.height != CHOICES {
+        paint.wish(Action::Dialog(DialogAction::Height(CHOICES)));
+    }
+    ui.add_space(GAP);
+    let theme = Theme::of(ui);
+    let first = cursor.top.min(total);
+    for place in first..(first + CHOICES).min(total) {
+        let (area, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+        if place == cursor.row || response.hovered() {
+            let ground = if place == cursor.row { theme.chosen } else { theme.hover };
+            ui.painter().rect_filled(area, 5.0, ground);
+        }
+        let inside = area.shrink2(vec2(2.0 * GAP, 0.0));
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        row(&mut ui.new_child(egui::UiBuilder::new().max_rect(inside).layout(layout).id_salt(place)), place);
+        if response.clicked() {
+            paint.wish(Action::Dialog(DialogAction::Move(Motion::To(place))));
+            let action = match paint.session.dialog() {
+                Some(Dialog::Choose { several: true, .. }) => DialogAction::Toggle,
+                Some(Dialog::Ask { .. }) => DialogAction::Complete,
+                _ => DialogAction::Accept,
+            };
+            paint.wish(Action::Dialog(action));
+        }
+    }
+}
+
+fn option(ui: &mut Ui, label: &str, help: &str, detail: &str) {
+    ui.label(label);
+    blocks::words(ui, help, Tone::Muted);
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        ui.label(RichText::new(detail).font(text::small()).color(Theme::of(ui).muted));
+    });
+}
+
+fn buttons(paint: &mut Paint<'_>, ui: &mut Ui, yes: &str) {
+    ui.add_space(2.0 * GAP);
+    ui.horizontal(|ui| {
+        let theme = Theme::of(ui);
+        let label = RichText::new(yes).color(theme.on_accent);
+        if ui.add(egui::Button::new(label).fill(theme.accent)).clicked() {
+            paint.wish(Action::Dialog(DialogAction::Accept));
+        }
+        if ui.button("Cancel").clicked() {
+            paint.wish(Action::Dialog(DialogAction::Close));
+        }
+    });
+}
+
+fn confirm(paint: &mut Paint<'_>, ui: &mut Ui, title: &str, text: &Line, yes: &str) {
+    title_of(ui, title);
+    blocks::line(ui, text);
+    buttons(paint, ui, yes);
+}
+
+/// All keys by group, made from the table of actions.
+fn help(ui: &mut Ui, most: f32) {
+    title_of(ui, "Keys");
+    ScrollArea::vertical().max_height(most).show(ui, |ui| {
+        for group in Group::ALL {
+            blocks::heading(ui, group.title());
+            egui::Grid::new(("help", group.title())).num_columns(3).spacing(vec2(6.0 * GAP, GAP)).show(ui, |ui| {
+                for row in ACTIONS.iter().filter(|row| row.group == group && !keys::of(row.id).is_empty()) {
+                    ui.label(RichText::new(keys::shown(row.id)).font(text::mono()).color(Theme::of(ui).accent));
+                    ui.label(row.label.trim_end_matches('…'));
+                    blocks::words(ui, row.help, Tone::Muted);
+                    ui.end_row();
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,174 @@
+//! The files of a run: a tree, and beside it what is in the chosen one or what changed in it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use egui::{CentralPanel, Frame, Id, Margin, Panel, RichText, ScrollArea, Ui};
+use lab_plot::Image;
+use lab_view::files::FilesPage;
+use lab_view::list::Motion;
+use lab_view::screens::run::{RunAction, RunView};
+use lab_view::screens::run_parts::FileView;
+use lab_view::session::Action;
+use lab_view::{ActionId, Tone};
+use serde::{Deserialize, Serialize};
+
+use crate::app::Paint;
+use crate::theme::{GAP, MARGIN, Theme, text};
+use crate::tree::{self, Hit, Tree};
+use crate::{blocks, code, diff};
+
+/// What the part remembers.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Own {
+    folded: BTreeSet<String>,
+}
+
+/// Paints the part.
+pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
+    let Some(files) = &page.files else {
+        return blocks::empty(ui, "Its files were not kept", "The notebook has no snapshot of this run");
+    };
+    if !paint.session.run.screen.full {
+        let beside = Panel::left("files").resizable(true).default_size(430.0).size_range(240.0..=900.0);
+        beside.frame(Frame::new()).show(ui, |ui| list(paint, ui, page, files));
+    }
+    CentralPanel::default().frame(Frame::new()).show(ui, |ui| file(paint, ui));
+}
+
+fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
+    Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 4)).show(ui, |ui| {
+        blocks::line(ui, &files.headline);
+    });
+    if !files.omissions.is_empty() {
+        let inside = Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 8));
+        let panel = Panel::bottom("omissions").resizable(true).default_size(120.0).size_range(40.0..=400.0);
+        panel.frame(inside).show(ui, |ui| {
+            ScrollArea::both().id_salt("omissions").auto_shrink(false).show(ui, |ui| {
+                ui.label(RichText::new("Not wholly kept").font(text::heading()));
+                blocks::table(ui, &files.omissions);
+            });
+        });
+    }
+    let cell = |row: usize, column: usize| &files.files.rows[row].cells[column];
+    let beside = |row: usize| {
+        // What is kept as it should be needs no word.
+        let kept = cell(row, 3);
+        let kept = if kept.tone == Tone::Good { ("", Tone::Muted, 0.0) } else { (kept.text.as_str(), kept.tone, 86.0) };
+        let (role, size) = (cell(row, 1), cell(row, 2));
+        vec![kept, (role.text.as_str(), Tone::Muted, 46.0), (size.text.as_str(), Tone::Muted, 66.0)]
+    };
+    let shown = Tree {
+        name: "files",
+        tree: &page.tree,
+        chosen: paint.session.run.screen.cursor().row,
+        ticked: None,
+        tone: &|_| Tone::Plain,
+        beside: &beside,
+    };
+    match tree::paint(ui, &shown, &mut paint.places.files.folded) {
+        Some(Hit::Chosen(row)) => paint.wish(Action::Move(Motion::To(row))),
+        Some(Hit::Opened(row)) => {
+            paint.wish(Action::Move(Motion::To(row)));
+            paint.wish(Action::Run(RunAction::Full(true)));
+        }
+        Some(Hit::Ticked(..)) | None => {}
+    }
+}
+
+/// What is in the chosen file, under its name and what can be done with it.
+fn file(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let shown = &paint.session.run_parts.file;
+    let Some(path) = shown.screen.path() else {
+        return blocks::empty(ui, "", "Choose a file to see what is in it");
+    };
+    let inside = Frame::new().inner_margin(Margin::symmetric(12, 6));
+    Panel::top("file head").frame(inside).show(ui, |ui| tools(paint, ui, &path.to_string()));
+    let page = shown.page().filter(|page| page.path == *path);
+    let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    if let Some(image) = &page.image {
+        return picture(ui, &page.note.text(), image);
+    }
+    if !page.note.is_empty() {
+        return blocks::empty(ui, "", &page.note.text());
+    }
+    match &page.diff {
+        Some(one) => {
+            ScrollArea::both().id_salt("changes").auto_shrink(false).show(ui, |ui| {
+                Frame::new().inner_margin(Margin::same(12)).show(ui, |ui| diff::block(ui, one));
+            });
+        }
+        None if page.lines.is_empty() => blocks::empty(ui, "", "The file is empty"),
+        None => content(paint, ui, page),
+    }
+}
+
+fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
+    let shown = &paint.session.run_parts.file;
+    let full = paint.session.run.screen.full;
+    ui.horizontal(|ui| {
+        if ui
+            .small_button(if full { "⏷" } else { "⏶" })
+            .on_hover_text(if full { "Show the list" } else { "Fill the place" })
+            .clicked()
+        {
+            paint.wish(Action::Run(RunAction::Full(!full)));
+        }
+        ui.label(RichText::new(path).font(text::mono()).color(Theme::of(ui).text));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            blocks::button(paint, ui, ActionId::RestoreFile);
+            blocks::button(paint, ui, ActionId::Edit);
+            if ui.button("Copy path").clicked() {
+                ui.ctx().copy_text(path.to_owned());
+            }
+            ui.add_space(GAP);
+            for (words, diff) in [("Changes", true), ("Content", false)] {
+                if ui.selectable_label(shown.screen.diff == diff, words).clicked() && shown.screen.diff != diff {
+                    paint.wish(Action::Do(ActionId::SideBySide));
+                }
+            }
+        });
+    });
+}
+
+/// What the system's graphics know of a picture, and which picture it is.
+#[derive(Clone)]
+struct Known(Arc<Image>, egui::TextureHandle);
+
+/// A picture as large as the place, no larger than it is.
+fn picture(ui: &mut Ui, note: &str, image: &Arc<Image>) {
+    let id = Id::unique("picture of a file");
+    let known: Option<Known> = ui.data(|data| data.get_temp(id));
+    let known = known.filter(|known| Arc::ptr_eq(&known.0, image)).unwrap_or_else(|| {
+        let pixels = image.pixels.iter().map(|[red, green, blue]| egui::Color32::from_rgb(*red, *green, *blue));
+        let pixels = egui::ColorImage::new([image.width, image.height], pixels.collect());
+        let texture = ui.ctx().load_texture(&image.name, pixels, egui::TextureOptions::LINEAR);
+        let known = Known(Arc::clone(image), texture);
+        ui.data_mut(|data| data.insert_temp(id, known.clone()));
+        known
+    });
+    Frame::new().inner_margin(Margin::same(12)).show(ui, |ui| {
+        blocks::words(ui, note, Tone::Muted);
+        let size = egui::Vec2::new(image.width as f32, image.height as f32);
+        let room = ui.available_size();
+        let scale = (room.x / size.x).min(room.y / size.y).min(1.0);
+        ui.add(egui::Image::new((known.1.id(), size * scale)).alt_text(&image.name));
+    });
+}
+
+/// The lines, scrolled to where the session wants them.
+fn content(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
+    let screen = &paint.session.run_parts.file.screen;
+    let cursor = &screen.cursor;
+    let id = ui.scope_id().with("seen");
+    let seen: Option<(String, usize)> = ui.data(|data| data.get_temp(id));
+    let path = page.path.to_string();
+    let is_new = seen.as_ref().is_none_or(|(of, top)| *of != path || *top != cursor.top);
+    let (top, height) = code::lines(ui, &path, &page.lines, screen.at, is_new.then_some(cursor.top));
+    ui.data_mut(|data| data.insert_temp(id, (path, top)));
+    // Only a file that fills the place has the keys; otherwise they move in the list.
+    if paint.session.run.screen.full && (top, height) != (cursor.top, cursor.height) {
+        paint.wish(Action::See { top, height });
+    }
+}

@@ -1,0 +1,59 @@
+//! Every text of every page appears on the screen, when that is large enough.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lab_engine::{Clock, EngineConfig, Random};
+use lab_testkit::{CLOCK_MILLIS, parity, small_notebook};
+use lab_tui::{Depth, Theme, shot};
+use lab_view::session::Session;
+
+#[test]
+fn the_terminal_shows_all_that_the_pages_say() {
+    let small = small_notebook();
+    let (sender, woken) = sync_channel(1);
+    let sender = Mutex::new(sender);
+    // When it is full the test is awake anyway.
+    let wake = Arc::new(move || sender.lock().unwrap().try_send(()).unwrap_or_default());
+    let config = EngineConfig {
+        notebook: small.notebook(),
+        key_file: small.notebook().with_extension("key"),
+        cwd: small.notebook(),
+        variables: BTreeMap::new(),
+        executable: "lab".into(),
+        clock: Clock::Fixed(Arc::new(AtomicU64::new(CLOCK_MILLIS.cast_unsigned()))),
+        random: Random::Seeded(Arc::new(AtomicU64::new(1))),
+    };
+    let mut session = Session::start(config, Some(small.project.clone()), wake).unwrap();
+    let settle = |session: &mut Session| loop {
+        session.poll();
+        if !session.is_busy() {
+            return;
+        }
+        woken.recv_timeout(Duration::from_secs(60)).unwrap();
+    };
+    let theme = Theme { depth: Depth::None, light: false, ascii: false };
+    let mut complaints = Vec::new();
+    for scene in parity::scenes(&small) {
+        let (mut said, mut shown) = (Vec::new(), String::new());
+        for step in scene.steps {
+            for action in step {
+                session.act(action);
+                settle(&mut session);
+            }
+            // Wide enough for every column, and high enough for every line; 149 has no second column of pages.
+            for (columns, rows) in [(400, 600), (149, 600)] {
+                shown += &shot(&mut session, &theme, columns, rows, &mut |session| settle(session));
+            }
+            said.extend(parity::said(&session));
+        }
+        assert!(!said.is_empty(), "{} says nothing", scene.name);
+        let missing = parity::missing(&said, &shown);
+        complaints.extend(missing.into_iter().map(|text| format!("{}: {text}", scene.name)));
+    }
+    assert!(complaints.is_empty(), "not on the screen:\n{}", complaints.join("\n"));
+}
