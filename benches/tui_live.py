@@ -79,13 +79,15 @@ def main():
         time.sleep(2)
         pid = int(tmux("display", "-p", "-t", "lab", "#{pane_pid}"))
         measure("list", pid, begin, seconds, r"running.* (\d{3,4})\b")
-        tmux("send-keys", "-t", "lab", "C-a", "m")
-        time.sleep(2)
+        for key in ("C-a", "m"):
+            tmux("send-keys", "-t", "lab", key)
+            time.sleep(1)
+        if "along steps" not in tmux("capture-pane", "-p", "-t", "lab"):
+            sys.exit("the charts did not open")
         measure("charts", pid, begin, seconds, r"(?m)val/acc .*?(\d{3,4})\b")
-        tmux("send-keys", "-t", "lab", "Escape")
-        time.sleep(0.5)
-        tmux("send-keys", "-t", "lab", "Escape", "Enter", "Tab")
-        time.sleep(2)
+        for key in ("1", "Home", "Enter", "Tab"):
+            tmux("send-keys", "-t", "lab", key)
+            time.sleep(0.5)
         measure("log", pid, begin, seconds, r"mark (\d+)")
         peak = re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read())
         print(f"memory     {int(peak[1]) / 1024:.0f} MB at most")

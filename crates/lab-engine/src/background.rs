@@ -252,7 +252,7 @@ impl Background {
                 if lookout.is_none() {
                     lookout = Lookout::open(&config);
                 }
-                let found = lookout.as_ref().and_then(Lookout::look);
+                let found = lookout.as_mut().and_then(Lookout::look);
                 if found.is_none() {
                     lookout = None;
                 }
@@ -302,6 +302,8 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread
 struct Lookout {
     reader: Reader,
     live: PathBuf,
+    /// Runs that go on, as of a version of the database: to find them costs more than all else here.
+    open: Option<(u64, Vec<LiveRun>)>,
 }
 
 impl Lookout {
@@ -310,15 +312,19 @@ impl Lookout {
         let live = engine.notebook.live_dir();
         // Runs whose processes are gone are closed here, where nobody waits for it.
         let reader = engine.reader().ok()?;
-        Some(Self { reader, live })
+        Some(Self { reader, live, open: None })
     }
 
     /// The database's version, and the bytes of all live files.
-    fn look(&self) -> Option<(u64, u64)> {
+    fn look(&mut self) -> Option<(u64, u64)> {
         let version = self.reader.data_version().ok()?;
-        let open = self.reader.store().open_runs().ok()?;
-        let bytes = open.iter().map(|start| LiveRun::new(&self.live, &start.run).bytes()).sum();
-        Some((version, bytes))
+        if self.open.as_ref().is_none_or(|(as_of, _)| *as_of != version) {
+            let open = self.reader.store().open_runs().ok()?;
+            let live = open.iter().map(|start| LiveRun::new(&self.live, &start.run)).collect();
+            self.open = Some((version, live));
+        }
+        let open = self.open.iter().flat_map(|(_, open)| open);
+        Some((version, open.map(LiveRun::bytes).sum()))
     }
 }
 

@@ -230,8 +230,9 @@ impl Reader {
     /// # Errors
     /// A failed look into the index.
     pub fn open_runs(&self) -> Result<Vec<RunStart>> {
+        // `CROSS` keeps SQLite from walking all runs in the order of time to spare itself a sort of the few open ones.
         const SQL: &str =
-            "SELECT s.record, s.body FROM run_open o JOIN run_start s ON s.run=o.run ORDER BY s.time, s.run";
+            "SELECT s.record, s.body FROM run_open o CROSS JOIN run_start s ON s.run=o.run ORDER BY s.time, s.run";
         Ok(self.bodies(SQL, params![])?.0)
     }
 

@@ -11,7 +11,7 @@ use lab_engine::EngineConfig;
 use lab_tui::{Depth, Theme, shot};
 use lab_view::list::Motion;
 use lab_view::screens::runs::RunsAction;
-use lab_view::session::{Action, Session};
+use lab_view::session::{Action, Route, Session};
 use lab_view::{ActionId, by_key};
 
 const THEME: Theme = Theme { depth: Depth::True, light: false, ascii: false };
@@ -28,7 +28,8 @@ fn main() {
     let wake = Arc::new(move || ring.try_send(()).unwrap_or_default());
     let mut session = Session::start(config, None, wake).expect("a session");
     session.act(Action::Do(ActionId::GoRuns));
-    settle(&mut session, &bell, size);
+    let lists = |session: &Session| session.runs.is_current();
+    settle(&mut session, &bell, size, &lists);
     println!("start to first full screen   {:>8.1} ms", millis(started.elapsed()));
 
     let down = Action::Move(Motion::By(1));
@@ -50,21 +51,57 @@ fn main() {
         session.act(action);
         shot(&mut session, &THEME, size.0, size.1, &mut |_| {});
         let answered = millis(asked.elapsed());
-        settle(&mut session, &bell, size);
+        settle(&mut session, &bell, size, &lists);
         println!("{what:28} {answered:>8.1} ms to the next frame, {:.1} ms until it is there", millis(asked.elapsed()));
     }
+    session.act(Action::Runs(RunsAction::Query(String::new())));
+    settle(&mut session, &bell, size, &lists);
+    charts(&mut session, &bell, size);
 }
+
+/// The charts of the newest runs, looked at closer and closer.
+fn charts(session: &mut Session, bell: &Receiver<()>, size: (u16, u16)) {
+    let newest = session.runs.page().unwrap().page.subjects.iter().take(RUNS).map(|subject| subject.run.clone());
+    let newest = newest.collect();
+    let there = |session: &Session| session.charts.is_current();
+    let asked = Instant::now();
+    session.act(Action::Go(Route::Charts(newest)));
+    settle(session, bell, size, &there);
+    println!("{:28} {:>8.1} ms until they are there", format!("charts of {RUNS} runs"), millis(asked.elapsed()));
+    let steps = [("zoomed in", ActionId::ZoomIn), ("moved", ActionId::PanRight), ("zoomed out", ActionId::ZoomOut)];
+    for (what, step) in steps {
+        for _ in 0..8 {
+            let asked = Instant::now();
+            session.act(Action::Do(step));
+            shot(session, &THEME, size.0, size.1, &mut |_| {});
+            let answered = millis(asked.elapsed());
+            settle(session, bell, size, &there);
+            println!(
+                "{what:28} {answered:>8.1} ms to the next frame, {:.1} ms until it is there",
+                millis(asked.elapsed())
+            );
+        }
+    }
+}
+
+/// So many runs in charts.
+const RUNS: usize = 50;
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// Paints until the list is the one that is asked for.
-fn settle(session: &mut Session, bell: &Receiver<()>, (columns, rows): (u16, u16)) {
+/// Paints until what is asked for is there.
+fn settle(
+    session: &mut Session,
+    bell: &Receiver<()>,
+    (columns, rows): (u16, u16),
+    is_there: &dyn Fn(&Session) -> bool,
+) {
     loop {
         session.poll();
         shot(session, &THEME, columns, rows, &mut |_| {});
-        if session.runs.is_current() {
+        if is_there(session) {
             return;
         }
         let _ = bell.recv_timeout(Duration::from_secs(30));

@@ -83,6 +83,17 @@ impl Person {
 }
 
 #[test]
+fn a_reason_can_be_written_later() {
+    let mut person = Person::new();
+    person.act(ActionId::Reason).type_in("the warm-up was too short").dialog(DialogAction::Accept);
+    person.until("the reason", |session| {
+        let rows = session.runs.page().map(|page| &page.table().rows);
+        let cells = rows.into_iter().flatten().flat_map(|row| &row.cells);
+        cells.into_iter().any(|cell| cell.text.contains("warm-up was too short"))
+    });
+}
+
+#[test]
 fn a_filter_shows_its_runs_while_it_is_typed_and_goes_with_escape() {
     let mut person = Person::new();
     assert_eq!(person.names().len(), 12);
