@@ -4,7 +4,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::Harness;
+use egui_kittest::kittest::{By, Queryable};
 use lab_desktop::App;
 use lab_testkit::sample::Sample;
 use lab_view::session::{Action, Session};
@@ -13,13 +15,13 @@ use lab_view::session::{Action, Session};
 pub struct Stage {
     /// The window.
     pub harness: Harness<'static, App>,
-    /// The notebook; it goes when this goes.
-    pub sample: Sample,
     woken: Receiver<()>,
+    // The notebook goes when this goes.
+    _sample: Sample,
 }
 
 impl Stage {
-    /// A window on the project `penguins`.
+    /// A window on the project `penguins`, with everything in it.
     pub fn new() -> Self {
         let sample = Sample::new();
         let (sender, woken) = sync_channel(1);
@@ -31,15 +33,27 @@ impl Stage {
         let session = Session::start(sample.config(), Some(sample.project.clone()), wake).expect("threads");
         let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(lab_desktop::dress);
         let harness = builder.build_ui_state(|ui, app: &mut App| app.frame(ui), App::for_session(session));
-        Self { harness, sample, woken }
+        let mut stage = Self { harness, woken, _sample: sample };
+        stage.settle();
+        stage
+    }
+
+    /// What the window shows.
+    pub fn session(&self) -> &Session {
+        self.harness.state().session()
     }
 
     /// Lets everything come in that the place needs, and paints it.
     pub fn settle(&mut self) {
+        self.wait(|session| !session.is_busy());
+    }
+
+    /// Paints until the session is as it should be.
+    pub fn wait(&mut self, is_so: impl Fn(&Session) -> bool) {
         loop {
             // A frame finds out how much room there is, and then other rows may be wanted.
             self.harness.run_steps(3);
-            if !self.harness.state().session().is_busy() {
+            if is_so(self.session()) && !self.session().is_busy() {
                 return;
             }
             self.woken.recv_timeout(Duration::from_secs(60)).expect("an answer");
@@ -52,10 +66,48 @@ impl Stage {
         self.settle();
     }
 
+    /// Presses a key.
+    pub fn key(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.settle();
+    }
+
+    /// Clicks on the row of a run.
+    pub fn click(&mut self, name: &str) {
+        self.click_with(name, Modifiers::NONE);
+    }
+
+    /// The same with keys held.
+    pub fn click_with(&mut self, name: &str, modifiers: Modifiers) {
+        let row = format!("{name} ·");
+        let row = By::new().role(egui::Role::ListItem).label_contains(&row);
+        let place = self.harness.get(row).rect().center();
+        self.harness.event(Event::PointerMoved(place));
+        for pressed in [true, false] {
+            let button = PointerButton::Primary;
+            self.harness.event_modifiers(Event::PointerButton { pos: place, button, pressed, modifiers }, modifiers);
+        }
+        self.harness.run_steps(2);
+        // The keys are let go, and what follows is no second click.
+        self.harness.event(Event::PointerGone);
+        self.harness.run_steps(60);
+        self.settle();
+    }
+
+    /// The runs of the list, by their names.
+    pub fn names(&self) -> Vec<String> {
+        let page = self.session().runs.page().expect("a list");
+        page.page.subjects.iter().map(|subject| subject.name.clone()).collect()
+    }
+
     /// The run under the cursor of the list.
     pub fn name_under_cursor(&self) -> String {
-        let session = self.harness.state().session();
-        let page = session.runs.page().expect("a list");
-        page.at(session.runs.screen.cursor.row).expect("a run").name.clone()
+        let page = self.session().runs.page().expect("a list");
+        page.at(self.session().runs.screen.cursor.row).expect("a run").name.clone()
+    }
+
+    /// Runs that are marked.
+    pub fn marked(&self) -> usize {
+        self.session().runs.screen.marked.len()
     }
 }
