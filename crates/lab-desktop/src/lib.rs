@@ -14,6 +14,7 @@ mod diff;
 mod files;
 mod frame;
 mod health;
+mod images;
 mod keys;
 mod log;
 mod notes;

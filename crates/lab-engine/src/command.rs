@@ -64,6 +64,8 @@ pub enum Command {
     Collect,
     /// Starts the background process that notices runs, or ends it.
     Watching(bool),
+    /// Writes a file of a person's choice.
+    Write(PathBuf, Vec<u8>),
 }
 
 /// What came of a command.
@@ -104,6 +106,7 @@ impl Command {
             Self::Verify { .. } => "Verifying",
             Self::Rebuild => "Rebuilding the index",
             Self::Collect => "Collecting garbage",
+            Self::Write(..) => "Writing",
             Self::Watching(true) => "Starting to watch",
             Self::Watching(false) => "Ending to watch",
         }
@@ -148,6 +151,10 @@ impl Command {
             }
             Self::Rerun { project, directory, argv, reason } => {
                 engine.rerun(&engine.known(&project)?, &directory, &argv, reason.as_deref()).map(|()| Done::Nothing)
+            }
+            Self::Write(path, bytes) => {
+                let written = std::fs::write(&path, bytes);
+                written.map_err(|error| Error::disk("write", &path, error)).map(|()| Done::Nothing)
             }
             Self::Stop(run) => engine.stop(&run).map(|()| Done::Nothing),
             Self::Verify { deep } => engine.verify(deep, report).map(Done::Verified),

@@ -330,7 +330,7 @@ fn thinned(points: Vec<[f64; 2]>, columns: Option<usize>) -> Vec<[f64; 2]> {
 }
 
 /// Runs that belong together: what tells them apart, and their places.
-type Group = (String, Vec<usize>);
+pub(crate) type Group = (String, Vec<usize>);
 
 /// Groups in the order in which they come: by the value of a parameter, or the runs that differ in nothing but
 /// their seeds.
@@ -352,7 +352,8 @@ fn groups(reader: &Reader, rows: &[RunRow], parameter: &str) -> Result<Vec<Group
     Ok(groups)
 }
 
-fn seed_groups(reader: &Reader, rows: &[RunRow]) -> Result<Vec<Group>> {
+/// Runs that differ in nothing but their seeds.
+pub(crate) fn seed_groups(reader: &Reader, rows: &[RunRow]) -> Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     let varying = varying(rows);
     for (place, row) in rows.iter().enumerate() {
