@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use egui::{Margin, Panel, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use lab_model::RunId;
 use lab_plot::{Chart, Layer};
+use lab_view::Tone;
 use lab_view::charts::Kind;
 use lab_view::list::Motion;
 use lab_view::screens::charts::{ChartsAction, ChartsView};
 use lab_view::session::{Action, Route};
-use lab_view::{ActionId, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
@@ -56,6 +56,8 @@ struct Live {
     /// Where the pointer reads, along x: in the frame before, and in this one.
     hover: Option<f64>,
     next_hover: Option<f64>,
+    /// Where a box began.
+    drag: Option<egui::Pos2>,
     /// Runs that are not drawn.
     hidden: BTreeSet<String>,
     /// The series under the pointer in the list of runs.
@@ -342,14 +344,14 @@ fn card_buttons(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live, look: &Look
             paint.wish(Action::Charts(ChartsAction::Alone(!alone)));
         }
     }
-    let menu = ui.menu_button("⋯", |ui| export::menu(ui, look.page, look.place, &mut live.saving));
-    menu.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Export {name}")));
-    if live.heights.contains_key(name) || paint.session.charts.screen.zoom.is_some() {
-        let reset = ui.small_button("Whole").on_hover_text(ActionId::ResetZoom.row().help);
-        if reset.clicked() {
-            live.heights.remove(name);
-            paint.wish(Action::Do(ActionId::ResetZoom));
-        }
+    let sign = egui::Button::new("⋯").frame(false);
+    let (response, _) = egui::containers::menu::MenuButton::from_button(sign)
+        .ui(ui, |ui| export::menu(ui, look.page, look.place, &mut live.saving));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Export {name}")));
+    if live.heights.contains_key(name)
+        && ui.small_button("Whole").on_hover_text("Show the whole value axis again").clicked()
+    {
+        live.heights.remove(name);
     }
 }
 

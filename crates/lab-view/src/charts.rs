@@ -311,6 +311,10 @@ fn smoothed(points: Vec<[f64; 2]>, weight: f64) -> Vec<[f64; 2]> {
 /// The points in a part of the axis, with one neighbour on each side so that lines reach the edges.
 fn within(mut points: Vec<[f64; 2]>, range: Option<[f64; 2]>) -> Vec<[f64; 2]> {
     if let Some([low, high]) = range {
+        // What ended before, or begins behind, has no part in it.
+        if points.last().is_none_or(|point| point[0] < low) || points.first().is_none_or(|point| point[0] > high) {
+            return Vec::new();
+        }
         let first = points.partition_point(|point| point[0] < low).saturating_sub(1);
         let last = (points.partition_point(|point| point[0] <= high) + 1).min(points.len());
         points.truncate(last);

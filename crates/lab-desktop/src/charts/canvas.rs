@@ -13,6 +13,8 @@ const LINE: f32 = 1.6;
 const FAINT: f32 = 0.30;
 /// A band lets what is behind it be seen.
 const SHEER: f32 = 0.16;
+/// With more lines than this, marks on their points only hide each other.
+const POINTED: usize = 8;
 /// The radius of a point, in points.
 const POINT: f32 = 3.5;
 
@@ -41,11 +43,14 @@ pub struct Canvas {
 impl Canvas {
     /// Makes the triangles of a picture as large as this.
     pub fn new(picture: &Picture, area: Rect, pixels_per_point: f32, ink: &Ink<'_>) -> Self {
-        let mut pen = Pen {
+        let pen = Pen {
+            points: true,
             mesh: Mesh::default(),
             area,
             tessellator: Tessellator::new(pixels_per_point, TessellationOptions::default(), [1, 1], Vec::new()),
         };
+        let lines = picture.marks.iter().filter(|mark| matches!(mark, Mark::Line { .. })).count();
+        let mut pen = Pen { points: lines <= POINTED, ..pen };
         // What stands out is painted last.
         let is_only = |mark: &&Mark| ink.only.is_some_and(|only| slot(mark) == Some(only));
         picture.marks.iter().filter(|mark| !is_only(mark)).for_each(|mark| pen.mark(mark, ink));
@@ -71,6 +76,8 @@ const fn slot(mark: &Mark) -> Option<usize> {
 }
 
 struct Pen {
+    /// Points of short lines are marked.
+    points: bool,
     mesh: Mesh,
     area: Rect,
     tessellator: Tessellator,
@@ -92,7 +99,7 @@ impl Pen {
                 let color = if *faint { color.gamma_multiply(FAINT) } else { color };
                 for piece in pieces {
                     self.line(piece, Stroke::new(if *faint { 1.0 } else { LINE }, color));
-                    if *sparse && !faint || piece.len() == 1 {
+                    if self.points && *sparse && !faint || piece.len() == 1 {
                         piece.iter().for_each(|point| self.point(*point, 2.2, color));
                     }
                 }

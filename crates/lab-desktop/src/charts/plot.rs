@@ -13,7 +13,7 @@ use super::Live;
 use super::canvas::{Canvas, Ink};
 use crate::app::Paint;
 use crate::blocks;
-use crate::theme::{GAP, Theme, text};
+use crate::theme::{Theme, text};
 
 /// Room for the numbers on the left and below.
 const LEFT: f32 = 50.0;
@@ -22,6 +22,10 @@ const BELOW: f32 = 22.0;
 const LEAST: f32 = 10.0;
 /// The table by the pointer has at most so many rows.
 const MOST_READ: usize = 14;
+/// The height of one of them, in points.
+const LINE: f32 = 18.0;
+/// What ended further away than this part of the axis is not read any more.
+const FAR: f64 = 0.02;
 
 /// Everything that the triangles of a chart depend on.
 #[derive(Clone, PartialEq)]
@@ -187,13 +191,15 @@ fn mouse(
         ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
         return;
     }
-    let origin = ui.input(|input| input.pointer.press_origin());
-    let end = response.interact_pointer_pos();
-    if let (Some(origin), Some(end)) = (origin, end)
+    if response.drag_started_by(PointerButton::Primary) {
+        live.drag = ui.input(|input| input.pointer.press_origin());
+    }
+    if let (Some(origin), Some(end)) = (live.drag, response.interact_pointer_pos())
         && (response.dragged_by(PointerButton::Primary) || response.drag_stopped_by(PointerButton::Primary))
     {
         let chosen = chosen_box(frame, origin, end);
         if response.drag_stopped() {
+            live.drag = None;
             look_into(paint, live, frame, chosen, name, picture);
         } else if chosen.width() > LEAST {
             let theme = Theme::of(ui);
@@ -274,7 +280,8 @@ fn reading(
     let Some(x) = live.hover.or(kept) else { return };
     let read = look.page.read(look.place, x);
     let is_shown = |slot: usize| look.page.runs.get(slot).is_none_or(|run| !live.hidden.contains(run.as_str()));
-    let mut read: Vec<_> = read.into_iter().filter(|(slot, ..)| is_shown(*slot)).collect();
+    let is_near = |at: f64| (picture.x.place(at) - picture.x.place(x)).abs() < FAR;
+    let mut read: Vec<_> = read.into_iter().filter(|(slot, at, _)| is_shown(*slot) && is_near(*at)).collect();
     for (slot, x, y) in &read {
         let at = [picture.x.place(*x), picture.y.place(*y)];
         if at.iter().all(|place| (0.0..=1.0).contains(place)) {
@@ -289,49 +296,65 @@ fn reading(
         let height = part(frame, pointer)[1];
         let away = |value: f64| (picture.y.place(value) - height).abs();
         let near = read.iter().min_by(|left, right| away(left.2).total_cmp(&away(right.2))).map(|read| read.0);
-        table(ui, pointer, &read, near, look);
+        table(ui, pointer, x, &read, near, look);
     }
 }
 
 /// A small table by the pointer: where it is read, and each run's value, the largest first.
-fn table(ui: &Ui, pointer: Pos2, read: &[(usize, f64, f64)], near: Option<usize>, look: &Look<'_>) {
+fn table(ui: &Ui, pointer: Pos2, x: f64, read: &[(usize, f64, f64)], near: Option<usize>, look: &Look<'_>) {
     let theme = Theme::of(ui);
     let (name, chart) = &look.page.charts[look.place];
-    let screen = ui.ctx().content_rect();
-    let rows = read.len().min(MOST_READ) as f32;
-    let right = pointer.x + 260.0 < screen.right();
-    let at = pos2(
-        if right { pointer.x + 16.0 } else { pointer.x - 16.0 },
-        pointer.y.min(screen.bottom() - 60.0 - rows * 18.0).max(screen.top() + 8.0),
-    );
-    let pivot = if right { Align2::LEFT_TOP } else { Align2::RIGHT_TOP };
-    let area = Area::new(Id::unique("values")).order(Order::Tooltip).interactable(false).fixed_pos(at).pivot(pivot);
+    // As many as fit, around the one under the pointer.
+    let under = read.iter().position(|(slot, ..)| near == Some(*slot)).unwrap_or(0);
+    let first = under.saturating_sub(MOST_READ / 2).min(read.len().saturating_sub(MOST_READ));
+    let seen = &read[first..(first + MOST_READ).min(read.len())];
+    let set = |words: String, color| ui.painter().layout_no_wrap(words, text::small(), color);
+    let title = set(format!("{name} at {}", place_words(chart, x)), theme.muted);
+    let rows: Vec<_> = seen
+        .iter()
+        .map(|(slot, _, value)| {
+            let ink = if near == Some(*slot) { theme.text } else { theme.muted };
+            let name = look.page.names.get(*slot).cloned().unwrap_or_default();
+            (*slot, set(name, ink), set(metrics::cell(*value).text, theme.text))
+        })
+        .collect();
+    let hidden = read.len() - seen.len();
+    let more = (hidden > 0).then(|| set(format!("{hidden} more"), theme.muted));
+    let widest = rows.iter().map(|(_, name, value)| name.size().x + value.size().x + 40.0).fold(0.0, f32::max);
+    let wide = widest.max(title.size().x) + 20.0;
+    let size = vec2(wide, LINE * (rows.len() + 1 + usize::from(hidden > 0)) as f32 + 16.0);
+    let screen = ui.ctx().content_rect().shrink(6.0);
+    let left = if pointer.x + 18.0 + wide < screen.right() { pointer.x + 18.0 } else { pointer.x - 18.0 - wide };
+    let top = (pointer.y + 14.0).min(screen.bottom() - size.y).max(screen.top());
+    let words: Vec<String> = rows.iter().map(|(_, name, value)| format!("{} {}", name.text(), value.text())).collect();
+    let label = format!("{}: {}", title.text(), words.join(", "));
+    let area = Area::new(Id::unique("values")).order(Order::Tooltip).interactable(false).fixed_pos(pos2(left, top));
     area.show(ui.ctx(), |ui| {
-        egui::Frame::popup(ui.style()).inner_margin(8.0).show(ui, |ui| {
-            ui.spacing_mut().item_spacing = vec2(3.0 * GAP, 2.0);
-            let x = place_words(chart, read[0].1);
-            ui.label(egui::RichText::new(format!("{name} at {x}")).font(text::small()).color(theme.muted));
-            egui::Grid::new("values").num_columns(2).spacing(vec2(4.0 * GAP, 1.0)).show(ui, |ui| {
-                for (slot, _, value) in read.iter().take(MOST_READ) {
-                    ui.horizontal(|ui| {
-                        let color = theme.series(look.slots.get(*slot).copied().unwrap_or(*slot));
-                        swatch(ui, color);
-                        let name = look.page.names.get(*slot).map_or("", String::as_str);
-                        let name = egui::RichText::new(name).font(text::small());
-                        ui.label(if near == Some(*slot) { name.color(theme.text).underline() } else { name });
-                    });
-                    let value = metrics::cell(*value).text;
-                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                        ui.label(egui::RichText::new(value).font(text::small()).strong());
-                    });
-                    ui.end_row();
-                }
-            });
-            if read.len() > MOST_READ {
-                let more = format!("… and {} more", read.len() - MOST_READ);
-                ui.label(egui::RichText::new(more).font(text::small()).color(theme.muted));
+        let (place, response) = ui.allocate_exact_size(size, Sense::hover());
+        let painter = ui.painter();
+        painter.add(ui.visuals().popup_shadow.as_shape(place, 8.0));
+        painter.rect(place, 8.0, theme.raised, theme.line(), StrokeKind::Inside);
+        let mut y = place.top() + 8.0;
+        painter.galley(pos2(place.left() + 10.0, y), title, theme.muted);
+        y += LINE;
+        for (slot, name, value) in rows {
+            let line = Rect::from_min_size(pos2(place.left() + 4.0, y - 1.5), vec2(wide - 8.0, LINE));
+            if near == Some(slot) {
+                painter.rect_filled(line, 4.0, theme.hover);
             }
-        });
+            let color = theme.series(look.slots.get(slot).copied().unwrap_or(slot));
+            let mark = Rect::from_center_size(pos2(place.left() + 15.0, line.center().y), vec2(10.0, 3.0));
+            painter.rect_filled(mark, 1.5, color);
+            let right = place.right() - 10.0 - value.size().x;
+            let middle = line.center().y - name.size().y / 2.0;
+            painter.galley(pos2(place.left() + 26.0, middle), name, theme.text);
+            painter.galley(pos2(right, middle), value, theme.text);
+            y += LINE;
+        }
+        if let Some(more) = more {
+            painter.galley(pos2(place.left() + 26.0, y), more, theme.muted);
+        }
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Tooltip, true, &label));
     });
 }
 
@@ -340,15 +363,8 @@ pub fn place_words(chart: &Chart, x: f64) -> String {
     match chart.x.scale {
         lab_plot::Scale::Time => lab_view::format::stamp(lab_model::Time(x as i64)),
         lab_plot::Scale::Duration => format!("{} s", lab_plot::number(x)),
-        _ => format!("{} {}", chart.x.label, lab_plot::number(x)),
+        _ => format!("{} {}", chart.x.label, lab_plot::number(x.round())),
     }
-}
-
-/// A small piece of a series' line.
-pub fn swatch(ui: &mut Ui, color: egui::Color32) -> Response {
-    let (place, response) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
-    ui.painter().rect_filled(Rect::from_center_size(place.center(), vec2(10.0, 3.0)), 1.5, color);
-    response
 }
 
 /// A chart among other blocks, which is only looked at.

@@ -15,15 +15,10 @@ use crate::theme::{GAP, Theme, text};
 /// Paints them.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
     let screen = &paint.session.charts.screen;
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = 2.0 * GAP;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0 * GAP;
         if let Some(kind) = choice(ui, "", &KINDS, screen.kind) {
             paint.wish(Action::Charts(ChartsAction::Kind(kind)));
-        }
-        match screen.kind {
-            Kind::Line => lines(paint, ui, screen),
-            Kind::Scatter => keys(paint, ui, screen),
-            _ => {}
         }
         if matches!(screen.kind, Kind::Line | Kind::Histogram) {
             filter(paint, ui, screen);
@@ -34,6 +29,14 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
         }
         if !paint.session.charts.is_current() && paint.session.charts.is_loading() {
             ui.add(egui::Spinner::new().size(14.0));
+        }
+    });
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0 * GAP;
+        match screen.kind {
+            Kind::Line => lines(paint, ui, screen),
+            Kind::Scatter => keys(paint, ui, screen),
+            _ => {}
         }
     });
 }
@@ -50,6 +53,9 @@ fn lines(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
         paint.wish(Action::Do(ActionId::LogScale));
     }
     smoothing(paint, ui, screen);
+    if toggle(ui, "Without outliers", screen.without_outliers) {
+        paint.wish(Action::Charts(ChartsAction::WithoutOutliers(!screen.without_outliers)));
+    }
     if toggle(ui, "Seeds together", screen.seeds) {
         paint.wish(Action::Charts(ChartsAction::Seeds(!screen.seeds)));
     }
@@ -82,7 +88,7 @@ fn smoothing(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
 
 fn filter(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
     let mut words = screen.filter.clone();
-    let field = TextEdit::singleline(&mut words).hint_text("Filter metrics").desired_width(130.0);
+    let field = TextEdit::singleline(&mut words).hint_text("Filter metrics").desired_width(220.0);
     let response = ui.add(field.id(Id::unique("filter metrics")));
     response.widget_info(|| {
         let mut info = egui::WidgetInfo::text_edit(true, &screen.filter, &screen.filter, "");

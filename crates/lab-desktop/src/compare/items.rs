@@ -253,7 +253,7 @@ pub struct Widths {
 }
 
 /// About as wide as a letter of text, and of code.
-const LETTER: f32 = 7.1;
+const LETTER: f32 = 7.7;
 const CODE_LETTER: f32 = 7.3;
 
 impl Widths {

@@ -19,6 +19,8 @@ pub const SMOOTHING: [f64; 4] = [0.0, 0.6, 0.9, 0.99];
 const MOST_CHARTS: usize = 60;
 /// Columns of dots that an interface can tell apart, as long as it does not say.
 const COLUMNS: usize = 500;
+/// This part of the values on either side may be outliers.
+const UNUSUAL: f64 = 0.02;
 /// The reading line moves by this part of what is shown.
 const READING_STEP: f64 = 0.01;
 /// A step of zooming leaves this part.
@@ -39,6 +41,8 @@ pub struct ChartsScreen {
     pub seeds: bool,
     /// What the band shows.
     pub spread: Spread,
+    /// Value axes show what most values are, not the few that are far away.
+    pub without_outliers: bool,
     /// Courses, or runs against each other.
     pub kind: Kind,
     /// What a scatter chart shows along x and y.
@@ -87,6 +91,8 @@ pub enum ChartsAction {
     Seeds(bool),
     /// What the band shows.
     Spread(Spread),
+    /// Leaves the few values that are far away out of sight, or not.
+    WithoutOutliers(bool),
     /// Courses, or runs against each other.
     Kind(Kind),
     /// What a scatter chart shows along x and y.
@@ -111,6 +117,7 @@ pub struct Key {
     log_x: bool,
     seeds: bool,
     spread: Spread,
+    without_outliers: bool,
     kind: Kind,
     keys: [Option<String>; 2],
     columns: usize,
@@ -172,6 +179,9 @@ impl ChartsView {
         let charts = charts::load(reader, &wanted, moment)?.charts;
         self.extent = extent(&charts);
         self.charts = titled(keys, charts);
+        if key.without_outliers {
+            self.charts.iter_mut().for_each(|(_, chart)| chart.y.range = usual(chart));
+        }
         Ok(())
     }
 
@@ -281,6 +291,7 @@ impl Screen for ChartsScreen {
             log_x: self.log_x,
             seeds: self.seeds,
             spread: self.spread,
+            without_outliers: self.without_outliers,
             kind: self.kind,
             keys: self.keys.clone(),
             columns: self.columns.unwrap_or(COLUMNS),
@@ -348,6 +359,7 @@ impl Screen for ChartsScreen {
             ChartsAction::LogX(log_x) => self.log_x = log_x,
             ChartsAction::Seeds(seeds) => self.seeds = seeds,
             ChartsAction::Spread(spread) => self.spread = spread,
+            ChartsAction::WithoutOutliers(without) => self.without_outliers = without,
             ChartsAction::Kind(kind) => {
                 (self.kind, self.zoom, self.reading, self.alone) = (kind, None, None, false);
             }
@@ -375,6 +387,20 @@ fn titled(keys: Vec<String>, charts: Vec<Chart>) -> Vec<(String, Chart)> {
         chart
     };
     keys.into_iter().zip(charts.into_iter().map(nameless)).collect()
+}
+
+/// From the smallest to the largest of the usual values, with a margin; nothing when all are usual.
+fn usual(chart: &Chart) -> Option<[f64; 2]> {
+    let points = chart.layers.iter().filter_map(|layer| match layer {
+        Layer::Line { points, .. } => Some(points),
+        _ => None,
+    });
+    let mut values: Vec<f64> = points.flatten().map(|point| point[1]).filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    let at = |part: f64| values.get(((values.len().saturating_sub(1)) as f64 * part) as usize).copied();
+    let (low, high) = (at(UNUSUAL)?, at(1.0 - UNUSUAL)?);
+    let margin = (high - low) * 0.05;
+    (high > low).then_some([low - margin, high + margin]).filter(|_| chart.y.scale != lab_plot::Scale::Log)
 }
 
 fn extent(charts: &[Chart]) -> [f64; 2] {
