@@ -176,9 +176,7 @@ fn body(paint: &mut Paint<'_>, ui: &mut Ui, page: &CompareView, document: &Docum
             let area = Rect::from_min_max(pos2(left, y), pos2(right, y + item.height()));
             self::item(paint, ui, page, area, item, seen.left(), widths, against);
         }
-        if let Some(file) = document.file_at(first)
-            && document.items[first].top < seen.top()
-        {
+        if let Some(file) = document.file_at(first) {
             let y = corner.y + seen.top();
             let area = Rect::from_min_max(pos2(left, y), pos2(right, y + diff::FILE));
             ui.painter().rect_filled(area, 0.0, Theme::of(ui).ground);

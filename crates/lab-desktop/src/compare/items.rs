@@ -283,7 +283,7 @@ fn columns(table: &Table) -> Vec<(usize, f32)> {
         let cells = table.rows.iter().map(|row| row.cells[place].text.chars().count());
         cells.chain([table.columns[place].title.chars().count()]).max().unwrap_or(0)
     };
-    let wide = |place: usize| (letters(place) as f32 * LETTER + 6.0 * GAP).clamp(56.0, 380.0);
+    let wide = |place: usize| (letters(place) as f32 * LETTER + 8.0 * GAP).clamp(56.0, 380.0);
     (0..table.columns.len()).filter(is_shown).map(|place| (place, wide(place))).collect()
 }
 
@@ -307,7 +307,7 @@ fn put(ui: &Ui, area: Rect, placed: &[(usize, Rect)], paint: &dyn Fn(&Ui, usize,
         if seen.width() > 4.0 {
             let inside = Rect::from_min_max(
                 pos2(cell.left().max(seen.left()), cell.top()),
-                pos2(cell.right() - 3.0 * GAP, cell.bottom()),
+                pos2(cell.right() - 6.0 * GAP, cell.bottom()),
             );
             paint(ui, *place, inside);
         }
