@@ -1,11 +1,14 @@
 //! The window's program: polls the session, paints it, does what the person asked for.
 
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use egui_commonmark::CommonMarkCache;
 use lab_view::session::{Action, DialogAction, Request, Session};
-use lab_view::{Line, Tone};
+use lab_view::{ActionId, Line, Tone};
 
+use crate::later::{Answer, Later};
 use crate::own::{Own, Places};
 use crate::{frame, keys};
 
@@ -20,6 +23,8 @@ pub struct Paint<'a> {
     pub places: &'a mut Places,
     /// What Markdown was laid out as.
     pub markdown: &'a mut CommonMarkCache,
+    /// What only the window can do; done after the frame.
+    pub asks: &'a mut Vec<Ask>,
 }
 
 impl Paint<'_> {
@@ -29,13 +34,34 @@ impl Paint<'_> {
     }
 }
 
+/// What only the window can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// Let the person pick a folder, which is then watched.
+    PickFolder,
+    /// Open the demo in a window of its own.
+    Demo,
+}
+
+/// What only the system can do.
+pub enum Outside {
+    /// Opens a file or folder with the program that it belongs to.
+    Open(PathBuf),
+    /// Starts a window with the demo.
+    Demo,
+}
+
 /// The session and its window.
 pub struct App {
     session: Session,
     own: Own,
     markdown: CommonMarkCache,
-    /// Requests that only what stands around the window can fulfil.
-    outside: Box<dyn FnMut(&Request)>,
+    later: Option<Later>,
+    /// Places that later starts hand over.
+    arrivals: Option<Receiver<PathBuf>>,
+    outside: Box<dyn FnMut(Outside)>,
+    /// The person has said that the window may close although something is under way.
+    leaves: bool,
 }
 
 /// While something is under way, its progress is painted so often.
@@ -45,8 +71,17 @@ const SECOND: Duration = Duration::from_secs(1);
 
 impl App {
     /// What a window shows of this session; its context is to be dressed with [`crate::dress`].
-    pub fn for_session(session: Session) -> Self {
-        Self { session, own: Own::default(), markdown: CommonMarkCache::default(), outside: Box::new(|_| {}) }
+    pub fn for_session(mut session: Session) -> Self {
+        session.act(Action::Around(true));
+        Self {
+            session,
+            own: Own::default(),
+            markdown: CommonMarkCache::default(),
+            later: None,
+            arrivals: None,
+            outside: Box::new(|_| ()),
+            leaves: false,
+        }
     }
 
     /// What the window shows.
@@ -66,8 +101,15 @@ impl App {
         self.paint(ui);
     }
 
-    /// What each of the requests means outside the window.
-    pub(crate) fn fulfil_with(&mut self, outside: impl FnMut(&Request) + 'static) {
+    /// The window is a real one: what is beyond it can be reached.
+    pub(crate) fn reach(
+        &mut self,
+        context: &egui::Context,
+        arrivals: Receiver<PathBuf>,
+        outside: impl FnMut(Outside) + 'static,
+    ) {
+        self.later = Some(Later::new(context.clone()));
+        self.arrivals = Some(arrivals);
         self.outside = Box::new(outside);
     }
 
@@ -83,10 +125,55 @@ impl App {
         for request in self.session.take_requests() {
             self.fulfil(context, request);
         }
+        self.take_answers(context);
+        self.on_window(context);
         if !self.session.jobs().is_empty() {
             context.request_repaint_after(BUSY);
         } else if self.ticks() {
             context.request_repaint_after(SECOND);
+        }
+    }
+
+    /// Takes in what the system has answered, and tells it what has ended while nobody looked.
+    fn take_answers(&mut self, context: &egui::Context) {
+        let ended = self.session.take_ended();
+        let Some(later) = &mut self.later else { return };
+        if !context.input(|input| input.focused) {
+            ended.iter().for_each(|ended| later.notify(&ended.line.text()));
+        }
+        for answer in later.poll() {
+            match answer {
+                Answer::Folder(folder) => self.session.act(Action::Watch(folder)),
+                Answer::Nothing => {}
+            }
+        }
+    }
+
+    /// What was done to the window as a whole: something was dropped on it, or it is to close.
+    fn on_window(&mut self, context: &egui::Context) {
+        let dropped = context.input(|input| input.raw.dropped_files.clone());
+        for folder in dropped.iter().map(|file| file.path().to_owned()).filter(|path| path.is_dir()) {
+            self.session.act(Action::Watch(folder));
+        }
+        let arrived: Vec<PathBuf> = self.arrivals.iter().flat_map(|arrivals| arrivals.try_iter()).collect();
+        for place in arrived {
+            context.send_viewport_cmd(egui::ViewportCommand::Minimized(false));
+            context.send_viewport_cmd(egui::ViewportCommand::Focus);
+            self.enter(&place);
+        }
+        let closes = context.input(|input| input.viewport().close_requested());
+        if closes && !self.leaves && !self.session.jobs().is_empty() {
+            context.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.session.act(Action::Do(ActionId::Quit));
+        }
+    }
+
+    /// Goes to the project that holds this directory, the innermost of several.
+    fn enter(&mut self, place: &Path) {
+        let projects = self.session.all_projects().iter().filter(|project| place.starts_with(&project.root));
+        if let Some(project) = projects.max_by_key(|project| project.root.len()) {
+            let id = project.id.clone();
+            self.session.act(Action::Enter(id));
         }
     }
 
@@ -104,23 +191,34 @@ impl App {
         let project = self.session.project().map(|project| project.id.as_str().to_owned()).unwrap_or_default();
         let places = self.own.projects.entry(project).or_default();
         let (session, markdown) = (&self.session, &mut self.markdown);
-        let mut paint = Paint { session, wishes: &mut wishes, places, markdown };
-        frame::paint(&mut paint, ui, &mut self.own.is_narrow);
+        let mut asks = Vec::new();
+        let mut paint = Paint { session, wishes: &mut wishes, places, markdown, asks: &mut asks };
+        frame::paint(&mut paint, ui, &mut self.own.frame);
         if !wishes.is_empty() {
             wishes.into_iter().for_each(|wish| self.session.act(wish));
             ui.ctx().request_repaint();
+        }
+        for ask in asks {
+            match (ask, &mut self.later) {
+                (Ask::PickFolder, Some(later)) => later.pick_folder(),
+                (Ask::PickFolder, None) => {}
+                (Ask::Demo, _) => (self.outside)(Outside::Demo),
+            }
         }
     }
 
     fn fulfil(&mut self, context: &egui::Context, request: Request) {
         match request {
-            Request::Quit => context.send_viewport_cmd(egui::ViewportCommand::Close),
+            Request::Quit => {
+                self.leaves = true;
+                context.send_viewport_cmd(egui::ViewportCommand::Close);
+            }
             Request::Copy(text) => context.copy_text(text),
             // A note is written in the dialog itself, which has room for many lines.
             Request::EditText(text) => self.session.act(Action::Dialog(DialogAction::Edited(text))),
-            Request::Open(ref path) | Request::Edit(ref path) => {
+            Request::Open(path) | Request::Edit(path) => {
                 let words = format!("Opened {}", lab_model::display_bytes(path.to_string_lossy().as_bytes()));
-                (self.outside)(&request);
+                (self.outside)(Outside::Open(path));
                 self.session.say(Line::of(words, Tone::Plain));
             }
         }

@@ -1,18 +1,19 @@
 //! Each kind of block, painted once: whoever shows one uses these.
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Align2, FontId, Response, RichText, Sense, Ui, vec2};
+use egui::{Align2, FontId, Rect, Response, RichText, Sense, Ui, vec2};
 use egui_commonmark::CommonMarkViewer;
 use lab_view::{Align, Block, Blocks, Cell, Column, Fields, Line, Prose, Table, Tone};
 
 use crate::app::Paint;
+use crate::icons::Icon;
 use crate::theme::{self, GAP, Theme, text};
 use crate::{charts, diff};
 
 /// A heading of a section.
 pub fn heading(ui: &mut Ui, title: &str) -> Response {
     ui.add_space(3.0 * GAP);
-    ui.label(RichText::new(title).font(text::heading()).strong())
+    ui.label(RichText::new(title).font(text::heading()))
 }
 
 /// Text of one tone.
@@ -45,16 +46,19 @@ pub fn line(ui: &mut Ui, line: &Line) -> Response {
 pub fn fields(ui: &mut Ui, fields: &Fields) {
     let shown: Vec<_> =
         fields.0.iter().filter(|field| !field.label.is_empty() && !field.cell.text.is_empty()).collect();
-    let wide = shown.iter().map(|field| width(ui, &field.label, text::body())).fold(0.0, f32::max);
+    let wide = shown.iter().map(|field| width(ui, &field.label, text::body())).fold(0.0, f32::max) + BETWEEN;
     for field in shown {
-        ui.horizontal_top(|ui| {
-            let (place, _) =
-                ui.allocate_exact_size(vec2(wide, ui.text_style_height(&egui::TextStyle::Body)), Sense::hover());
-            let mut label = ui.new_child(egui::UiBuilder::new().max_rect(place));
-            words(&mut label, &field.label, Tone::Muted);
-            ui.add_space(2.0 * GAP);
-            cell(ui, &field.cell);
-        });
+        let top = ui.cursor().min;
+        let room = ui.available_width();
+        let theme = Theme::of(ui);
+        let label = Rect::from_min_size(top, vec2(wide, CELL - 4.0));
+        let mut left = ui.new_child(egui::UiBuilder::new().max_rect(label));
+        left.label(RichText::new(&field.label).color(theme.muted));
+        let beside = Rect::from_min_size(top + vec2(wide, 0.0), vec2((room - wide).max(LEAST), f32::INFINITY));
+        let mut right = ui.new_child(egui::UiBuilder::new().max_rect(beside));
+        right.label(RichText::new(&field.cell.text).color(theme.tone(field.cell.tone)));
+        let used = right.min_rect().union(left.min_rect());
+        ui.allocate_rect(Rect::from_min_max(top, used.max), Sense::hover());
     }
 }
 
@@ -63,41 +67,91 @@ pub fn width(ui: &Ui, words: &str, font: FontId) -> f32 {
     ui.painter().layout_no_wrap(words.to_owned(), font, egui::Color32::PLACEHOLDER).size().x
 }
 
-/// A table that is shown whole, as wide as it needs to be.
-pub fn table(ui: &mut Ui, name: &str, table: &Table) {
+/// One line of words in an area, cut where it ends.
+pub fn elided(ui: &Ui, area: Rect, words: &str, font: FontId, color: egui::Color32, align: Align) {
+    let mut job = LayoutJob::simple_singleline(words.to_owned(), font, color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(area.width());
+    let galley = ui.painter().layout_job(job);
+    let anchor = if align == Align::Right { Align2::RIGHT_CENTER } else { Align2::LEFT_CENTER };
+    let at = anchor.align_size_within_rect(galley.size(), area).min;
+    ui.painter().galley(at, galley, color);
+}
+
+/// The height of a row of a table that is shown whole.
+const CELL: f32 = 24.0;
+/// Between two columns of it.
+const BETWEEN: f32 = 20.0;
+/// A column that may be cut is never cut to less.
+const LEAST: f32 = 48.0;
+
+/// A table that is shown whole, as wide as it needs to be; where there is less room columns that may be cut are.
+pub fn table(ui: &mut Ui, table: &Table) {
     let shown: Vec<usize> = (0..table.columns.len())
         .filter(|place| table.columns[*place].priority != Column::HIDDEN)
         .filter(|place| table.rows.iter().any(|row| !row.cells[*place].text.is_empty()))
         .collect();
-    let titled = shown.iter().any(|place| !table.columns[*place].title.is_empty());
-    egui::Grid::new(("table", name)).num_columns(shown.len()).spacing(vec2(5.0 * GAP, 1.5 * GAP)).show(ui, |ui| {
-        if titled {
-            for place in &shown {
-                let column = &table.columns[*place];
-                aligned(ui, column.align, |ui| {
-                    let title = RichText::new(&column.title).font(text::small()).color(Theme::of(ui).muted);
-                    ui.label(title)
-                });
-            }
-            ui.end_row();
-        }
-        for row in &table.rows {
-            for place in &shown {
-                aligned(ui, table.columns[*place].align, |ui| cell(ui, &row.cells[*place]));
-            }
-            ui.end_row();
-        }
-    });
+    let widths = fitted(ui, table, &shown);
+    let theme = Theme::of(ui);
+    let spacing = std::mem::replace(&mut ui.spacing_mut().item_spacing, egui::Vec2::ZERO);
+    if shown.iter().any(|place| !table.columns[*place].title.is_empty()) {
+        let title = |place: usize| RichText::new(&table.columns[place].title).font(text::small()).color(theme.muted);
+        row(ui, table, &shown, &widths, &title);
+    }
+    for cells in &table.rows {
+        let text = |place: usize| {
+            let cell = &cells.cells[place];
+            RichText::new(&cell.text).color(theme.tone(cell.tone))
+        };
+        let top = ui.cursor().min;
+        row(ui, table, &shown, &widths, &text);
+        let right = top.x + widths.iter().sum::<f32>() + BETWEEN * widths.len().saturating_sub(1) as f32;
+        ui.painter().hline(top.x..=right, top.y, theme.line());
+    }
+    ui.spacing_mut().item_spacing = spacing;
     let left_out = table.total.and_then(|total| total.checked_sub(table.rows.len() as u64)).unwrap_or(0);
     if left_out > 0 {
         words(ui, &format!("… and {left_out} more"), Tone::Muted);
     }
 }
 
-fn aligned(ui: &mut Ui, align: Align, add: impl FnOnce(&mut Ui) -> Response) {
-    match align {
-        Align::Left => drop(add(ui)),
-        Align::Right => drop(ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), add)),
+/// How wide the columns become: those that may be cut give way, the widest first.
+fn fitted(ui: &Ui, table: &Table, shown: &[usize]) -> Vec<f32> {
+    let needs = |place: &usize| {
+        let cells = table.rows.iter().map(|row| width(ui, &row.cells[*place].text, text::body()));
+        cells.fold(width(ui, &table.columns[*place].title, text::small()), f32::max) + 1.0
+    };
+    let mut widths: Vec<f32> = shown.iter().map(needs).collect();
+    let room = ui.available_width() - BETWEEN * shown.len().saturating_sub(1) as f32;
+    let is_pliant = |at: usize| table.columns[shown[at]].shrinks || table.columns[shown[at]].align == Align::Left;
+    loop {
+        let over = widths.iter().sum::<f32>() - room;
+        let widest = (0..widths.len()).filter(|at| is_pliant(*at) && widths[*at] > LEAST);
+        let Some(widest) = widest.max_by(|one, other| widths[*one].total_cmp(&widths[*other])) else { break };
+        if over <= 0.0 {
+            break;
+        }
+        // Step by step, so that two wide ones give way together.
+        widths[widest] = (widths[widest] - over.min(24.0)).max(LEAST);
+    }
+    widths
+}
+
+fn row(ui: &mut Ui, table: &Table, shown: &[usize], widths: &[f32], text: &dyn Fn(usize) -> RichText) {
+    let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), CELL), Sense::hover());
+    let mut x = area.left();
+    for (place, wide) in shown.iter().zip(widths) {
+        let inside = Rect::from_min_size(egui::pos2(x, area.top()), vec2(*wide, CELL));
+        x += wide + BETWEEN;
+        let words = text(*place);
+        if words.text().is_empty() {
+            continue;
+        }
+        let layout = match table.columns[*place].align {
+            Align::Left => egui::Layout::left_to_right(egui::Align::Center),
+            Align::Right => egui::Layout::right_to_left(egui::Align::Center),
+        };
+        let mut cell = ui.new_child(egui::UiBuilder::new().max_rect(inside).layout(layout).id_salt(place));
+        cell.add(egui::Label::new(words).truncate());
     }
 }
 
@@ -111,7 +165,7 @@ pub fn block(paint: &mut Paint<'_>, ui: &mut Ui, name: &str, block: Block<'_>) {
     match block {
         Block::Line(one) => drop(line(ui, one)),
         Block::Fields(some) => fields(ui, some),
-        Block::Table(one) => table(ui, name, one),
+        Block::Table(one) => table(ui, one),
         Block::Diff(one) => diff::block(ui, one),
         Block::Prose(one) => prose(paint, ui, one),
         Block::Log(log) => log.0.iter().for_each(|line| drop(ui.label(RichText::new(line).font(text::mono())))),
@@ -125,7 +179,10 @@ pub fn page(paint: &mut Paint<'_>, ui: &mut Ui, page: &impl Blocks) {
         if !section.title.is_empty() {
             heading(ui, section.title);
         }
-        block(paint, ui, &format!("{}{place}", section.title), section.block);
+        match section.block {
+            Block::Prose(said) if section.title == "Failure" => failure(ui, &said.0),
+            other => block(paint, ui, &format!("{}{place}", section.title), other),
+        }
     }
 }
 
@@ -133,7 +190,7 @@ pub fn page(paint: &mut Paint<'_>, ui: &mut Ui, page: &impl Blocks) {
 pub fn empty(ui: &mut Ui, title: &str, hint: &str) {
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() / 3.0);
-        ui.label(RichText::new(title).font(text::heading()).strong());
+        ui.label(RichText::new(title).font(text::heading()));
         words(ui, hint, Tone::Muted);
     });
 }
@@ -166,9 +223,20 @@ pub fn button(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId) -> Res
 
 /// The one button of a place that stands out.
 pub fn main_button(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId) -> Response {
+    let button = standing_out(ui, id.row().label);
+    action_button(paint, ui, id, button)
+}
+
+/// The same for what is not in the table of actions.
+pub fn strong_button(ui: &mut Ui, label: &str) -> Response {
+    let button = standing_out(ui, label);
+    ui.add(button)
+}
+
+fn standing_out(ui: &Ui, label: &str) -> egui::Button<'static> {
     let theme = Theme::of(ui);
-    let label = RichText::new(id.row().label).color(theme.on_accent);
-    action_button(paint, ui, id, egui::Button::new(label).fill(theme.accent).stroke(egui::Stroke::NONE))
+    let label = RichText::new(label).color(theme.on_accent).font(text::strong());
+    egui::Button::new(label).fill(theme.accent).stroke(egui::Stroke::NONE)
 }
 
 fn action_button(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId, button: egui::Button<'_>) -> Response {
@@ -195,4 +263,54 @@ pub fn card(ui: &Ui) -> egui::Frame {
         .stroke(theme.line())
         .corner_radius(egui::CornerRadius::same(theme::RADIUS + 2))
         .inner_margin(egui::Margin::same(12))
+}
+
+/// An action in a menu, with its key.
+pub fn menu_item(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId) {
+    let row = id.row();
+    let button = egui::Button::new(row.label).shortcut_text(crate::keys::shown(id)).frame_when_inactive(false);
+    let is_enabled = (row.enabled)(paint.session);
+    if ui.add_enabled(is_enabled, button).on_hover_text(row.help).clicked() {
+        paint.wish(lab_view::session::Action::Do(id));
+        ui.close();
+    }
+}
+
+/// A quiet button of a bar: a sign and a word.
+pub fn tool(paint: &mut Paint<'_>, ui: &mut Ui, icon: Icon, id: lab_view::ActionId) -> Response {
+    let theme = Theme::of(ui);
+    let row = id.row();
+    let label = row.label.trim_end_matches('…');
+    let galley = ui.painter().layout_no_wrap(label.to_owned(), text::body(), theme.text);
+    let (area, response) = ui.allocate_exact_size(vec2(galley.size().x + 32.0, 28.0), Sense::click());
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(area, f32::from(theme::RADIUS), theme.hover);
+    }
+    let (sign, rest) = crate::icons::before(area);
+    icon.paint(ui.painter(), sign, 14.0, theme.muted);
+    let at = egui::pos2(rest.left(), rest.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at - vec2(4.0, 0.0), galley, theme.text);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, row.label));
+    let key = crate::keys::shown(id);
+    let response = response.on_hover_ui(|ui| {
+        ui.label(row.help);
+        words(ui, &key, Tone::Muted);
+    });
+    if response.clicked() {
+        paint.wish(lab_view::session::Action::Do(id));
+    }
+    response
+}
+
+/// What a program said when it failed, as it said it.
+pub fn failure(ui: &mut Ui, words: &str) {
+    let theme = Theme::of(ui);
+    let frame = egui::Frame::new().fill(theme.wash(Tone::Bad)).corner_radius(theme::RADIUS);
+    frame.inner_margin(egui::Margin::symmetric(12, 10)).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        egui::ScrollArea::horizontal().id_salt("failure").show(ui, |ui| {
+            let label = egui::Label::new(RichText::new(words.trim_end()).font(text::mono()).color(theme.text));
+            ui.add(label.extend());
+        });
+    });
 }

@@ -207,7 +207,7 @@ fn run(ui: &mut Ui, name: &str, color: egui::Color32, is_hidden: bool) -> egui::
     ui.painter().rect_filled(bar, 1.5, color);
     let words = Rect::from_min_max(pos2(place.left() + 26.0, place.top()), place.max - vec2(4.0, 0.0));
     let ink = if is_hidden { theme.muted } else { theme.text };
-    crate::table::words(ui, words, name, ink, lab_view::Align::Left);
+    blocks::elided(ui, words, name, text::body(), ink, lab_view::Align::Left);
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, true, !is_hidden, format!("Draw {name}")));
     response
 }
@@ -311,10 +311,7 @@ fn card(paint: &mut Paint<'_>, ui: &mut Ui, area: Rect, live: &mut Live, look: &
     let words = Rect::from_min_max(title.min, pos2(head.min_rect().left() - 6.0, title.bottom()));
     let response = ui.interact(words, ui.scope_id().with(("name", name)), Sense::click());
     let shown = lab_model::display_bytes(name.as_bytes());
-    let mut job = egui::text::LayoutJob::simple_singleline(shown.clone(), text::strong(), theme.text);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(words.width());
-    let galley = ui.painter().layout_job(job);
-    ui.painter().galley(words.left_center() - vec2(0.0, galley.size().y / 2.0), galley, theme.text);
+    blocks::elided(ui, words, &shown, text::strong(), theme.text, lab_view::Align::Left);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &shown));
     if response.clicked() {
         paint.wish(Action::Move(Motion::To(look.place)));
@@ -326,7 +323,7 @@ fn card(paint: &mut Paint<'_>, ui: &mut Ui, area: Rect, live: &mut Live, look: &
     if let Some(note) = chart.notes.first() {
         below -= 18.0;
         let at = Rect::from_min_max(pos2(area.left() + 12.0, below), area.max - vec2(12.0, 6.0));
-        crate::table::words(ui, at, note, theme.tone(Tone::Warn), lab_view::Align::Left);
+        blocks::elided(ui, at, note, text::body(), theme.tone(Tone::Warn), lab_view::Align::Left);
     }
     let inner = Rect::from_min_max(pos2(area.left() + 4.0, title.bottom() + 2.0), pos2(area.right() - 4.0, below));
     plot::paint(paint, ui, inner, live, look);

@@ -81,7 +81,7 @@ fn keys_of(paint: &mut Paint<'_>, ui: &Ui, dialog: &Dialog) {
 }
 
 fn title_of(ui: &mut Ui, title: &str) {
-    ui.label(RichText::new(title).font(text::heading()).strong());
+    ui.label(RichText::new(title).font(text::heading()));
     ui.add_space(GAP);
 }
 

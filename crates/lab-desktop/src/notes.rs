@@ -27,7 +27,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
             for note in &page.notes {
                 if note.day != day {
                     day = &note.day;
-                    ui.label(RichText::new(day).font(text::heading()).strong());
+                    ui.label(RichText::new(day).font(text::heading()));
                 }
                 let head = blocks::line(ui, &note.head).interact(egui::Sense::click());
                 if let Some(run) = note.run.clone().filter(|_| head.clicked()) {

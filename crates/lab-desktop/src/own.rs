@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{charts, compare, files, health, log, notes, projects, restore, run, runs, search};
+use crate::{charts, compare, files, frame, health, log, notes, projects, restore, run, runs, search};
 
 /// What each place remembers.
 #[derive(Default, Serialize, Deserialize)]
@@ -30,6 +30,6 @@ pub struct Places {
 pub struct Own {
     /// By the project's id; empty for all projects together.
     pub projects: BTreeMap<String, Places>,
-    /// The navigation is folded away.
-    pub is_narrow: bool,
+    /// What stands around the places.
+    pub frame: frame::Own,
 }

@@ -1,43 +1,36 @@
-//! One run.
+//! One run; several stand open as tabs.
 
-use egui::{Margin, Panel, RichText, ScrollArea, Ui};
+mod tabs;
+
+use egui::{Layout, Margin, Panel, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 use lab_view::screens::run::{Part, RunAction, RunView};
 use lab_view::session::Action;
-use lab_view::{ActionId, Blocks};
+use lab_view::{ActionId, Block, Blocks, Row, Table, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
-use crate::theme::{MARGIN, text};
-use crate::{blocks, charts, files, log};
+use crate::icons::{self, Icon};
+use crate::theme::{GAP, MARGIN, Theme, text};
+use crate::{blocks, charts, files, log, runs};
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Own {}
+pub struct Own {
+    open: Vec<tabs::Tab>,
+}
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
+    tabs::paint(paint, ui);
     let session = paint.session;
     let shown = &session.run;
-    let Some(page) = shown.page() else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
-    let frame = egui::Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 8));
-    Panel::top("run head").frame(frame).show(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.label(RichText::new(&page.subject.name).font(text::title()).strong());
-            for id in [ActionId::Note, ActionId::Tag, ActionId::Charts, ActionId::Compare] {
-                blocks::button(paint, ui, id);
-            }
-            blocks::main_button(paint, ui, ActionId::Restore);
-        });
-        blocks::line(ui, &page.page.headline);
-        ui.horizontal(|ui| {
-            for part in Part::ALL {
-                if ui.selectable_label(shown.screen.part == part, part.title()).clicked() {
-                    paint.wish(Action::Run(RunAction::Part(part)));
-                }
-            }
-        });
-    });
+    let wanted = shown.screen.run();
+    // Another run's page is worse than none.
+    let page = shown.page().filter(|page| Some(&page.subject.run) == wanted);
+    let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    let frame = egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 12, top: 4, bottom: 0 });
+    Panel::top("run head").frame(frame).show(ui, |ui| head(paint, ui, page));
     match shown.screen.part {
         Part::Overview => overview(paint, ui, page),
         Part::Environment => {
@@ -50,36 +43,172 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     }
 }
 
-/// Something that scrolls as a whole.
-fn document(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui)) {
-    ScrollArea::vertical().id_salt(name).auto_shrink(false).show(ui, |ui| {
-        egui::Frame::new().inner_margin(Margin::same(MARGIN as i8)).show(ui, add);
+/// What it is called, what can be done with it, what changed and did it help, and its parts.
+fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
+    ui.horizontal(|ui| {
+        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = 1.5 * GAP;
+            blocks::main_button(paint, ui, ActionId::Restore);
+            let more = icons::button(ui, Icon::More, "More");
+            egui::Popup::menu(&more).show(|ui| runs::menu(paint, ui));
+            if page.subject.is_running {
+                blocks::button(paint, ui, ActionId::Stop);
+            }
+            for id in [ActionId::Rerun, ActionId::Note, ActionId::Charts, ActionId::Compare] {
+                blocks::button(paint, ui, id);
+            }
+            star(paint, ui, page.subject.starred);
+            ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                let name = lab_model::display_bytes(page.subject.name.as_bytes());
+                ui.add(egui::Label::new(RichText::new(name).font(text::title())).truncate());
+            });
+        });
+    });
+    blocks::line(ui, &page.page.headline);
+    ui.add_space(GAP);
+    parts(paint, ui);
+}
+
+fn star(paint: &mut Paint<'_>, ui: &mut Ui, is_on: bool) {
+    let theme = Theme::of(ui);
+    let name = if is_on { "Take the star off" } else { "Star" };
+    let response = icons::button_in(ui, Icon::Star, name, is_on.then_some(theme.warn));
+    if is_on {
+        Icon::paint_full_star(ui.painter(), response.rect.center(), 15.0, theme.warn);
+    }
+    if response.clicked() {
+        paint.wish(Action::Do(ActionId::Star));
+    }
+}
+
+/// The parts of the page, the one that is shown with a line below.
+fn parts(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let chosen = paint.session.run.screen.part;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 5.0 * GAP;
+        for part in Part::ALL {
+            let theme = Theme::of(ui);
+            let font = if part == chosen { text::strong() } else { text::body() };
+            let wide = blocks::width(ui, part.title(), text::strong());
+            let (area, response) = ui.allocate_exact_size(vec2(wide, 32.0), Sense::click());
+            let color = if part == chosen || response.hovered() { theme.text } else { theme.muted };
+            blocks::elided(ui, area.expand(1.0), part.title(), font, color, lab_view::Align::Left);
+            if part == chosen {
+                let line = egui::Rect::from_min_max(area.left_bottom() - vec2(0.0, 2.0), area.right_bottom());
+                ui.painter().rect_filled(line, 1.0, theme.accent);
+            }
+            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Tab, true, part == chosen, part.title()));
+            if response.clicked() {
+                paint.wish(Action::Run(RunAction::Part(part)));
+            }
+        }
     });
 }
 
-/// Some sections of a page, in this order.
+/// Something that scrolls as a whole.
+fn document(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui)) {
+    ScrollArea::vertical().id_salt(name).auto_shrink(false).show(ui, |ui| {
+        let frame =
+            egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: MARGIN as i8, top: 0, bottom: 24 });
+        frame.show(ui, add);
+    });
+}
+
+/// Some sections of a page, in this order; what follows a heading without one of its own belongs to it.
 fn sections(paint: &mut Paint<'_>, ui: &mut Ui, page: &impl Blocks, wanted: &[&str]) {
+    let all = page.blocks();
     for title in wanted {
-        for section in page.blocks().into_iter().filter(|section| section.title == *title) {
+        for section in all.iter().filter(|section| section.title == *title) {
             blocks::heading(ui, title);
-            blocks::block(paint, ui, title, section.block);
+            match section.block {
+                Block::Prose(said) if *title == "Failure" => blocks::failure(ui, &said.0),
+                Block::Table(table) if *title == "Notes" => notes(paint, ui, table),
+                block => blocks::block(paint, ui, title, block),
+            }
         }
     }
 }
 
+/// Notes are texts: a table would cut them.
+fn notes(paint: &mut Paint<'_>, ui: &mut Ui, table: &Table) {
+    for row in &table.rows {
+        note(paint, ui, row);
+        ui.add_space(GAP);
+    }
+}
+
+fn note(paint: &mut Paint<'_>, ui: &mut Ui, row: &Row) {
+    let [kind, text, time] = &row.cells[..] else { return };
+    let tone = match kind.text.as_str() {
+        "reason" => Tone::Warn,
+        "outcome" => Tone::Good,
+        _ => Tone::Accent,
+    };
+    ui.horizontal(|ui| {
+        blocks::pill(ui, &kind.text, tone);
+        blocks::words(ui, &time.text, Tone::Muted);
+    });
+    let words = text.value.as_ref().and_then(|value| value.as_str()).unwrap_or(&text.text);
+    blocks::prose(paint, ui, &lab_view::Prose(words.to_owned()));
+}
+
+/// From so many points on charts stand beside the text.
+const WIDE: f32 = 860.0;
+
+/// What changed and did it help, beside the charts.
 fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     let beside = paint.session.run_parts.beside.page().filter(|beside| beside.run == page.subject.run);
-    document(ui, "overview", |ui| {
-        let wanted =
-            ["Failure", "Metrics", "Parameters", "Against the base run", "Suspects", "Notes", "Run", "Outputs"];
-        sections(paint, ui, &page.page, &wanted);
-        for (key, chart) in beside.iter().flat_map(|beside| &beside.charts) {
-            blocks::heading(ui, key);
-            charts::block(ui, key, chart);
+    let charts = beside.map_or(&[][..], |beside| &beside.charts);
+    document(ui, page.subject.run.as_str(), |ui| {
+        let room = ui.available_width();
+        // The width does not change when the charts come: nothing jumps.
+        let left = if room >= WIDE { room * 0.56 } else { room };
+        let corner = ui.cursor().min;
+        let text = egui::Rect::from_min_size(corner, vec2(left, f32::INFINITY));
+        let mut ui_left = ui.new_child(UiBuilder::new().max_rect(text).id_salt("text"));
+        told(paint, &mut ui_left, page);
+        let mut used = ui_left.min_rect();
+        if room >= WIDE {
+            let right =
+                egui::Rect::from_min_size(corner + vec2(left + 32.0, 0.0), vec2(room - left - 32.0, f32::INFINITY));
+            let mut ui_right = ui.new_child(UiBuilder::new().max_rect(right).id_salt("charts"));
+            drawn(&mut ui_right, charts);
+            used = used.union(ui_right.min_rect());
         }
-        if let Some(beside) = beside {
-            blocks::line(ui, &beside.lineage.headline);
-            sections(paint, ui, &beside.lineage, &["Stale", "Inputs", "Outputs"]);
+        ui.allocate_rect(used, Sense::hover());
+        if room < WIDE {
+            drawn(ui, charts);
         }
     });
+}
+
+fn told(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
+    let wanted = [
+        "Failure",
+        "Metrics",
+        "Parameters",
+        "Against the base run",
+        "Suspects",
+        "Notes",
+        "Run",
+        "Outputs",
+        "Inputs outside the snapshot",
+        "Kept",
+    ];
+    sections(paint, ui, &page.page, &wanted);
+    let beside = paint.session.run_parts.beside.page().filter(|beside| beside.run == page.subject.run);
+    let Some(beside) = beside else { return };
+    blocks::heading(ui, "Where its files come from and go to");
+    let mut line = beside.lineage.headline.clone();
+    // The first words are the name of the run, which stands above already.
+    line.0.drain(..line.0.len().min(2));
+    blocks::line(ui, &line);
+    sections(paint, ui, &beside.lineage, &["Stale", "Inputs", "Outputs"]);
+}
+
+fn drawn(ui: &mut Ui, charts: &[(String, lab_plot::Chart)]) {
+    for (key, chart) in charts {
+        blocks::heading(ui, key);
+        charts::block(ui, key, chart);
+    }
 }

@@ -1,105 +1,125 @@
 //! The list of runs.
 
+mod cells;
+mod filter;
+mod inspector;
+
 use std::collections::BTreeSet;
 
-use egui::{Id, Margin, Panel, RichText, ScrollArea, Ui};
+use egui::{Margin, Panel, RichText, Ui};
 use lab_model::RunId;
 use lab_view::list::Motion;
 use lab_view::screens::runs::{RunsAction, RunsScreen};
-use lab_view::session::{Action, Dialog, DialogAction, Purpose};
-use lab_view::{ACTIONS, ActionId, Column, Group, Input, Tone, format};
+use lab_view::session::Action;
+use lab_view::{ActionId, Column, Tone, format};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
+use crate::icons::{self, Icon};
 use crate::table::{self, List, Widths};
 use crate::theme::{GAP, MARGIN, Theme, text};
-use crate::{blocks, typed};
+use crate::{blocks, projects};
+
+pub use cells::status;
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Own {
     widths: Widths,
+    /// The run under the cursor is not told beside the list.
+    no_inspector: bool,
 }
+
+/// In a window narrower than this there is no room beside the list.
+const NARROW: f32 = 760.0;
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let session = paint.session;
-    let shown = &session.runs;
-    let Some(page) = shown.page() else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    let shown = &paint.session.runs;
+    let Some(page) = shown.page() else {
+        return match shown.error() {
+            Some(error) if error.kind == lab_engine::ErrorKind::Missing => projects::first_use(paint, ui),
+            error => blocks::no_page(ui, error, shown.is_loading()),
+        };
+    };
     let is_all = shown.screen.shown_query().is_empty();
     if page.page.total == 0 && is_all && shown.is_current() {
-        return first_use(paint, ui);
+        return projects::no_runs(paint, ui);
     }
-    let frame = egui::Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 6));
-    Panel::top("filter").frame(frame).show_separator_line(false).show(ui, |ui| filter(paint, ui));
-    let inspects = !page.is_grouped();
+    let frame = egui::Frame::new().inner_margin(Margin { left: 12, right: 12, top: 2, bottom: 6 });
+    Panel::top("filter").frame(frame).show_separator_line(false).show(ui, |ui| bar(paint, ui));
+    let inspects = !page.is_grouped() && !paint.places.runs.no_inspector && ui.available_width() >= NARROW;
     if shown.screen.inspect != inspects {
         paint.wish(Action::Runs(RunsAction::Inspect(inspects)));
     }
     if inspects {
-        let frame = egui::Frame::new().inner_margin(Margin::same(MARGIN as i8));
-        let beside = Panel::right("inspector").default_size(380.0).size_range(260.0..=700.0).frame(frame);
-        beside.show(ui, |ui| inspector(paint, ui));
+        let project = paint.session.project().map(|project| project.id.as_str().to_owned());
+        let frame = egui::Frame::new().inner_margin(Margin { left: 16, right: 12, top: 0, bottom: 0 });
+        let beside = Panel::right(("inspector", project)).default_size(380.0).size_range(280.0..=720.0).frame(frame);
+        beside.show(ui, |ui| inspector::paint(paint, ui));
+    }
+    if !shown.screen.marked.is_empty() {
+        let frame = egui::Frame::new().fill(Theme::of(ui).bar).inner_margin(Margin::symmetric(12, 6));
+        Panel::bottom("marked").frame(frame).show(ui, |ui| marked(paint, ui));
+    }
+    if page.page.total == 0 {
+        return nothing_matches(paint, ui);
     }
     rows(paint, ui);
 }
 
-fn filter(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let session = paint.session;
-    let screen = &session.runs.screen;
+/// The filter, what else makes the list what it is, and how long it is.
+fn bar(paint: &mut Paint<'_>, ui: &mut Ui) {
     ui.horizontal(|ui| {
-        let id = Id::unique("filter");
-        let open = match session.dialog() {
-            Some(Dialog::Ask { purpose: Purpose::Filter, input, hint, .. }) => Some((input, hint)),
-            _ => None,
-        };
-        let closed = Input::new(&screen.query);
-        let input = open.map_or(&closed, |(input, _)| input);
-        let typed = typed::field(ui, id, input, "Filter", |edit| {
-            edit.desired_width(ui_width(420.0)).hint_text("Filter, such as acc > 0.9 and status:done")
-        });
-        match (&open, typed.response.has_focus()) {
-            (None, true) => paint.wish(Action::Do(ActionId::Filter)),
-            (Some(_), false) => typed.response.request_focus(),
-            _ => {}
-        }
-        if open.is_some() {
-            if let Some(typing) = typed.typing {
-                paint.wish(Action::Dialog(DialogAction::Type(typing)));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let on = !paint.places.runs.no_inspector;
+            let words = if on { "Hide what is known of the run" } else { "Show what is known of the run" };
+            if icons::button(ui, Icon::Inspector, words).clicked() {
+                paint.places.runs.no_inspector = on;
             }
-            for (key, action) in [
-                (egui::Key::Escape, DialogAction::Close),
-                (egui::Key::Enter, DialogAction::Accept),
-                (egui::Key::Tab, DialogAction::Complete),
+            ui.spacing_mut().item_spacing.x = 0.0;
+            for (icon, id) in [
+                (Icon::View, ActionId::Views),
+                (Icon::Columns, ActionId::Columns),
+                (Icon::Group, ActionId::Group),
+                (Icon::Sort, ActionId::Sort),
             ] {
-                if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, key)) {
-                    paint.wish(Action::Dialog(action));
-                }
+                blocks::tool(paint, ui, icon, id);
             }
-        }
-        for id in [ActionId::Sort, ActionId::Group, ActionId::Columns, ActionId::Views] {
-            blocks::button(paint, ui, id);
-        }
-        if let Some(page) = session.runs.page() {
-            blocks::words(ui, &format::count(page.page.total, "run"), Tone::Muted);
-        }
-        if let Some((_, hint)) = open {
-            blocks::line(ui, hint);
-        }
+            ui.add_space(2.0 * GAP);
+            count(paint, ui);
+            ui.add_space(2.0 * GAP);
+            filter::paint(paint, ui);
+        });
     });
 }
 
-const fn ui_width(wide: f32) -> f32 {
-    wide
+/// How many runs there are, and what is under way with them.
+fn count(paint: &Paint<'_>, ui: &mut Ui) {
+    let shown = &paint.session.runs;
+    let Some(page) = shown.page() else { return };
+    if shown.screen.follow {
+        blocks::pill(ui, "following", Tone::Good);
+        ui.add_space(2.0 * GAP);
+    }
+    let runs = format::count(page.page.total, "run");
+    let words =
+        if page.is_grouped() { format!("{} of {runs}", format::count(page.page.group_total, "group")) } else { runs };
+    blocks::words(ui, &words, Tone::Muted);
+    if shown.is_loading() && !shown.is_current() {
+        ui.add_space(GAP);
+        ui.add(egui::Spinner::new().size(12.0));
+    }
 }
 
 fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
     let session = paint.session;
     let screen = &session.runs.screen;
     let Some(page) = session.runs.page() else { return };
-    // A row more is in sight while the first one is half out of it.
-    let sight = screen.cursor.top..screen.cursor.top + screen.cursor.height + 2;
+    // A row more at each end is half in sight.
+    let from = screen.cursor.top.saturating_sub(1);
+    let sight = from..screen.cursor.top + screen.cursor.height + 2;
     let table = screen.rows(page, sight, session.trends(), session.moment());
     let marked: BTreeSet<&str> = screen.marked.iter().map(RunId::as_str).collect();
     let word = |column: &Column| RunsScreen::sort_word(column);
@@ -107,17 +127,19 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
         let place = table.columns.iter().position(|column| word(column).as_deref() == Some(&by))?;
         Some((place, largest_first))
     });
-    let first = screen.cursor.top.max(page.first);
     let list = List {
-        first,
+        first: from.max(page.first),
         mark: &|row| marked.contains(row.key.as_str()),
+        marks: (!page.is_grouped()).then_some(&|row| Action::Runs(RunsAction::Toggle(row))),
         sorted,
         head: &|column| {
             let by = word(column).filter(|_| !page.is_grouped())?;
             Some(Action::Runs(RunsAction::SortBy(by)))
         },
+        wide: &cells::width,
+        cell: &cells::paint,
         menu: &menu,
-        ..List::new("runs", &table, &screen.cursor)
+        ..List::new("Runs", &table, &screen.cursor)
     };
     let mut widths = std::mem::take(&mut paint.places.runs.widths);
     let hits = table::list(paint, ui, &list, &mut widths);
@@ -126,9 +148,14 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
         if keys.shift {
             paint.wish(Action::Runs(RunsAction::MarkTo(row)));
         } else {
-            let action =
-                if keys.command { Action::Runs(RunsAction::Toggle(row)) } else { Action::Move(Motion::To(row)) };
-            paint.wish(action);
+            // What the cursor was on counts as chosen when a second one is added to it.
+            if keys.command && marked.is_empty() && row != screen.cursor.row {
+                paint.wish(Action::Runs(RunsAction::Toggle(screen.cursor.row)));
+            }
+            paint.wish(Action::Move(Motion::To(row)));
+            if keys.command {
+                paint.wish(Action::Runs(RunsAction::Toggle(row)));
+            }
         }
     }
     if hits.opened.is_some() {
@@ -138,35 +165,51 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
 
 /// What can be done with the runs that are marked, otherwise with the one under the cursor.
 pub fn menu(paint: &mut Paint<'_>, ui: &mut Ui) {
-    for row in ACTIONS.iter().filter(|row| row.group == Group::Run) {
-        blocks::button(paint, ui, row.id);
+    use ActionId::{
+        Charts, Compare, CopyCommand, CopyId, Hide, Note, Open, Remove, Rename, Rerun, RerunWith, Restore, RestoreTo,
+        Star, Stop, Tag,
+    };
+    ui.set_min_width(230.0);
+    let parts: [&[ActionId]; 5] = [
+        &[Open, Compare, Charts],
+        &[Restore, RestoreTo],
+        &[Rerun, RerunWith, Stop],
+        &[Star, Tag, Note, Rename],
+        &[CopyId, CopyCommand, Hide, Remove],
+    ];
+    for (place, part) in parts.into_iter().enumerate() {
+        if place > 0 {
+            ui.separator();
+        }
+        part.iter().for_each(|id| blocks::menu_item(paint, ui, *id));
     }
 }
 
-/// The run under the cursor: what changed, did it help, and how it differs.
-fn inspector(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let session = paint.session;
-    let screen = &session.runs.screen;
-    let Some(subject) = session.runs.page().and_then(|page| page.at(screen.cursor.row)) else { return };
-    ui.label(RichText::new(&subject.name).font(text::title()).strong());
+/// What can be done with all that is marked.
+fn marked(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let many = paint.session.runs.screen.marked.len() as u64;
     ui.horizontal(|ui| {
-        blocks::main_button(paint, ui, ActionId::Restore);
-        blocks::button(paint, ui, ActionId::Compare);
-        blocks::button(paint, ui, ActionId::Open);
+        ui.label(RichText::new(format!("{} marked", format::grouped(many))).font(text::strong()));
+        ui.add_space(2.0 * GAP);
+        for id in [ActionId::Compare, ActionId::Charts, ActionId::Tag, ActionId::Star, ActionId::Hide, ActionId::Remove]
+        {
+            blocks::button(paint, ui, id);
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            blocks::button(paint, ui, ActionId::ClearMarks);
+        });
     });
-    ui.add_space(GAP);
-    let Some(page) = session.inspected() else { return };
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| blocks::page(paint, ui, page));
 }
 
-/// What somebody sees who has no runs yet: how to begin.
-pub fn first_use(paint: &mut Paint<'_>, ui: &mut Ui) {
+fn nothing_matches(paint: &mut Paint<'_>, ui: &mut Ui) {
     ui.vertical_centered(|ui| {
-        ui.add_space(ui.available_height() / 4.0);
-        ui.label(RichText::new("No runs yet").font(text::title()).strong());
-        blocks::words(ui, "lab keeps the exact code, config, data and environment of every run", Tone::Muted);
-        ui.add_space(4.0 * GAP);
-        blocks::main_button(paint, ui, ActionId::Watch);
-        ui.label(RichText::new("lab run -- python train.py").font(text::mono()).color(Theme::of(ui).muted));
+        ui.add_space((ui.available_height() / 3.0).min(200.0) - MARGIN);
+        ui.label(RichText::new("No run matches").font(text::heading()));
+        let query = paint.session.runs.screen.shown_query();
+        ui.label(RichText::new(query).font(text::mono()).color(Theme::of(ui).muted));
+        ui.add_space(2.0 * GAP);
+        if ui.button("Show all runs").clicked() {
+            paint.wish(Action::Runs(RunsAction::Query(String::new())));
+        }
     });
 }

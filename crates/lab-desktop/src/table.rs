@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use egui::text::LayoutJob;
 use egui::{Align2, CursorIcon, Modifiers, Rect, Response, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use lab_view::list::{Cursor, Motion};
 use lab_view::session::Action;
 use lab_view::{Align, Cell, Column, Row, Table};
 
 use crate::app::Paint;
+use crate::blocks;
+use crate::icons::Icon;
 use crate::theme::{GAP, HEAD, ROW, Theme, text};
 
 /// Widths of columns that a person has chosen, by the column's key and title.
@@ -30,6 +31,10 @@ pub struct List<'a> {
     pub sorted: Option<(usize, bool)>,
     /// What a click on a head asks for.
     pub head: &'a dyn Fn(&Column) -> Option<Action>,
+    /// Rows can be marked, by a box before them.
+    pub marks: Option<&'a dyn Fn(usize) -> Action>,
+    /// How wide a column is that is not painted as text.
+    pub wide: &'a dyn Fn(&Column) -> Option<f32>,
     /// Paints a cell otherwise; false leaves it to the list.
     pub cell: &'a dyn Fn(&Ui, Rect, &Column, &Cell) -> bool,
     /// What can be done with a row, in the menu of the other mouse button.
@@ -47,6 +52,8 @@ impl<'a> List<'a> {
             mark: &|_| false,
             sorted: None,
             head: &|_| None,
+            marks: None,
+            wide: &|_| None,
             cell: &|_, _, _, _| false,
             menu: &|_, _| (),
         }
@@ -66,13 +73,12 @@ pub struct Hits {
 pub fn list(paint: &mut Paint<'_>, ui: &mut Ui, list: &List<'_>, widths: &mut Widths) -> Hits {
     let cursor = list.cursor;
     let id = ui.scope_id().with(list.name);
-    let columns = fit(ui, id, list.table, widths);
-    let wide = columns.iter().map(|(_, wide)| wide + GAP * 4.0).sum::<f32>();
+    let columns = fit(ui, id, list, widths);
+    let wide = lead(list) + columns.iter().map(|(_, wide)| wide + GAP * 4.0).sum::<f32>();
     let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEAD), Sense::hover());
     let mut area = ScrollArea::both().id_salt(list.name).auto_shrink(false);
-    let said: Option<usize> = ui.data(|data| data.get_temp(id));
-    if said != Some(cursor.top) {
-        area = area.vertical_scroll_offset(cursor.top as f32 * ROW);
+    if let Some(offset) = Sight::offset(ui, id, ROW, cursor) {
+        area = area.vertical_scroll_offset(offset);
     }
     let mut hits = Hits::default();
     let output = area.show_viewport(ui, |ui, seen| {
@@ -80,27 +86,57 @@ pub fn list(paint: &mut Paint<'_>, ui: &mut Ui, list: &List<'_>, widths: &mut Wi
         ui.set_width(wide);
         ui.set_height(cursor.total as f32 * ROW);
         let corner = ui.min_rect().min;
-        let top = (seen.min.y / ROW).floor().max(0.0) as usize;
-        let fits = (seen.height() / ROW).floor().max(1.0) as usize;
-        for place in top..(top + fits + 2).min(cursor.total) {
+        let sight = Sight::of(seen, ROW, cursor.total);
+        for place in sight.painted.clone() {
             let area = Rect::from_min_size(pos2(corner.x, corner.y + place as f32 * ROW), vec2(wide, ROW));
             match place.checked_sub(list.first).and_then(|place| list.table.rows.get(place)) {
                 Some(row) => {
                     let response = painted(ui, area, row, &columns, place == cursor.row, list);
                     touched(paint, ui, &response, place, list, &mut hits);
+                    mark_box(paint, ui, area, place, row, list);
                 }
                 None => missing(ui, area),
             }
         }
-        (top, fits)
+        sight
     });
-    let (top, height) = output.inner;
-    ui.data_mut(|data| data.insert_temp(id, top));
-    if (top, height) != (cursor.top, cursor.height) {
-        paint.wish(Action::See { top, height });
-    }
+    output.inner.tell(paint, ui, id, cursor);
     heads(paint, ui, head, output.state.clamped_offset().x, &columns, list, widths);
     hits
+}
+
+/// Which rows of a long list are in sight.
+pub struct Sight {
+    /// Also those that are half in it.
+    pub painted: std::ops::Range<usize>,
+    top: usize,
+    height: usize,
+}
+
+impl Sight {
+    /// What a scroll area shows of rows of this height.
+    pub fn of(seen: Rect, row: f32, total: usize) -> Self {
+        let first = (seen.min.y / row).floor().max(0.0) as usize;
+        let height = (seen.height() / row).floor().max(1.0) as usize;
+        // At the end the last row is whole, and the first one need not be.
+        let is_end = seen.max.y >= total as f32 * row - 1.0;
+        let top = if is_end { total.saturating_sub(height).max(first) } else { first };
+        Self { painted: first..(first + height + 2).min(total), top, height }
+    }
+
+    /// Where the area is to be scrolled to, when the session has moved the list since it was last painted.
+    pub fn offset(ui: &Ui, id: egui::Id, row: f32, cursor: &Cursor) -> Option<f32> {
+        let said: Option<usize> = ui.data(|data| data.get_temp(id));
+        (said != Some(cursor.top)).then_some(cursor.top as f32 * row)
+    }
+
+    /// Tells the session what is in sight, when that is new.
+    pub fn tell(&self, paint: &mut Paint<'_>, ui: &Ui, id: egui::Id, cursor: &Cursor) {
+        ui.data_mut(|data| data.insert_temp(id, self.top));
+        if (self.top, self.height) != (cursor.top, cursor.height) {
+            paint.wish(Action::See { top: self.top, height: self.height });
+        }
+    }
 }
 
 /// What the mouse did to a row.
@@ -117,8 +153,31 @@ fn touched(paint: &mut Paint<'_>, ui: &Ui, response: &Response, place: usize, li
     response.context_menu(|ui| (list.menu)(paint, ui));
 }
 
+/// The box before a row that marks it; shown where it is wanted.
+fn mark_box(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row, list: &List<'_>) {
+    let Some(action) = list.marks else { return };
+    let theme = Theme::of(ui);
+    let is_marked = (list.mark)(row);
+    let around = Rect::from_min_size(area.min, vec2(lead(list), area.height()));
+    let response = ui.interact(around, ui.scope_id().with((&row.key, "mark")), Sense::CLICK);
+    if is_marked || ui.rect_contains_pointer(area) {
+        let square = Rect::from_center_size(around.center() + vec2(2.0, 0.0), vec2(14.0, 14.0));
+        let (fill, edge) = if is_marked { (theme.accent, theme.accent) } else { (theme.ground, theme.muted) };
+        ui.painter().rect(square, 4.0, fill, egui::Stroke::new(1.0, edge), egui::StrokeKind::Inside);
+        if is_marked {
+            Icon::Check.paint(ui.painter(), square, 10.0, theme.on_accent);
+        }
+    }
+    response
+        .widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, true, is_marked, format!("Mark {}", row.key)));
+    if response.clicked() {
+        paint.wish(action(place));
+    }
+}
+
 /// The columns that are shown, with their widths: chosen by a person, otherwise as the first rows need it.
-fn fit(ui: &Ui, id: egui::Id, table: &Table, widths: &Widths) -> Vec<(usize, f32)> {
+fn fit(ui: &Ui, id: egui::Id, list: &List<'_>, widths: &Widths) -> Vec<(usize, f32)> {
+    let table = list.table;
     let shown: Vec<usize> =
         (0..table.columns.len()).filter(|place| table.columns[*place].priority != Column::HIDDEN).collect();
     let key: String = shown.iter().map(|place| name_of(&table.columns[*place]) + "\n").collect();
@@ -126,7 +185,7 @@ fn fit(ui: &Ui, id: egui::Id, table: &Table, widths: &Widths) -> Vec<(usize, f32
     let fitted = match known {
         Some((of, fitted)) if of == key => fitted,
         _ => {
-            let fitted: Vec<f32> = shown.iter().map(|place| needed(ui, table, *place)).collect();
+            let fitted: Vec<f32> = shown.iter().map(|place| needed(ui, list, *place)).collect();
             if !table.rows.is_empty() {
                 ui.data_mut(|data| data.insert_temp(id.with("widths"), (key, fitted.clone())));
             }
@@ -141,12 +200,21 @@ fn name_of(column: &Column) -> String {
     format!("{} {}", column.key, column.title)
 }
 
+/// Before the first column: room for the box that marks a row.
+fn lead(list: &List<'_>) -> f32 {
+    if list.marks.is_some() { 34.0 } else { GAP * 2.0 }
+}
+
 /// So many rows say how wide a column should be.
 const MEASURED: usize = 60;
 
-fn needed(ui: &Ui, table: &Table, place: usize) -> f32 {
-    let wide = |words: &str, font| crate::blocks::width(ui, words, font);
+fn needed(ui: &Ui, list: &List<'_>, place: usize) -> f32 {
+    let wide = |words: &str, font| blocks::width(ui, words, font);
+    let table = list.table;
     let column = &table.columns[place];
+    if let Some(wide) = (list.wide)(column) {
+        return wide;
+    }
     let cells = table.rows.iter().take(MEASURED).map(|row| wide(&row.cells[place].text, text::body()));
     let most = if column.shrinks { 260.0 } else { 320.0 };
     cells.fold(wide(&column.title, text::small()) + 14.0, f32::max).clamp(24.0, most)
@@ -165,7 +233,7 @@ fn heads(
     let mut ui = ui.new_child(UiBuilder::new().max_rect(area).id_salt("heads"));
     ui.set_clip_rect(area.intersect(ui.clip_rect()));
     ui.painter().hline(area.x_range(), area.bottom() - 0.5, theme.line());
-    let mut x = area.left() - scrolled;
+    let mut x = area.left() - scrolled + lead(list);
     for (place, wide) in columns {
         let column = &list.table.columns[*place];
         let cell = Rect::from_min_size(pos2(x, area.top()), vec2(wide + 4.0 * GAP, area.height()));
@@ -224,7 +292,7 @@ fn painted(ui: &mut Ui, area: Rect, row: &Row, columns: &[(usize, f32)], is_here
     if let Some(ground) = ground {
         ui.painter().rect_filled(area, 0.0, ground);
     }
-    let mut x = area.left();
+    let mut x = area.left() + lead(list);
     for (place, wide) in columns {
         let (column, cell) = (&list.table.columns[*place], &row.cells[*place]);
         let inside = Rect::from_min_size(pos2(x + 2.0 * GAP, area.top()), vec2(*wide, area.height()));
@@ -232,21 +300,11 @@ fn painted(ui: &mut Ui, area: Rect, row: &Row, columns: &[(usize, f32)], is_here
         if cell.text.is_empty() || (list.cell)(ui, inside, column, cell) {
             continue;
         }
-        words(ui, inside, &cell.text, theme.tone(cell.tone), column.align);
+        blocks::elided(ui, inside, &cell.text, text::body(), theme.tone(cell.tone), column.align);
     }
     response.widget_info(|| {
         let cells: Vec<&str> = columns.iter().map(|(place, _)| row.cells[*place].text.as_str()).collect();
         egui::WidgetInfo::selected(egui::Role::ListItem, true, is_here || is_marked, cells.join(" · "))
     });
     response
-}
-
-/// One line of words in a cell, cut where it ends.
-pub fn words(ui: &Ui, area: Rect, words: &str, color: egui::Color32, align: Align) {
-    let mut job = LayoutJob::simple_singleline(words.to_owned(), text::body(), color);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(area.width());
-    let galley = ui.painter().layout_job(job);
-    let anchor = if align == Align::Right { Align2::RIGHT_CENTER } else { Align2::LEFT_CENTER };
-    let at = anchor.align_size_within_rect(galley.size(), area).min;
-    ui.painter().galley(at, galley, color);
 }

@@ -44,6 +44,10 @@ pub struct Theme {
     pub bad: Color32,
     /// Different.
     pub changed: Color32,
+    /// Behind words that were looked for.
+    pub found: Color32,
+    /// The sixteen colours of a terminal.
+    terminal: [Color32; 16],
     /// Series of charts, by slot.
     pub series: [Color32; Self::SERIES],
     is_dark: bool,
@@ -68,6 +72,25 @@ static LIGHT: Theme = Theme {
     warn: rgb(0x945200),
     bad: rgb(0xba2430),
     changed: rgb(0x7a3fb0),
+    found: rgb(0xffe08a),
+    terminal: [
+        rgb(0x1d2430),
+        rgb(0xba2430),
+        rgb(0x15734a),
+        rgb(0x8a6100),
+        rgb(0x1f5fbf),
+        rgb(0x7a3fb0),
+        rgb(0x0b7285),
+        rgb(0x667085),
+        rgb(0x4d5766),
+        rgb(0xd6303d),
+        rgb(0x1b8a4b),
+        rgb(0xa67c00),
+        rgb(0x2f7be0),
+        rgb(0x9a52d6),
+        rgb(0x0e8ea6),
+        rgb(0x1d2430),
+    ],
     // The bright qualitative scheme of Paul Tol, darkened where thin lines on white need it.
     series: [
         rgb(0x2f6db3),
@@ -99,6 +122,25 @@ static DARK: Theme = Theme {
     warn: rgb(0xe0a458),
     bad: rgb(0xf47c7c),
     changed: rgb(0xc39bf0),
+    found: rgb(0x6b5a1e),
+    terminal: [
+        rgb(0x6b7482),
+        rgb(0xf47c7c),
+        rgb(0x58c48d),
+        rgb(0xe0b04d),
+        rgb(0x6ea8fe),
+        rgb(0xc39bf0),
+        rgb(0x4cc9d8),
+        rgb(0xc3cad4),
+        rgb(0x929cab),
+        rgb(0xff9b9b),
+        rgb(0x7ddba8),
+        rgb(0xf0cc72),
+        rgb(0x93bfff),
+        rgb(0xd7b8f7),
+        rgb(0x7adfea),
+        rgb(0xe2e6ec),
+    ],
     series: [
         rgb(0x6ea8fe),
         rgb(0xff8c5a),
@@ -121,6 +163,11 @@ impl Theme {
     /// The look that is on.
     pub fn of(ui: &egui::Ui) -> &'static Self {
         if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+    }
+
+    #[cfg(test)]
+    pub const fn light() -> &'static Self {
+        &LIGHT
     }
 
     /// The colour of text of this tone.
@@ -170,6 +217,19 @@ impl Theme {
     }
 }
 
+/// One of the 256 colours of a terminal: sixteen of its own, a cube of 6 by 6 by 6, and greys (xterm).
+pub fn indexed(theme: &Theme, number: u8) -> Color32 {
+    let level = |step: u8| if step == 0 { 0 } else { 55 + step * 40 };
+    match number {
+        0..16 => theme.terminal[usize::from(number)],
+        16..232 => {
+            let place = number - 16;
+            Color32::from_rgb(level(place / 36), level(place / 6 % 6), level(place % 6))
+        }
+        232.. => Color32::from_gray(8 + (number - 232) * 10),
+    }
+}
+
 /// The type scale.
 pub mod text {
     use super::{FontFamily, FontId};
@@ -215,6 +275,11 @@ pub mod text {
     /// Code, logs, commands.
     pub const fn mono() -> FontId {
         FontId::new(12.5, FontFamily::Monospace)
+    }
+
+    /// What stands beside code.
+    pub const fn mono_small() -> FontId {
+        FontId::new(11.0, FontFamily::Monospace)
     }
 }
 

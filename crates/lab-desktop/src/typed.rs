@@ -10,6 +10,26 @@ pub struct Typed {
     pub response: Response,
     /// What was changed in it.
     pub typing: Option<Typing>,
+    /// Its letters.
+    galley: std::sync::Arc<egui::Galley>,
+    /// Where they stand.
+    corner: egui::Pos2,
+}
+
+impl Typed {
+    /// Draws a wave below some bytes of the text, which are wrong; at a place where something is missing, a short one.
+    pub fn mark_wrong(&self, ui: &Ui, text: &str, wrong: &std::ops::Range<usize>) {
+        let place = |byte: usize| text.get(..byte).map_or(0, |before| before.chars().count());
+        let at = |place: usize| self.galley.pos_from_cursor(CCursor::new(place)).min.x + self.corner.x;
+        let (left, right) = (at(place(wrong.start)), at(place(wrong.end.max(wrong.start))));
+        let right = right.max(left + 6.0);
+        let y = self.response.rect.bottom() - 6.0;
+        let steps = ((right - left) / 2.5).ceil() as usize;
+        let wave =
+            |step: usize| egui::pos2((left + step as f32 * 2.5).min(right), y + if step % 2 == 0 { 0.0 } else { 2.0 });
+        let stroke = egui::Stroke::new(1.4, crate::theme::Theme::of(ui).bad);
+        ui.painter().add(egui::Shape::line((0..=steps).map(wave).collect(), stroke));
+    }
 }
 
 /// A field with the text of the session in it. `name` is what it is called for those who do not see it.
@@ -36,5 +56,5 @@ pub fn field(ui: &mut Ui, id: Id, input: &Input, name: &str, edit: impl FnOnce(T
         Typing::Place(text.clone(), cursor)
     });
     ui.data_mut(|data| data.insert_temp(id, (text, place)));
-    Typed { response, typing }
+    Typed { response, typing, galley: output.galley, corner: output.galley_pos }
 }

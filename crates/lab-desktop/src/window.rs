@@ -1,28 +1,30 @@
 //! The window itself: how it starts, and what is remembered of it.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use lab_engine::{EngineConfig, Error, ErrorKind, Result};
+use lab_engine::{EngineConfig, Error, ErrorKind, Result, Seat, Wake};
 use lab_model::Project;
-use lab_view::session::{Request, Session};
+use lab_view::session::Session;
 
 use crate::App;
+use crate::app::Outside;
 
 /// Under this name the painter's own state is kept.
 pub const OWN: &str = "lab";
 
-/// Opens the notebook in a window and stays until it is closed.
+/// The sign of the window, where the system shows one.
+const ICON: &[u8] = include_bytes!("../../../assets/icon/png/256.png");
+
+/// Opens the notebook in a window and stays until it is closed. Later starts come in through the seat.
 ///
 /// # Errors
 /// [`ErrorKind::Missing`] when there is no screen.
-pub fn open(config: EngineConfig, project: Option<Project>) -> Result<()> {
-    let icon = egui::IconData::default();
+pub fn open(config: EngineConfig, project: Option<Project>, mut seat: Seat) -> Result<()> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("lab")
         .with_app_id("lab-desktop")
-        .with_icon(icon)
+        .with_icon(eframe::icon_data::from_png_bytes(ICON).unwrap_or_default())
         .with_inner_size([1280.0, 800.0])
         .with_min_inner_size([720.0, 480.0]);
     let options = eframe::NativeOptions {
@@ -35,13 +37,15 @@ pub fn open(config: EngineConfig, project: Option<Project>) -> Result<()> {
     let start = move |creation: &eframe::CreationContext<'_>| -> std::result::Result<Box<dyn eframe::App>, _> {
         crate::dress(&creation.egui_ctx);
         let waker = creation.egui_ctx.clone();
-        let session = Session::start(config, project, Arc::new(move || waker.request_repaint()))?;
+        let wake: Wake = Arc::new(move || waker.request_repaint());
+        let arrivals = seat.listen(Arc::clone(&wake))?;
+        let session = Session::start(config, project, wake)?;
         let mut app = App::for_session(session);
         if let Some(text) = creation.storage.and_then(|storage| storage.get_string(OWN)) {
             // What an older version remembered otherwise is forgotten.
             *app.own_mut() = serde_json::from_str(&text).unwrap_or_default();
         }
-        app.fulfil_with(outside);
+        app.reach(&creation.egui_ctx, arrivals, outside);
         Ok(Box::new(app))
     };
     eframe::run_native("lab-desktop", options, Box::new(start)).map_err(|error| {
@@ -50,10 +54,20 @@ pub fn open(config: EngineConfig, project: Option<Project>) -> Result<()> {
     })
 }
 
-/// Opens files and folders with the system's programs, which are none of our business from then on.
-fn outside(request: &Request) {
-    let (Request::Open(path) | Request::Edit(path)) = request else { return };
-    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let mut command = Command::new(program);
-    let _ = command.arg(PathBuf::from(path)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+/// Starts programs, which are none of our business from then on.
+fn outside(what: Outside) {
+    let mut command = match what {
+        Outside::Open(path) => {
+            let mut command = Command::new(if cfg!(target_os = "macos") { "open" } else { "xdg-open" });
+            command.arg(path);
+            command
+        }
+        Outside::Demo => {
+            let Ok(program) = std::env::current_exe() else { return };
+            let mut command = Command::new(program);
+            command.arg("--demo");
+            command
+        }
+    };
+    let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
 }

@@ -151,6 +151,17 @@ impl EngineConfig {
         own_directory(&self.variables, "XDG_DATA_HOME", ".local/share").is_some_and(|path| path == self.notebook)
     }
 
+    /// The same for a program that is not `lab` itself: runs and the watcher are started from the `lab` beside it,
+    /// otherwise from the one on the `PATH`.
+    #[must_use]
+    pub fn served_by_lab(mut self) -> Self {
+        let beside = self.executable.with_file_name("lab");
+        let path = self.variable("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
+        let found = std::env::split_paths(path).map(|directory| directory.join("lab")).find(|path| path.is_file());
+        self.executable = Some(beside.clone()).filter(|path| path.is_file()).or(found).unwrap_or(beside);
+        self
+    }
+
     /// A variable's value as text.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(OsStr::new(name))?.to_str()

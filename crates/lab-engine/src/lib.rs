@@ -21,6 +21,7 @@ pub mod plan;
 mod reader;
 mod restore;
 mod run;
+mod seat;
 mod select;
 mod snapshot;
 mod supervise;
@@ -46,6 +47,7 @@ pub use live::{LiveReader, LiveRun, LogLine};
 pub use reader::{LogWindow, Reader};
 pub use restore::{RestoreOptions, RestoreOutcome, RestorePlan, RestoreTarget, Written};
 pub use run::{RunOutcome, RunRequest};
+pub use seat::Seat;
 pub use snapshot::SnapshotOutcome;
 pub use supervise::supervise;
 

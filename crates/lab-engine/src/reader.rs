@@ -366,6 +366,14 @@ impl Reader {
         Ok(self.store.recent_notes(project, most)?)
     }
 
+    /// The runs that go on, as far as the notebook knows.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn open_runs(&self) -> Result<Vec<RunId>> {
+        Ok(self.store.open_runs()?.into_iter().map(|start| start.run).collect())
+    }
+
     /// The views that a project keeps: name and query text.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! This crate never prints, never writes to a notebook, and knows no terminal, window, pixel or colour.
 
 mod actions;
+pub mod ansi;
 mod block;
 mod changes;
 pub mod charts;

@@ -1,6 +1,7 @@
 //! The shared mind of the terminal and the desktop: where a person is, what is chosen, what is under
 //! way. Painters look at it and hand back actions; nothing in here paints, and nothing in here waits.
 
+mod around;
 mod dialog;
 mod find;
 mod jobs;
@@ -8,8 +9,9 @@ mod lists;
 mod perform;
 
 use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
-use lab_model::{Project, RunId};
+use lab_model::{Project, ProjectId, RunId};
 
+pub use around::Ended;
 pub use dialog::{Choice, Dialog, DialogAction, Purpose};
 pub use jobs::{Running, Then};
 
@@ -77,6 +79,14 @@ pub enum Action {
         /// Rows on screen.
         height: usize,
     },
+    /// The painter has room around the places for projects, saved lists, and what has ended; or not.
+    Around(bool),
+    /// Go to the runs of this project.
+    Enter(ProjectId),
+    /// Make this folder a project and enter it.
+    Watch(std::path::PathBuf),
+    /// Look for these words: in the log, in all runs, or in the names of metrics, as the place is.
+    Find(String),
     /// On the list of runs.
     Runs(RunsAction),
     /// On one run.
@@ -170,6 +180,7 @@ pub struct Session {
     jobs: Vec<Running>,
     requests: Vec<Request>,
     lists: lists::Lists,
+    around: around::Around,
     /// Runs that were removed last; they can be brought back.
     removed: Vec<RunId>,
     now: Moment,
@@ -209,6 +220,7 @@ impl Session {
             jobs: Vec::new(),
             requests: Vec::new(),
             lists: lists::Lists::default(),
+            around: around::Around::default(),
             removed: Vec::new(),
             polled_before: now.now.0,
             now,
@@ -298,6 +310,7 @@ impl Session {
             None => false,
         };
         changed |= self.poll_lists(stamp);
+        changed |= self.poll_around(stamp);
         changed |= self.poll_jobs();
         let before = self.notices.len();
         let now = self.now.now.0;
@@ -346,6 +359,10 @@ impl Session {
                 total.into_iter().for_each(|total| cursor.set_total(total));
             }),
             Action::See { top, height } => self.with_cursor(|cursor| cursor.see(top, height)),
+            Action::Around(shown) => self.around.shown = shown,
+            Action::Enter(project) => self.enter_project(&project),
+            Action::Watch(folder) => self.command(Command::Init(folder), Then::Enter),
+            Action::Find(words) => self.find(words),
             Action::Runs(action) => {
                 let effects = self.runs.act(action);
                 self.apply(effects);

@@ -88,7 +88,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("thiserror", ANY),
     ("toml", &["lab-ingest", "lab-workdir"]),
     ("unicode-segmentation", &["lab-view", "lab-tui"]),
-    ("unicode-width", &["lab-cli", "lab-tui", "lab-plot"]),
+    ("unicode-width", &["lab-cli", "lab-view", "lab-tui", "lab-plot"]),
     // Only its default features: titled windows under Wayland.
     ("winit", &["lab-desktop"]),
     ("yaml_serde", &["lab-ingest"]),

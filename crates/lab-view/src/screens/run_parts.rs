@@ -377,6 +377,29 @@ const CHARTS: usize = 4;
 /// Of the machine's use only what people look at gets a chart.
 const MACHINE_CHARTS: usize = 2;
 
+/// The charts of a run's main metrics and of the machine's use, at most so many of each, with their keys.
+pub(crate) fn charts_of(
+    reader: &Reader,
+    row: &RunRow,
+    (most, most_of_machine): (usize, usize),
+    moment: &Moment,
+) -> Result<Vec<(String, Chart)>> {
+    let summaries = vec![reader.summaries(row)?];
+    let mut keys = metrics::main_keys(&summaries, most);
+    let drawn = |summary: &&lab_model::Summary| summary.count > 1;
+    let machine = summaries[0].iter().filter(|summary| metrics::is_machine_use(&summary.key)).filter(drawn);
+    keys.extend(machine.take(most_of_machine).map(|summary| summary.key.clone()));
+    keys.retain(|key| summaries[0].iter().any(|summary| summary.key == *key && summary.count > 1));
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let runs = vec![row.start.run.clone()];
+    let wanted = charts::Key { runs, metrics: keys.clone(), columns: Some(200), ..charts::Key::default() };
+    let mut charts = charts::load(reader, &wanted, moment)?.charts;
+    charts.iter_mut().for_each(|chart| chart.y.label.clear());
+    Ok(keys.into_iter().zip(charts).collect())
+}
+
 impl Screen for BesideScreen {
     type Key = RunId;
     type Page = BesideView;
@@ -388,25 +411,9 @@ impl Screen for BesideScreen {
 
     fn load(reader: &Reader, run: &RunId, moment: &Moment) -> Result<BesideView> {
         let row = row_of(reader, run)?;
-        let summaries = vec![reader.summaries(&row)?];
-        let mut keys = metrics::main_keys(&summaries, CHARTS);
-        let drawn = |summary: &&lab_model::Summary| summary.count > 1;
-        let machine = summaries[0].iter().filter(|summary| metrics::is_machine_use(&summary.key)).filter(drawn);
-        keys.extend(machine.take(MACHINE_CHARTS).map(|summary| summary.key.clone()));
-        keys.retain(|key| summaries[0].iter().any(|summary| summary.key == *key && summary.count > 1));
-        let mut charts = Vec::new();
-        if !keys.is_empty() {
-            let wanted = charts::Key {
-                runs: vec![run.clone()],
-                metrics: keys.clone(),
-                columns: Some(200),
-                ..charts::Key::default()
-            };
-            charts = charts::load(reader, &wanted, moment)?.charts;
-        }
-        charts.iter_mut().for_each(|chart| chart.y.label.clear());
+        let charts = charts_of(reader, &row, (CHARTS, MACHINE_CHARTS), moment)?;
         let lineage = lineage::load(reader, &lineage::Key { run: run.clone() })?;
-        Ok(BesideView { run: run.clone(), charts: keys.into_iter().zip(charts).collect(), lineage })
+        Ok(BesideView { run: run.clone(), charts, lineage })
     }
 
     fn arrived(&mut self, _: &BesideView) {}

@@ -64,7 +64,7 @@ pub enum RunsAction {
     Extend(i64),
     /// Marks from the cursor to this row, as far as the rows are in memory; the cursor stays.
     MarkTo(usize),
-    /// Marks this row, or takes its mark off, and puts the cursor on it; what only the cursor was on is marked too.
+    /// Marks this row, or takes its mark off; the cursor stays.
     Toggle(usize),
     /// There is room for the run under the cursor, or not.
     Inspect(bool),
@@ -341,14 +341,10 @@ impl Screen for RunsScreen {
                 self.marked.extend(between.iter().map(|subject| subject.run.clone()));
             }
             RunsAction::Toggle(row) => {
-                if self.marked.is_empty() && row != self.cursor.row {
-                    self.marked.extend(self.under_cursor(page));
-                }
-                self.cursor.go(Motion::To(row));
-                if let Some(run) = self.under_cursor(page)
-                    && !self.marked.remove(&run)
+                if let Some(subject) = page.and_then(|page| page.at(row))
+                    && !self.marked.remove(&subject.run)
                 {
-                    self.marked.insert(run);
+                    self.marked.insert(subject.run.clone());
                 }
             }
             RunsAction::MarkAll => {

@@ -1,9 +1,11 @@
 //! The run under the cursor, told beside the list: what changed, did it help, what differs.
 
 use lab_engine::{Reader, Result};
+use lab_plot::Chart;
 use serde::Serialize;
 
 use crate::block::{Block, Blocks, Section, Sections};
+use crate::screens::run_parts::charts_of;
 use crate::show::{self, RunPage};
 use crate::{Column, Line, Prose, Table, Tone, format};
 
@@ -24,6 +26,9 @@ pub struct Inspected {
     pub equal: Line,
     /// The metrics that promise most, with what they changed by.
     pub metrics: Table,
+    /// The course of the first of them, each with its key.
+    #[serde(skip)]
+    pub charts: Vec<(String, Chart)>,
 }
 
 impl Blocks for Inspected {
@@ -42,6 +47,8 @@ impl Blocks for Inspected {
 
 /// Of a traceback so many lines are told.
 const FAILURE_LINES: usize = 6;
+/// So many charts are drawn.
+const CHARTS: usize = 2;
 /// So many metrics are told.
 const METRICS: usize = 8;
 
@@ -50,7 +57,11 @@ const METRICS: usize = 8;
 /// # Errors
 /// See [`show::load`].
 pub fn load(reader: &Reader, key: &show::Key) -> Result<Inspected> {
-    Ok(of(show::load(reader, key)?))
+    let mut page = of(show::load(reader, key)?);
+    if let Some(row) = reader.run(&key.run)? {
+        page.charts = charts_of(reader, &row, (CHARTS, 0), &key.moment)?;
+    }
+    Ok(page)
 }
 
 fn of(page: RunPage) -> Inspected {
@@ -74,5 +85,6 @@ fn of(page: RunPage) -> Inspected {
     let lines: Vec<&str> = page.failure.0.trim_end().lines().collect();
     let failure = Prose(lines[lines.len().saturating_sub(FAILURE_LINES)..].join("\n"));
     let (headline, fingerprint) = (page.headline, page.fingerprint);
-    Inspected { headline, fingerprint, failure, notes: page.notes, params, equal, metrics }
+    let charts = Vec::new();
+    Inspected { headline, fingerprint, failure, notes: page.notes, params, equal, metrics, charts }
 }
