@@ -34,7 +34,9 @@ impl Person {
     fn new() -> Self {
         let home = home();
         std::fs::create_dir_all(home.path("runtime")).expect("a directory");
-        for (name, body) in [("editor", "echo \"$1\" >> \"$HOME/edited\""), ("xdg-open", "echo \"$1\" >> \"$HOME/opened\"")] {
+        for (name, body) in
+            [("editor", "echo \"$1\" >> \"$HOME/edited\""), ("xdg-open", "echo \"$1\" >> \"$HOME/opened\"")]
+        {
             program(&home.path("bin").join(name), body);
         }
         for place in 0..300 {
@@ -77,7 +79,12 @@ impl Person {
     fn by_name(&mut self, id: ActionId) -> &mut Terminal {
         self.done.insert(id);
         let label = id.row().label.trim_end_matches('…');
-        self.terminal.press(&["Ctrl-P"]).sees("╭─ Commands").type_in(label).sees(&format!("› {label}")).press(&["Enter"])
+        self.terminal
+            .press(&["Ctrl-P"])
+            .sees("╭─ Commands")
+            .type_in(label)
+            .sees(&format!("› {label}"))
+            .press(&["Enter"])
     }
 
     /// Does something, and waits until the screen is another one.
@@ -88,14 +95,16 @@ impl Person {
 
     /// Answers a question for a line of text.
     fn answers(&mut self, title: &str, text: &str) -> &mut Terminal {
-        self.terminal.sees(title).press(&["Ctrl-U", "Ctrl-K"]).type_in(text).sees(text).press(&["Enter"]).loses(title)
+        let title = format!("╭─ {title}");
+        self.terminal.sees(&title).press(&["Ctrl-U", "Ctrl-K"]).type_in(text).sees(text).press(&["Enter"]).loses(&title)
     }
 
     /// Chooses one of a list; of several with a check.
     fn chooses(&mut self, title: &str, value: &str, several: bool) {
-        self.terminal.sees(title).loses("Reading …").type_in(value).sees(&format!("› {value}"));
+        let title = format!("╭─ {title}");
+        self.terminal.sees(&title).loses("Reading …").type_in(value).sees(&format!("› {value}"));
         let keys: &[&str] = if several { &["Tab", "Enter"] } else { &["Enter"] };
-        self.terminal.press(keys).loses(title);
+        self.terminal.press(keys).loses(&title);
     }
 
     /// Puts the cursor on a run of the list.
@@ -103,7 +112,8 @@ impl Person {
         let (x, y) = self.terminal.place_of(run);
         self.terminal.click(x, y);
         // Right above the bar at the bottom nothing is chosen.
-        let is_there = |terminal: &Terminal| terminal.ground(x, y) != terminal.ground(x, terminal.screen().size().0 - 3);
+        let is_there =
+            |terminal: &Terminal| terminal.ground(x, y) != terminal.ground(x, terminal.screen().size().0 - 3);
         self.terminal.until(&format!("the cursor on {run}"), is_there);
     }
 }
@@ -216,7 +226,7 @@ fn words_on_runs(person: &mut Person) {
     person.does(ActionId::Rename);
     person.answers("Another name", "best-one").sees("best-one ★").loses("third");
     person.does(ActionId::CopyCommand).sees("Copied sh train.sh");
-    person.does(ActionId::CopyId).sees("Copied 0");
+    person.does(ActionId::CopyId).until("the id is copied", |terminal| terminal.text().matches("Copied ").count() == 2);
     let copied = String::from_utf8_lossy(person.terminal.bytes()).matches("\u{1b}]52;c;").count();
     assert_eq!(copied, 2, "the clipboard was told twice");
     person.does(ActionId::Export);
