@@ -44,11 +44,11 @@ impl Person {
         }
         home.write("config.json", "{\"lr\": 0.1}\n").write("train.sh", FIRST);
         let run = |name: &str| drop(home.ok(["-q", "run", "--name", name, "--", "sh", "train.sh"]));
-        run("first");
+        run("alpha");
         home.write("train.sh", SECOND);
-        run("second");
+        run("beta");
         home.write("config.json", "{\"lr\": 0.3}\n");
-        run("third");
+        run("gamma");
         let script = "echo epoch 1 loss=1 acc=0.1; sleep 600";
         let mut endless = home.lab(["-q", "run", "--name", "endless", "--", "sh", "-c", script]).into_command();
         let endless = endless.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).spawn();
@@ -90,7 +90,11 @@ impl Person {
     /// Does something, and waits until the screen is another one.
     fn changes_by(&mut self, id: ActionId) {
         let before = self.terminal.text();
-        self.does(id).until(&format!("{id:?}"), |terminal| terminal.text() != before);
+        self.does(id).until(&format!("{id:?}"), |terminal| {
+            let text = terminal.text();
+            // What is still being read says so above.
+            text != before && !text.lines().take(3).any(|line| line.ends_with(" …"))
+        });
     }
 
     /// Answers a question for a line of text.
@@ -109,7 +113,7 @@ impl Person {
 
     /// Puts the cursor on a run of the list.
     fn goes_to(&mut self, run: &str) {
-        let (x, y) = self.terminal.place_of(run);
+        let (x, y) = self.terminal.sees(run).place_of(run);
         self.terminal.click(x, y);
         // Right above the bar at the bottom nothing is chosen.
         let is_there =
@@ -157,7 +161,7 @@ fn read(path: PathBuf) -> String {
 #[test]
 fn every_action_does_what_it_says() {
     let mut person = Person::new();
-    person.terminal.sees("endless").sees("third").sees("first").sees("4 runs");
+    person.terminal.sees("endless").sees("gamma").sees("alpha").sees("4 runs");
     places(&mut person);
     the_list(&mut person);
     words_on_runs(&mut person);
@@ -217,14 +221,14 @@ fn the_list(person: &mut Person) {
 }
 
 fn words_on_runs(person: &mut Person) {
-    person.goes_to("third");
-    person.does(ActionId::Star).sees("third ★");
+    person.goes_to("gamma");
+    person.does(ActionId::Star).sees("gamma ★");
     person.does(ActionId::Tag);
-    person.answers("Tags for third", "gold").sees("gold");
+    person.answers("Tags for gamma", "gold").sees("gold");
     person.does(ActionId::Note);
     person.answers("What came of it", "better than before");
     person.does(ActionId::Rename);
-    person.answers("Another name", "best-one").sees("best-one ★").loses("third");
+    person.answers("Another name", "best-one").sees("best-one ★").loses("gamma");
     person.does(ActionId::CopyCommand).sees("Copied sh train.sh");
     person.does(ActionId::CopyId).until("the id is copied", |terminal| terminal.text().matches("Copied ").count() == 2);
     let copied = String::from_utf8_lossy(person.terminal.bytes()).matches("\u{1b}]52;c;").count();
@@ -233,14 +237,14 @@ fn words_on_runs(person: &mut Person) {
     let file = person.home.path("out.csv");
     person.answers("Export best-one to", file.to_str().expect("a path")).sees("1 run exported to");
     assert!(read(file).contains("best-one"));
-    person.goes_to("first");
-    person.does(ActionId::Hide).loses("first");
-    person.goes_to("second");
-    person.does(ActionId::Remove).sees("Remove second?").press(&["Enter"]).sees("1 run removed").loses("second");
-    person.does(ActionId::Unremove).sees("1 run back").sees("second");
+    person.goes_to("alpha");
+    person.does(ActionId::Hide).loses("alpha");
+    person.goes_to("beta");
+    person.does(ActionId::Remove).sees("Remove beta?").press(&["Enter"]).sees("1 run removed").loses("beta");
+    person.does(ActionId::Unremove).sees("1 run back").sees("beta");
     person.does(ActionId::Filter);
-    person.answers("Which runs", "is:hidden").sees("first");
-    person.does(ActionId::Hide).sees("No run matches").press(&["Esc"]).sees("first");
+    person.answers("Which runs", "is:hidden").sees("alpha");
+    person.does(ActionId::Hide).sees("No run matches").press(&["Esc"]).sees("alpha");
 }
 
 fn comparing(person: &mut Person) {
@@ -306,12 +310,12 @@ fn one_run(person: &mut Person) {
 
 fn restoring(person: &mut Person) {
     let now = |person: &Person| String::from_utf8(person.home.read("train.sh")).expect("text");
-    person.goes_to("first");
-    person.does(ActionId::Restore).sees("restore first").sees("2 of 2 files");
+    person.goes_to("alpha");
+    person.does(ActionId::Restore).sees("restore alpha").sees("2 of 2 files");
     person.does(ActionId::ToggleFile).sees("1 of 2 files");
     person.terminal.press(&["Up"]);
     person.does(ActionId::ToggleFile).sees("2 of 2 files");
-    person.does(ActionId::Apply).loses("restore first");
+    person.does(ActionId::Apply).loses("restore alpha");
     until("the files of the first run are there", || now(person) == FIRST);
     assert_eq!(person.home.read("config.json"), b"{\"lr\": 0.1}\n");
     person.terminal.sees("[u Undo restore]");
@@ -363,7 +367,7 @@ fn after_a_restart(person: &mut Person) {
     let again = open(&person.home, 120, 40);
     let before = std::mem::replace(&mut person.terminal, again);
     assert_eq!(before.end().0, Some(0));
-    person.terminal.sees("best-one ★").sees("gold").sees("second").sees("killed").sees("6 runs");
+    person.terminal.sees("best-one ★").sees("gold").sees("beta").sees("killed").sees("6 runs");
     person.terminal.press(&["4"]).sees("better than before");
     person.terminal.press(&["q"]);
 }

@@ -23,7 +23,7 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
         (&["1", "Ctrl-L", "Enter"], "Overview"),
         (&["Tab"], "lines "),
         (&["Tab"], "Binary, 100 kB"),
-        (&["Tab"], "Machine"),
+        (&["Tab"], "Packages"),
         (&["c"], "› compare 2"),
         (&["4"], "› notes"),
         (&["6"], "What can be done"),
