@@ -115,9 +115,11 @@ impl Person {
     fn goes_to(&mut self, run: &str) {
         let (x, y) = self.terminal.sees(run).place_of(run);
         self.terminal.click(x, y);
-        // Right above the bar at the bottom nothing is chosen.
-        let is_there =
-            |terminal: &Terminal| terminal.ground(x, y) != terminal.ground(x, terminal.screen().size().0 - 3);
+        // Right above the bar at the bottom nothing is chosen; runs that come meanwhile push the row down.
+        let is_there = |terminal: &Terminal| {
+            let (x, y) = terminal.place_of(run);
+            terminal.ground(x, y) != terminal.ground(x, terminal.screen().size().0 - 3)
+        };
         self.terminal.until(&format!("the cursor on {run}"), is_there);
     }
 }
@@ -297,7 +299,7 @@ fn one_run(person: &mut Person) {
     person.does(ActionId::FindPrevious).sees("1 of 8 lines");
     person.does(ActionId::Follow).sees("· following");
     person.does(ActionId::NextPart).sees("config.json").sees("\"lr\"");
-    person.does(ActionId::RestoreFile).sees("restore best-one").sees("╭─");
+    person.does(ActionId::RestoreFile).sees("restore best-one").sees("already as in best-one");
     person.terminal.press(&["Esc"]).loses("restore best-one");
     person.does(ActionId::Edit);
     let edited = person.home.path("home/edited");

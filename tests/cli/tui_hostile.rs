@@ -15,9 +15,9 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
         (&["Enter"], "4 runs"),
         (&["Ctrl-A"], "4 marked"),
         (&["t"], "Tags for"),
-        (&["Esc"], "4 marked"),
+        (&["Esc"], ""),
         (&["C"], "╭─ Columns"),
-        (&["Esc"], "4 marked"),
+        (&["Esc"], ""),
         (&["c"], "› compare 4"),
         (&["1", "m"], "› charts"),
         (&["1", "Ctrl-L", "Enter"], "Overview"),
@@ -31,6 +31,10 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
     for (keys, words) in places {
         for key in keys {
             terminal.press(&[key]);
+        }
+        if words.is_empty() {
+            // A key that comes at once behind Escape is another key.
+            terminal.loses("╭─");
         }
         terminal.sees(words);
         for (columns, rows) in [(120, 40), (200, 60), (80, 24)] {
