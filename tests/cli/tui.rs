@@ -341,8 +341,8 @@ fn restoring(person: &mut Person) {
 
 fn running(person: &mut Person) {
     person.goes_to("best-one");
+    // The cursor stays on the run that it is on.
     person.does(ActionId::Rerun).sees("Started again").sees("5 runs");
-    person.goes_to("best-one");
     person.does(ActionId::RerunWith);
     person.answers("Run in the project", "sh -c 'echo epoch 1 loss=0.1'").sees("6 runs");
     person.goes_to("endless");
