@@ -357,10 +357,10 @@ fn the_notebook(person: &mut Person) {
     person.does(ActionId::WatchService).sees("no longer noticed").loses("watching");
     person.does(ActionId::Verify).sees("Everything is whole").press(&["Esc"]).loses("Everything is whole");
     person.does(ActionId::VerifyDeep).sees("every byte decoded").press(&["Esc"]).loses("every byte decoded");
-    person.does(ActionId::Collect).until("garbage was collected", |terminal| {
-        ["nothing to drop", "record"].iter().any(|words| terminal.text().contains(words))
-    });
-    person.terminal.press(&["Esc"]);
+    let is_told =
+        |terminal: &Terminal| ["nothing to drop", "record"].iter().any(|words| terminal.text().contains(words));
+    person.does(ActionId::Collect).until("what was dropped", is_told);
+    person.terminal.press(&["Esc"]).until("nothing more is told", |terminal| !is_told(terminal));
     person.does(ActionId::Rebuild).sees("The index is new").press(&["Esc"]).loses("The index is new");
 }
 

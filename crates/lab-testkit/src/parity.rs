@@ -87,7 +87,7 @@ fn of_run(texts: &mut Vec<String>, session: &Session) {
                 .blocks()
                 .into_iter()
                 .filter(|section| !in_environment(section.title))
-                .for_each(|found| section(texts, found));
+                .for_each(|found| section(texts, &found));
             let beside = session.run_parts.beside.page();
             texts.extend(beside.iter().flat_map(|beside| beside.charts.iter().map(|(key, _)| key.clone())));
         }
@@ -108,7 +108,7 @@ fn of_run(texts: &mut Vec<String>, session: &Session) {
                 .blocks()
                 .into_iter()
                 .filter(|section| in_environment(section.title))
-                .for_each(|found| section(texts, found));
+                .for_each(|found| section(texts, &found));
         }
     }
 }
@@ -121,10 +121,10 @@ fn plain(text: &str) -> String {
 }
 
 fn add(texts: &mut Vec<String>, page: Option<&impl Blocks>) {
-    page.into_iter().flat_map(Blocks::blocks).for_each(|found| section(texts, found));
+    page.into_iter().flat_map(Blocks::blocks).for_each(|found| section(texts, &found));
 }
 
-fn section(texts: &mut Vec<String>, section: Section<'_>) {
+fn section(texts: &mut Vec<String>, section: &Section<'_>) {
     texts.push(section.title.to_owned());
     match section.block {
         // Notes are told at length and not by lines of a table.
