@@ -12,7 +12,7 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 /// What a test waits for must come within this; it is only ever reached by a test that fails.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A program in a terminal.
 pub struct Terminal {
