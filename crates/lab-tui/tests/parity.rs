@@ -1,5 +1,4 @@
 //! Every text of every page appears on the screen, when that is large enough.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
