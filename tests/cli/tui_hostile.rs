@@ -15,15 +15,15 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
         (&["Enter"], "4 runs"),
         (&["Ctrl-A"], "4 marked"),
         (&["t"], "Tags for"),
-        (&["Esc"], "4 marked"),
+        (&["Esc"], ""),
         (&["C"], "╭─ Columns"),
-        (&["Esc"], "4 marked"),
+        (&["Esc"], ""),
         (&["c"], "› compare 4"),
         (&["1", "m"], "› charts"),
         (&["1", "Ctrl-L", "Enter"], "Overview"),
         (&["Tab"], "lines "),
-        (&["Tab"], "train.py"),
-        (&["Tab"], "Machine"),
+        (&["Tab"], "Binary, 100 kB"),
+        (&["Tab"], "Packages"),
         (&["c"], "› compare 2"),
         (&["4"], "› notes"),
         (&["6"], "What can be done"),
@@ -31,6 +31,10 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
     for (keys, words) in places {
         for key in keys {
             terminal.press(&[key]);
+        }
+        if words.is_empty() {
+            // A key that comes at once behind Escape is another key.
+            terminal.loses("╭─");
         }
         terminal.sees(words);
         for (columns, rows) in [(120, 40), (200, 60), (80, 24)] {
@@ -74,7 +78,11 @@ fn is_harmless(sent: &str) {
             assert_eq!(letters.next(), Some('['), "only control sequences, no titles, no clipboard");
             let rest = letters.as_str();
             let end = rest.find(|letter: char| ('@'..='~').contains(&letter)).expect("an end of the sequence");
-            assert!("mHJKhlABCDGX".contains(&rest[end..=end]), "a sequence that lab has no use for: {:?}", &rest[..=end]);
+            assert!(
+                "mHJKhlABCDGX".contains(&rest[end..=end]),
+                "a sequence that lab has no use for: {:?}",
+                &rest[..=end]
+            );
             letters = rest[end + 1..].chars();
             continue;
         }

@@ -50,7 +50,9 @@ fn every_place_at_every_size() {
             let is_there = |terminal: &Terminal| {
                 let text = terminal.text();
                 let last = text.lines().last().unwrap_or_default();
-                text.contains(words) && last.trim_end().ends_with("Quit") && last.chars().count() > usize::from(columns) - 4
+                text.contains(words)
+                    && last.trim_end().ends_with("Quit")
+                    && last.chars().count() > usize::from(columns) - 4
             };
             terminal.until(&format!("{words} at {columns}x{rows}"), is_there);
             is_laid_out(&terminal);
@@ -149,7 +151,10 @@ fn it_stops_for_the_shell_and_goes_on() {
     let lab = tui(&home).into_command();
     let program = lab.get_program().to_str().expect("a path").to_owned();
     let mut shell = std::process::Command::new("bash");
-    shell.args(["--norc", "--noprofile", "-i"]).env_clear().envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell
+        .args(["--norc", "--noprofile", "-i"])
+        .env_clear()
+        .envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell.env("PS1", "ready> ").current_dir(home.project());
     let mut terminal = Terminal::start(shell, 80, 24);
     terminal.sees("ready>").type_in(&format!("{program} tui\n")).sees("one").sees("Quit");

@@ -90,8 +90,8 @@ pub enum Done {
     Written(PathBuf, Written),
     /// A copy of a file, alone in a directory of its own.
     Copied(PathBuf),
-    /// The notebook was read back.
-    Verified(VerifyReport),
+    /// The notebook was read back, every byte of it or not.
+    Verified(VerifyReport, bool),
     /// The index was made anew.
     Rebuilt(RebuildReport),
     /// Garbage was collected.
@@ -163,7 +163,7 @@ impl Command {
                 engine.rerun(&engine.known(&project)?, &directory, &argv, reason.as_deref()).map(|()| Done::Nothing)
             }
             Self::Stop(run) => engine.stop(&run).map(|()| Done::Nothing),
-            Self::Verify { deep } => engine.verify(deep, report).map(Done::Verified),
+            Self::Verify { deep } => engine.verify(deep, report).map(|found| Done::Verified(found, deep)),
             Self::Rebuild => engine.rebuild(report).map(Done::Rebuilt),
             Self::Collect => engine.gc(GRACE_MILLIS, false, report).map(Done::Collected),
             Self::Write { path, bytes } => write_new(&path, &bytes).map(|()| Done::Nothing),

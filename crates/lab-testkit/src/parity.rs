@@ -3,12 +3,13 @@
 //!
 //! An interface walks through [`scenes`], collects what it shows after every step, and asks [`missing`] at the end.
 //! What nobody has to show: the keys of rows and fields, which actions need; the values behind cells, which are for
-//! programs and for sorting; columns and fields that are only for programs (without a title, or hidden); the points of
-//! charts, which are drawn; and the signs of Markdown, which are set.
+//! programs and for sorting; columns and fields that are only for programs (without a title, or hidden); the column of
+//! what changed, which is drawn as chips; the heads of notes, which are told at length; the points of charts, which are
+//! drawn; and the signs of Markdown, which are set.
 
 use lab_view::screens::run::{Part, RunAction};
 use lab_view::session::{Action, DialogAction, Route, Session};
-use lab_view::{ActionId, Block, Blocks, Column, Diff, Typing};
+use lab_view::{ActionId, Block, Blocks, Column, Diff, Section, Typing};
 
 use crate::Small;
 
@@ -79,9 +80,14 @@ pub fn said(session: &Session) -> Vec<String> {
 
 fn of_run(texts: &mut Vec<String>, session: &Session) {
     let Some(view) = session.run.page() else { return };
-    add(texts, Some(&view.page));
+    let in_environment = |title: &str| ["Use", "Environment", "Machine", "Git", "Not recorded"].contains(&title);
     match session.run.screen.part {
         Part::Overview => {
+            view.page
+                .blocks()
+                .into_iter()
+                .filter(|section| !in_environment(section.title))
+                .for_each(|found| section(texts, &found));
             let beside = session.run_parts.beside.page();
             texts.extend(beside.iter().flat_map(|beside| beside.charts.iter().map(|(key, _)| key.clone())));
         }
@@ -97,7 +103,13 @@ fn of_run(texts: &mut Vec<String>, session: &Session) {
         Part::Files => {
             add(texts, view.files.as_ref());
         }
-        Part::Environment => {}
+        Part::Environment => {
+            view.page
+                .blocks()
+                .into_iter()
+                .filter(|section| in_environment(section.title))
+                .for_each(|found| section(texts, &found));
+        }
     }
 }
 
@@ -109,9 +121,20 @@ fn plain(text: &str) -> String {
 }
 
 fn add(texts: &mut Vec<String>, page: Option<&impl Blocks>) {
-    for section in page.into_iter().flat_map(Blocks::blocks) {
-        texts.push(section.title.to_owned());
-        block(texts, section.block);
+    page.into_iter().flat_map(Blocks::blocks).for_each(|found| section(texts, &found));
+}
+
+fn section(texts: &mut Vec<String>, section: &Section<'_>) {
+    texts.push(section.title.to_owned());
+    match section.block {
+        // Notes are told at length and not by lines of a table.
+        Block::Table(table) if section.title == "Notes" => {
+            for cell in table.rows.iter().flat_map(|row| &row.cells) {
+                let words = cell.value.as_ref().and_then(|value| value.as_str()).filter(|_| cell.text.contains("\\n"));
+                texts.extend(words.unwrap_or(&cell.text).lines().map(str::to_owned));
+            }
+        }
+        shown => block(texts, shown),
     }
 }
 
@@ -124,7 +147,8 @@ fn block(texts: &mut Vec<String>, block: Block<'_>) {
             }
         }
         Block::Table(table) => {
-            let is_shown = |column: &&Column| column.priority != Column::HIDDEN;
+            // What changed is drawn as a chip for each part.
+            let is_shown = |column: &&Column| column.priority != Column::HIDDEN && column.key != "changed";
             texts.extend(table.columns.iter().filter(is_shown).map(|column| column.title.clone()));
             for row in &table.rows {
                 let cells = table.columns.iter().zip(&row.cells).filter(|(column, _)| is_shown(column));

@@ -195,18 +195,26 @@ fn place_name(session: &Session, route: &Route) -> String {
     }
 }
 
+/// Columns that the name of a place takes at most.
+const LONGEST_CRUMB: usize = 32;
+
 fn header(paint: &mut Paint<'_>, area: Rect) {
     let bar = paint.theme.bar();
     paint.fill(area, bar);
     let session = paint.session;
     let mut x = area.x + 1;
     let crumbs = session.breadcrumbs();
+    // Where one is can be read whole; of the way there names are cut.
+    let above = crumbs.len().saturating_sub(1).max(1);
+    let last = width(&place_name(session, session.route())).min(LONGEST_CRUMB);
+    let left = usize::from(area.width).saturating_sub(last + 3 * above + 2) / above;
     for (place, route) in crumbs.iter().enumerate() {
         let is_last = place + 1 == crumbs.len();
         let room = usize::from(area.right().saturating_sub(x + 1));
         let style = if is_last { bar.add_modifier(Modifier::BOLD) } else { bar.patch(paint.theme.tone(Tone::Muted)) };
         let from = x;
-        x = paint.put(x, area.y, room.min(32), &place_name(session, route), style);
+        let most = if is_last { LONGEST_CRUMB } else { left.min(LONGEST_CRUMB) };
+        x = paint.put(x, area.y, room.min(most), &place_name(session, route), style);
         paint.zone(Rect { x: from, width: x - from, ..area }, Action::Go(route.clone()));
         if !is_last {
             x = paint.put(x, area.y, 3, " › ", bar.patch(paint.theme.tone(Tone::Muted)));

@@ -105,7 +105,9 @@ impl Screen {
 
     /// Everything is sent again at the next frame.
     pub fn forget(&mut self) -> Result<()> {
-        self.terminal.clear().map_err(fail)
+        // `clear` would ask the terminal where its cursor is, and some do not answer.
+        let size = self.terminal.size().map_err(fail)?;
+        self.terminal.resize(size.into()).map_err(fail)
     }
 
     /// Gives the terminal back for a while: to an editor, or to the shell.

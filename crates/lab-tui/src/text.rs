@@ -20,7 +20,14 @@ pub fn safe(text: &str) -> String {
         return text.to_owned();
     }
     // A space without width would hide that two words are not one.
-    lab_model::display_bytes(text.replace('\t', "    ").as_bytes()).replace('\u{200b}', "\\u{200b}")
+    let shown = lab_model::display_bytes(text.replace('\t', "    ").as_bytes()).replace('\u{200b}', "\\u{200b}");
+    // Terminals do not agree how much room joined signs, flags and signs in another dress take: each sign stands by
+    // itself, and a flag as the letters that it is made of.
+    let plain = |letter: char| match letter {
+        '\u{1f1e6}'..='\u{1f1ff}' => char::from_u32(u32::from(letter) - 0x1f1e6 + u32::from('A')).unwrap_or(letter),
+        _ => letter,
+    };
+    shown.replace('\u{200d}', "\\u{200d}").replace('\u{fe0f}', "").chars().map(plain).collect()
 }
 
 /// A text that takes at most so many columns; what was cut is marked.

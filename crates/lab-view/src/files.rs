@@ -1,7 +1,7 @@
 //! The files of a snapshot, each with its role and with how much of it is kept.
 
 use lab_engine::{Reader, Result};
-use lab_model::{Content, Entry, Hash, Kind, Role};
+use lab_model::{Content, Entry, Hash, Kind, RelPath, Role};
 use serde::Serialize;
 
 use crate::block::{Block, Blocks, Section, Sections};
@@ -23,6 +23,9 @@ pub struct FilesPage {
     pub headline: Line,
     /// The files.
     pub files: Table,
+    /// Their paths, row by row: what a person reads of a path is not always its name.
+    #[serde(skip)]
+    pub paths: Vec<RelPath>,
     /// What is not wholly in the notebook.
     pub omissions: Table,
 }
@@ -51,15 +54,18 @@ pub fn load(reader: &Reader, key: &Key) -> Result<FilesPage> {
         Column::left("mode", "Mode", 3),
         Column::left("hash", "Hash", 4),
     ]);
+    let mut paths = Vec::new();
     for (path, entry) in reader.files(&key.snapshot)? {
         if entry.kind == Kind::Directory && !key.directories {
             continue;
         }
         table.push(path.to_string(), cells(&path.to_string(), &entry));
+        paths.push(path);
     }
     Ok(FilesPage {
         headline: coverage::sentence(&snapshot.coverage),
         files: table,
+        paths,
         omissions: coverage::omissions(&snapshot.coverage),
     })
 }
@@ -74,6 +80,7 @@ pub fn add_outputs(reader: &Reader, page: &mut FilesPage, start: &Hash, end: &Ha
         let wanted = |entry: &Entry| entry.kind == Kind::File && (is_written || entry.role == Role::Output);
         if let Some(entry) = found.right.filter(wanted) {
             page.files.push(found.path.to_string(), cells(&found.path.to_string(), &entry));
+            page.paths.push(found.path);
         }
     }
     Ok(())

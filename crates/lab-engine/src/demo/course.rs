@@ -50,12 +50,14 @@ impl Shape {
     }
 
     /// From line to line.
-    pub const fn millis_per_line(&self) -> u64 {
-        match self.course {
-            Course::Images => 3_000,
-            Course::Language => 21_000,
-            Course::Rain => 450,
-        }
+    pub fn millis_per_line(&self) -> u64 {
+        let usual = match self.course {
+            Course::Images => 3_000.0,
+            Course::Language => 21_000.0,
+            Course::Rain => 450.0,
+        };
+        // The machine is not always equally busy.
+        (usual * (1.0 + 0.06 * chance(self.chance))) as u64
     }
 
     /// What it prints before the first line that counts: the stream and the text.
@@ -123,7 +125,9 @@ impl Shape {
             (true, false) => (1.0 - 0.02 * (-30.0 * (part - 2.0 / 3.0)).exp(), 0.002),
             _ => (1.0 - 0.62 * (-4.5 * part).exp() - 0.055 * (1.0 - part), 0.016 * (1.0 - part) + 0.0012),
         };
-        (self.quality * reached + wobble * noise).clamp(0.1, 1.0)
+        // However it gets there, it ends where it should.
+        let end = if self.has_step { 1.0 } else { 1.0 - 0.62 * (-4.5_f64).exp() };
+        (self.quality * reached / end + wobble * noise).clamp(0.1, 1.0)
     }
 
     /// How hard the machine works after so much of the way, under the names that samples have.

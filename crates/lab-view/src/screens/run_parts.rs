@@ -71,9 +71,9 @@ impl RunParts {
         if page.subject.is_running && !self.log.screen.touched {
             self.log.screen.follow = true;
         }
-        let path = page.files.as_ref().and_then(|files| files.files.rows.get(row)).map(|row| row.key.as_str());
+        let path = page.files.as_ref().and_then(|files| files.paths.get(row).cloned());
         let snapshot = if row < page.outputs_from { page.snapshot } else { page.end_snapshot };
-        let chosen = snapshot.zip(path.and_then(|path| RelPath::new(path.as_bytes()).ok()));
+        let chosen = snapshot.zip(path);
         let screen = &mut self.file.screen;
         if page.part == Part::Files && screen.chosen != chosen {
             // The line that was found is in the file that is opened for it, and in no later one.

@@ -118,7 +118,7 @@ impl Session {
                 self.enter(Some(*project));
                 self.go(Route::Runs);
             }
-            (Done::Verified(report), _) => self.say_sticky(reports::verify(&report, false).headline),
+            (Done::Verified(report, deep), _) => self.say_sticky(reports::verify(&report, deep).headline),
             (Done::Rebuilt(report), _) => self.say_sticky(reports::rebuild(&report).headline),
             (Done::Collected(report), _) => self.say_sticky(reports::gc(&report, false).headline),
             (Done::Nothing, Then::Say(words)) => self.say(Line::of(words, Tone::Good)),
