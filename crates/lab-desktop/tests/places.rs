@@ -76,6 +76,21 @@ fn the_filter_is_typed_where_it_stands_and_says_what_is_wrong() {
     stage.key(Key::Escape);
     assert!(stage.session().dialog().is_none());
     assert_eq!(stage.names().len(), 12);
+    // The field has given the focus back.
+    stage.harness.key_press_modifiers(Modifiers::COMMAND, Key::P);
+    stage.settle();
+    assert!(matches!(stage.session().dialog(), Some(Dialog::Palette { .. })));
+}
+
+#[test]
+fn escape_closes_a_menu_and_nothing_else() {
+    let mut stage = Stage::new();
+    stage.harness.get_by_label("Light or dark").click();
+    stage.settle();
+    assert!(stage.harness.query_by_label("As the system").is_some());
+    stage.key(Key::Escape);
+    assert!(stage.harness.query_by_label("As the system").is_none());
+    assert_eq!(*stage.session().route(), Route::Runs);
 }
 
 #[test]
