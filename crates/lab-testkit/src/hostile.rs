@@ -73,7 +73,8 @@ pub fn hostile_notebook() -> Small {
 
 fn run(project: &Project, place: usize, scribe: &mut Scribe) -> RunId {
     let (snapshot, fingerprint) = snapshot(project, place, scribe);
-    let named = |what: &str| TEXTS.iter().enumerate().map(|(place, text)| format!("{what}{place}{text}")).collect::<Vec<_>>();
+    let named =
+        |what: &str| TEXTS.iter().enumerate().map(|(place, text)| format!("{what}{place}{text}")).collect::<Vec<_>>();
     let start = RunStart {
         run: RunId::from_random(0x1234_5678_9abc_def0 ^ ((place as u64) << 58)),
         project: project.id.clone(),
@@ -169,10 +170,14 @@ fn snapshot(project: &Project, place: usize, scribe: &mut Scribe) -> (Hash, Fing
 fn end(place: usize, start: &RunStart, scribe: &mut Scribe) -> RunEnd {
     let mut series = Vec::new();
     for (number, text) in TEXTS.iter().enumerate() {
-        let point = |step: i64| Point { step, time: Time(start.time.0 + step * 1000), value: (step + place as i64) as f64 };
+        let point =
+            |step: i64| Point { step, time: Time(start.time.0 + step * 1000), value: (step + place as i64) as f64 };
         let found = Series { key: format!("val/{number}{text}"), points: (0..20).map(point).collect() };
         let record = scribe.encoder.body(RecordKind::Series, &found.encode());
-        series.push(SeriesRef { record: scribe.keep(record), summary: found.summary().expect("because there are points") });
+        series.push(SeriesRef {
+            record: scribe.keep(record),
+            summary: found.summary().expect("because there are points"),
+        });
     }
     let long = format!("{}{}", "漢".repeat(1000), "x".repeat(LONG_BYTES));
     let lines = TEXTS.into_iter().chain([long.as_str(), "bytes \u{fffd}\u{fffd}"]);

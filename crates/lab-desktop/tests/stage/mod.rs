@@ -4,8 +4,16 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+
 use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
 use lab_desktop::App;
+use lab_engine::{Clock, EngineConfig, Random};
+use lab_model::Project;
+use lab_testkit::CLOCK_MILLIS;
 use lab_testkit::sample::Sample;
 use lab_view::session::{Action, Session};
 
@@ -13,25 +21,51 @@ use lab_view::session::{Action, Session};
 pub struct Stage {
     /// The window.
     pub harness: Harness<'static, App>,
-    /// The notebook; it goes when this goes.
-    pub sample: Sample,
     woken: Receiver<()>,
+    /// The notebook; it goes when this goes.
+    _kept: Box<dyn std::any::Any>,
+}
+
+/// A session is started with this; the clock stands.
+pub fn config(notebook: &Path) -> EngineConfig {
+    EngineConfig {
+        notebook: notebook.to_owned(),
+        key_file: notebook.with_extension("key"),
+        cwd: notebook.parent().unwrap_or(notebook).to_owned(),
+        variables: BTreeMap::new(),
+        executable: notebook.join("no-such-program"),
+        clock: Clock::Fixed(Arc::new(AtomicU64::new(CLOCK_MILLIS.cast_unsigned()))),
+        random: Random::Seeded(Arc::new(AtomicU64::new(1))),
+    }
 }
 
 impl Stage {
     /// A window on the project `penguins`.
     pub fn new() -> Self {
         let sample = Sample::new();
+        let (config, project) = (sample.config(), sample.project.clone());
+        Self::on(config, Some(project), sample, [1280.0, 800.0])
+    }
+
+    /// A window of this size on a notebook; `kept` lives as long as it.
+    pub fn on(config: EngineConfig, project: Option<Project>, kept: impl std::any::Any, size: [f32; 2]) -> Self {
         let (sender, woken) = sync_channel(1);
         let sender = Mutex::new(sender);
         let wake = Arc::new(move || {
             // When it is full the test is awake anyway.
             let _ = sender.lock().expect("because no holder panics").try_send(());
         });
-        let session = Session::start(sample.config(), Some(sample.project.clone()), wake).expect("threads");
-        let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(lab_desktop::dress);
+        let session = Session::start(config, project, wake).expect("threads");
+        let builder = Harness::builder().with_size(size).with_context_setup(lab_desktop::dress);
         let harness = builder.build_ui_state(|ui, app: &mut App| app.frame(ui), App::for_session(session));
-        Self { harness, sample, woken }
+        let mut stage = Self { harness, woken, _kept: Box::new(kept) };
+        stage.settle();
+        stage
+    }
+
+    /// What the window shows.
+    pub fn session(&self) -> &Session {
+        self.harness.state().session()
     }
 
     /// Lets everything come in that the place needs, and paints it.
@@ -39,11 +73,17 @@ impl Stage {
         loop {
             // A frame finds out how much room there is, and then other rows may be wanted.
             self.harness.run_steps(3);
-            if !self.harness.state().session().is_busy() {
+            if !self.session().is_busy() {
                 return;
             }
             self.woken.recv_timeout(Duration::from_secs(60)).expect("an answer");
         }
+    }
+
+    /// Waits until something new is there, and lets it come in.
+    pub fn wait(&mut self) {
+        self.woken.recv_timeout(Duration::from_secs(60)).expect("something new");
+        self.settle();
     }
 
     /// Does something and lets it come in.
@@ -52,10 +92,47 @@ impl Stage {
         self.settle();
     }
 
+    /// Clicks what has this name.
+    pub fn click(&mut self, name: &str) {
+        self.harness.get_by_label(name).click();
+        self.settle();
+    }
+
+    /// Every text that those are told who do not see the window.
+    pub fn told(&self) -> String {
+        let root = self.harness.root();
+        let mut told = String::new();
+        for node in root.children_recursive() {
+            for words in [node.accesskit_node().label(), node.accesskit_node().value()].into_iter().flatten() {
+                told.push_str(&words);
+                told.push('\n');
+            }
+        }
+        told
+    }
+
+    /// Every text that is painted.
+    pub fn painted(&self) -> String {
+        let mut painted = String::new();
+        self.harness.output().shapes.iter().for_each(|shape| texts(&shape.shape, &mut painted));
+        painted
+    }
+
     /// The run under the cursor of the list.
     pub fn name_under_cursor(&self) -> String {
-        let session = self.harness.state().session();
+        let session = self.session();
         let page = session.runs.page().expect("a list");
         page.at(session.runs.screen.cursor.row).expect("a run").name.clone()
+    }
+}
+
+fn texts(shape: &egui::Shape, painted: &mut String) {
+    match shape {
+        egui::Shape::Text(text) => {
+            painted.push_str(text.galley.text());
+            painted.push('\n');
+        }
+        egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| texts(shape, painted)),
+        _ => {}
     }
 }
