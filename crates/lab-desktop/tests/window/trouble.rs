@@ -1,7 +1,5 @@
 //! A notebook in trouble: the window says so, goes on, and loses nothing.
 
-mod stage;
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +10,7 @@ use lab_model::{Change, NoteKind, RunId, Target};
 use lab_testkit::{Small, small_notebook, small_project};
 use lab_view::ActionId;
 use lab_view::session::{Action, DialogAction, Route};
-use stage::{Stage, config};
+use crate::stage::{Stage, config};
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
 

@@ -1,9 +1,7 @@
 //! The window without a window: every place is painted, and does what it is told.
 
-mod stage;
-
 use egui_kittest::kittest::Queryable;
-use stage::Stage;
+use crate::stage::Stage;
 
 #[test]
 fn the_list_shows_the_runs_and_a_click_moves_the_cursor() {
