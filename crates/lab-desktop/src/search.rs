@@ -57,6 +57,8 @@ fn question(paint: &mut Paint<'_>, ui: &mut Ui) {
         });
         match (open, typed.response.has_focus()) {
             (None, true) if session.dialog().is_none() => paint.wish(Action::Do(ActionId::Find)),
+            // Whoever goes elsewhere has said what to look for.
+            (Some(_), _) if typed.response.lost_focus() => paint.wish(Action::Dialog(DialogAction::Accept)),
             (Some(_), false) => typed.response.request_focus(),
             _ => {}
         }

@@ -1,13 +1,13 @@
 //! Everything that a person can do can be done in the window: found by its name among the commands, and something
 //! comes of it.
 
+use crate::stage::{Stage, config};
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use lab_testkit::{Small, small_project};
 use lab_view::screens::run::{Part, RunAction};
 use lab_view::session::{Action, Dialog, DialogAction, Route};
 use lab_view::{ACTIONS, ActionId, Typing};
-use crate::stage::{Stage, config};
 
 /// What is done before, so that an action makes sense. Who adds an action says it here.
 fn before(id: ActionId, small: &Small) -> Vec<Action> {

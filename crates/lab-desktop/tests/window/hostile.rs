@@ -1,10 +1,10 @@
 //! Text that means harm is painted as harmless text: nothing turns its direction, nothing hides, nothing takes long.
 
+use crate::stage::{Stage, config};
 use lab_testkit::hostile::hostile_notebook;
 use lab_testkit::parity;
 use lab_view::ActionId;
 use lab_view::session::{Action, Route};
-use crate::stage::{Stage, config};
 
 /// Letters that turn the direction of what follows, or are commands to a screen.
 fn is_harmful(letter: char) -> bool {

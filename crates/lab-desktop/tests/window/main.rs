@@ -5,5 +5,6 @@ mod hostile;
 mod parity;
 mod places;
 mod restore;
+mod screen;
 mod stage;
 mod trouble;

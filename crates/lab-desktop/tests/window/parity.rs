@@ -1,7 +1,7 @@
 //! Every text of every page can be read in the window, also by those who do not see it.
 
-use lab_testkit::{parity, small_notebook};
 use crate::stage::{Stage, config};
+use lab_testkit::{parity, small_notebook};
 
 #[test]
 fn the_window_tells_all_that_the_pages_say() {

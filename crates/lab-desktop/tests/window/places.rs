@@ -1,7 +1,7 @@
 //! The window without a window: every place is painted, and does what it is told.
 
-use egui_kittest::kittest::Queryable;
 use crate::stage::Stage;
+use egui_kittest::kittest::Queryable;
 
 #[test]
 fn the_list_shows_the_runs_and_a_click_moves_the_cursor() {

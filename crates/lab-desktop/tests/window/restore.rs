@@ -1,9 +1,9 @@
 //! A restore as a person does it: looks, leaves something out, restores, takes it back, does it again.
 
+use crate::stage::{Stage, config};
 use egui_kittest::kittest::Queryable;
 use lab_testkit::{Small, small_project};
 use lab_view::session::{Action, Route};
-use crate::stage::{Stage, config};
 
 fn stage() -> (Stage, std::path::PathBuf) {
     let small = small_project();

@@ -4,13 +4,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::stage::{Stage, config};
 use egui_kittest::kittest::Queryable;
 use lab_engine::Engine;
 use lab_model::{Change, NoteKind, RunId, Target};
 use lab_testkit::{Small, small_notebook, small_project};
 use lab_view::ActionId;
 use lab_view::session::{Action, DialogAction, Route};
-use crate::stage::{Stage, config};
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
 
