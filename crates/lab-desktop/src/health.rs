@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
 use crate::blocks;
-use crate::theme::{GAP, MARGIN, Theme, text};
+use crate::theme::{GAP, MARGIN, Theme};
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]

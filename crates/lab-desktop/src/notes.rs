@@ -129,7 +129,7 @@ fn days(paint: &mut Paint<'_>, ui: &mut Ui, page: &NotesView) {
             }
         }
     });
-    ui.data_mut(|data| data.insert_temp(id, (row, output.state.offset.y)));
+    ui.data_mut(|data| data.insert_temp(id, (row, output.state.clamped_offset().y)));
 }
 
 fn entry(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, note: &Noted) {

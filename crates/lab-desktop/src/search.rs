@@ -121,7 +121,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, shown: &[Shown], rows: &[Row]) {
             }
         }
     });
-    ui.data_mut(|data| data.insert_temp(id, (cursor.row, output.state.offset.y)));
+    ui.data_mut(|data| data.insert_temp(id, (cursor.row, output.state.clamped_offset().y)));
 }
 
 /// In which file, of which runs, how often.

@@ -56,7 +56,9 @@ pub fn paint(ui: &mut Ui, tree: &Tree<'_>, folded: &mut BTreeSet<String>) -> Opt
     let is_new = known != Some(tree.chosen);
     if is_new {
         // Whoever moves to a file wants to see it.
-        way.iter().rev().skip(1).for_each(|above| drop(folded.remove(&tree.tree.nodes[*above].path)));
+        way.iter().rev().skip(1).for_each(|above| {
+            folded.remove(&tree.tree.nodes[*above].path);
+        });
         ui.data_mut(|data| data.insert_temp(id, tree.chosen));
     }
     let seen = tree.tree.seen(folded);
@@ -82,7 +84,7 @@ pub fn paint(ui: &mut Ui, tree: &Tree<'_>, folded: &mut BTreeSet<String>) -> Opt
             hit = hit.take().or(found);
         }
     });
-    ui.data_mut(|data| data.insert_temp(id.with("top"), output.state.offset.y));
+    ui.data_mut(|data| data.insert_temp(id.with("top"), output.state.clamped_offset().y));
     hit
 }
 
@@ -179,6 +181,6 @@ fn tick_box(ui: &Ui, square: Rect, path: &str, tick: Tick) -> Response {
         Tick::Some => drop(painter.line_segment([at(0.25, 0.5), at(0.75, 0.5)], ink)),
         Tick::Off => {}
     }
-    response.widget_info(|| WidgetInfo::selected(Role::Checkbox, true, tick == Tick::On, format!("Restore {path}")));
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, tick == Tick::On, format!("Restore {path}")));
     response
 }
