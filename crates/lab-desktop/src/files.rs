@@ -14,6 +14,7 @@ use lab_view::{ActionId, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
+use crate::icons::{self, Icon};
 use crate::theme::{GAP, MARGIN, Theme, text};
 use crate::tree::{self, Hit, Tree};
 use crate::{blocks, code, diff};
@@ -66,6 +67,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
         ticked: None,
         tone: &|_| Tone::Plain,
         beside: &beside,
+        told: &|row| tree::told(&files.files, row),
     };
     match tree::paint(ui, &shown, &mut paint.places.files.folded) {
         Some(Hit::Chosen(row)) => paint.wish(Action::Move(Motion::To(row))),
@@ -108,11 +110,8 @@ fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
     let shown = &paint.session.run_parts.file;
     let full = paint.session.run.screen.full;
     ui.horizontal(|ui| {
-        if ui
-            .small_button(if full { "⏷" } else { "⏶" })
-            .on_hover_text(if full { "Show the list" } else { "Fill the place" })
-            .clicked()
-        {
+        let words = if full { "Show the list" } else { "Fill the place" };
+        if icons::button(ui, Icon::Panel, words).clicked() {
             paint.wish(Action::Run(RunAction::Full(!full)));
         }
         ui.label(RichText::new(path).font(text::mono()).color(Theme::of(ui).text));

@@ -71,7 +71,6 @@ fn on_its_way(paint: &mut Paint<'_>, ui: &mut Ui, run: &RunId) {
     ui.vertical_centered(|ui| {
         ui.add_space(2.0 * GAP);
         if ui.button("Try again").clicked() {
-            paint.wish(Action::Do(ActionId::Back));
             paint.wish(Action::Go(Route::Restore(run.clone())));
         }
     });
@@ -155,6 +154,7 @@ fn steps(paint: &mut Paint<'_>, ui: &mut Ui, page: &RestorePage) {
         ticked: Some(&|row| screen.is_wanted(row)),
         tone: &|row| if screen.is_wanted(row) { Tone::Plain } else { Tone::Muted },
         beside: &beside,
+        told: &|row| tree::told(&page.steps, row),
     };
     match tree::paint(ui, &shown, &mut paint.places.restore.folded) {
         Some(Hit::Chosen(row)) => paint.wish(Action::Move(Motion::To(row))),

@@ -142,7 +142,9 @@ fn head(ui: &Ui, area: Rect, row: &Row, count: usize) {
     let right = inside.right_center();
     ui.painter().text(right, Align2::RIGHT_CENTER, count, text::small(), theme.muted);
     let response = ui.interact(area, ui.scope_id().with(("head", area.top() as i64)), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{place} · {path} · {runs} · {count}")));
+    response.widget_info(|| {
+        WidgetInfo::labeled(Role::Label, true, format!("Place {place} · Path {path} · Runs {runs} · {count}"))
+    });
 }
 
 fn hit(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row, is_here: bool) {
@@ -160,7 +162,7 @@ fn hit(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row, is_h
     let at = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), inside).min;
     ui.painter().galley(at, galley, theme.text);
     response.widget_info(|| {
-        let words = format!("{} · {}", row.cells[2].text, row.cells[3].text);
+        let words = format!("Line {} · Text {}", row.cells[2].text, row.cells[3].text);
         WidgetInfo::selected(Role::ListItem, true, is_here, words)
     });
     if response.clicked() {

@@ -249,8 +249,8 @@ fn heads(
             Align::Right => (Align2::RIGHT_CENTER, inside.right_center()),
         };
         let words = match is_sorted {
-            Some((_, true)) => format!("{} ▾", column.title),
-            Some((_, false)) => format!("{} ▴", column.title),
+            Some((_, true)) => format!("{} ⏷", column.title),
+            Some((_, false)) => format!("{} ⏶", column.title),
             None => column.title.clone(),
         };
         ui.painter().text(at, anchor, &words, text::small(), color);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use egui::{Align2, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use lab_view::tree::FileTree;
-use lab_view::{Align, Tone};
+use lab_view::{Align, Table, Tone};
 
 use crate::blocks;
 use crate::theme::{GAP, ROW, Theme, text};
@@ -23,6 +23,15 @@ pub struct Tree<'a> {
     pub tone: &'a dyn Fn(usize) -> Tone,
     /// What stands on the right of a row, the rightmost last: words, tone, width.
     pub beside: &'a dyn Fn(usize) -> Vec<(&'a str, Tone, f32)>,
+    /// What those are told of a row who do not see it.
+    pub told: &'a dyn Fn(usize) -> String,
+}
+
+/// All that a row of a table says, with the names of its columns.
+pub fn told(table: &Table, row: usize) -> String {
+    let cells = table.columns.iter().zip(&table.rows[row].cells).filter(|(_, cell)| !cell.text.is_empty());
+    let words: Vec<String> = cells.map(|(column, cell)| format!("{} {}", column.title, cell.text)).collect();
+    words.join(" · ")
 }
 
 /// What a person did.
@@ -106,7 +115,7 @@ fn node(
     let mut hit = None;
     let mut x = area.left() + 2.0 * GAP + node.depth as f32 * STEP;
     if is_folder {
-        let sign = if folded.contains(&node.path) { "▸" } else { "▾" };
+        let sign = if folded.contains(&node.path) { "⏵" } else { "⏷" };
         ui.painter().text(pos2(x + 6.0, area.center().y), Align2::CENTER_CENTER, sign, text::small(), theme.muted);
     }
     x += STEP;
@@ -138,9 +147,8 @@ fn node(
     let cell = Rect::from_min_max(pos2(x, area.top()), pos2(right.max(x), area.bottom()));
     blocks::elided(ui, cell, &name, text::body(), theme.tone(tone), Align::Left);
     response.widget_info(|| {
-        let beside = beside.iter().map(|(words, ..)| *words).filter(|words| !words.is_empty());
-        let words: Vec<&str> = std::iter::once(node.path.as_str()).chain(beside).collect();
-        WidgetInfo::selected(Role::ListItem, true, is_here, words.join(" · "))
+        let words = node.row.map_or_else(|| name.clone(), |row| (tree.told)(row));
+        WidgetInfo::selected(Role::ListItem, true, is_here, words)
     });
     if response.clicked() {
         match node.row {

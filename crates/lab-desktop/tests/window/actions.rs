@@ -73,11 +73,10 @@ fn before(id: ActionId, small: &Small) -> Vec<Action> {
         | ActionId::Smooth
         | ActionId::StepAxis
         | ActionId::ZoomIn
-        | ActionId::ZoomOut
         | ActionId::ChartAlone
         | ActionId::ReadLeft
         | ActionId::ReadRight => vec![Action::Go(Route::Charts(vec![run(0), run(1)]))],
-        ActionId::PanLeft | ActionId::PanRight | ActionId::ResetZoom => {
+        ActionId::ZoomOut | ActionId::PanLeft | ActionId::PanRight | ActionId::ResetZoom => {
             vec![Action::Go(Route::Charts(vec![run(0), run(1)])), Action::Do(ActionId::ZoomIn)]
         }
         ActionId::Find => part(Part::Log),

@@ -22,7 +22,7 @@ fn whatever_a_notebook_says_it_is_painted_harmlessly() {
     let dialogs = [ActionId::Rename, ActionId::Tag, ActionId::RerunWith, ActionId::Remove, ActionId::Columns];
     let dialogs = dialogs.map(|id| vec![Action::Go(Route::Runs), Action::Do(id)]);
     scenes.push(parity::Scene { name: "dialogs", steps: dialogs.into() });
-    let mut stage = Stage::on(config, Some(project), small, [1280.0, 800.0]);
+    let mut stage = Stage::any_letters(config, project, small, [1280.0, 800.0]);
     let mut complaints = Vec::new();
     for scene in scenes {
         for step in scene.steps {

@@ -2,6 +2,7 @@
 
 use crate::stage::{Stage, config};
 use egui_kittest::kittest::Queryable;
+use lab_engine::{Clock, EngineConfig};
 use lab_testkit::{Small, small_project};
 use lab_view::session::{Action, Route};
 
@@ -9,7 +10,9 @@ fn stage() -> (Stage, std::path::PathBuf) {
     let small = small_project();
     let (project, folder) = (small.project.clone(), small.folder());
     let run = small.runs[2].clone();
-    let mut stage = Stage::on(config(&small.notebook()), Some(project), small, [1280.0, 800.0]);
+    // A notice goes after some seconds of this clock.
+    let config = EngineConfig { clock: Clock::System, ..config(&small.notebook()) };
+    let mut stage = Stage::on(config, Some(project), small, [1280.0, 800.0]);
     stage.act(Action::Go(Route::Restore(run)));
     (stage, folder)
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
-use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::{Harness, HarnessBuilder};
 use lab_desktop::App;
 use lab_engine::{Clock, EngineConfig, Random};
 use lab_model::Project;
@@ -49,6 +49,21 @@ impl Stage {
 
     /// A window of this size on a notebook; `kept` lives as long as it.
     pub fn on(config: EngineConfig, project: Option<Project>, kept: impl std::any::Any, size: [f32; 2]) -> Self {
+        // What the project itself says has to be in its fonts.
+        Self::built(config, project, kept, Harness::builder().with_size(size))
+    }
+
+    /// The same for text of which nobody knows what letters it has.
+    pub fn any_letters(config: EngineConfig, project: Project, kept: impl std::any::Any, size: [f32; 2]) -> Self {
+        Self::built(config, Some(project), kept, Harness::builder().with_size(size).allow_missing_glyphs())
+    }
+
+    fn built(
+        config: EngineConfig,
+        project: Option<Project>,
+        kept: impl std::any::Any,
+        builder: HarnessBuilder<App>,
+    ) -> Self {
         let (sender, woken) = sync_channel(1);
         let sender = Mutex::new(sender);
         let wake = Arc::new(move || {
@@ -56,7 +71,7 @@ impl Stage {
             let _ = sender.lock().expect("because no holder panics").try_send(());
         });
         let session = Session::start(config, project, wake).expect("threads");
-        let builder = Harness::builder().with_size(size).with_context_setup(lab_desktop::dress);
+        let builder = builder.with_context_setup(lab_desktop::dress);
         let harness = builder.build_ui_state(|ui, app: &mut App| app.frame(ui), App::for_session(session));
         let mut stage = Self { harness, woken, _kept: Box::new(kept) };
         stage.settle();

@@ -39,7 +39,7 @@ fn a_damaged_index_is_said_and_can_be_made_anew() {
     }
     std::fs::write(notebook.join("notebook.db"), b"no database at all".repeat(1000)).unwrap();
     let mut stage = Stage::on(config(&notebook), Some(project), small, SIZE);
-    assert!(stage.told().contains("damaged"), "{}", stage.told());
+    assert!(stage.told().contains("cannot be used"), "{}", stage.told());
     walk(&mut stage, &run);
     stage.act(Action::Go(Route::Health));
     stage.click("Start: Rebuild index");
@@ -144,7 +144,7 @@ fn a_full_disk_is_said_and_what_was_written_stays_a_draft() {
     stage.harness.event(egui::Event::Text("Costs nothing, is worth much".to_owned()));
     stage.settle();
     stage.click("Save note");
-    assert!(stage.told().to_lowercase().contains("no space"), "{}", stage.told());
+    assert!(stage.told().to_lowercase().contains("full"), "{}", stage.told());
     assert!(stage.told().contains("Costs nothing, is worth much"), "{}", stage.told());
     walk(&mut stage, &run);
     drop(filler);
