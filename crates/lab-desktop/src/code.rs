@@ -1,5 +1,7 @@
 //! The lines of a file with their numbers and colours, as far as they are in sight.
 
+use std::borrow::Cow;
+
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align2, Color32, Rect, ScrollArea, Sense, Ui, pos2, vec2};
 use lab_view::{Span, Syntax};
@@ -79,6 +81,13 @@ fn job(theme: &Theme, line: &[Span]) -> LayoutJob {
 }
 
 /// Text from outside without anything that turns its direction or hides; tabs stay wide.
-pub fn safe(words: &str) -> String {
-    lab_model::display_bytes(words.replace('\t', "    ").as_bytes())
+pub fn safe(words: &str) -> Cow<'_, str> {
+    let plain = |letter: char| letter == ' ' || letter.is_ascii_graphic() || letter.is_alphanumeric();
+    if words.chars().all(plain) {
+        return Cow::Borrowed(words);
+    }
+    // A break stays one: it is the painter's to lay out.
+    let lines: Vec<String> =
+        words.split('\n').map(|line| lab_model::display_bytes(line.replace('\t', "    ").as_bytes())).collect();
+    Cow::Owned(lines.join("\n"))
 }

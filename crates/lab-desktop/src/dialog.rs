@@ -85,7 +85,7 @@ fn keys_of(paint: &mut Paint<'_>, ui: &Ui, dialog: &Dialog) {
 }
 
 fn title_of(ui: &mut Ui, title: &str) {
-    ui.label(RichText::new(title).font(text::heading()));
+    ui.label(RichText::new(crate::code::safe(title)).font(text::heading()));
     ui.add_space(GAP);
 }
 
@@ -214,7 +214,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, total: usize, cursor: &Cursor, row: 
 }
 
 fn option(ui: &mut Ui, label: &str, help: &str, detail: &str) {
-    ui.label(label);
+    ui.label(crate::code::safe(label));
     blocks::words(ui, help, Tone::Muted);
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
         ui.label(RichText::new(detail).font(text::small()).color(Theme::of(ui).muted));

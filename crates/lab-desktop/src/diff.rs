@@ -20,7 +20,7 @@ pub fn block(ui: &mut Ui, diff: &Diff) {
                 Sign::Removed => ("−", Tone::Removed),
                 Sign::Equal => (" ", Tone::Plain),
             };
-            let words: String = line.spans.iter().map(|span| span.text.as_str()).collect();
+            let words: String = line.spans.iter().map(|span| crate::code::safe(&span.text)).collect();
             let color = Theme::of(ui).tone(tone);
             ui.label(RichText::new(format!("{sign} {words}")).font(text::mono()).color(color));
         }

@@ -60,7 +60,7 @@ fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
             star(paint, ui, page.subject.starred);
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                 let name = lab_model::display_bytes(page.subject.name.as_bytes());
-                ui.add(egui::Label::new(RichText::new(name).font(text::title())).truncate());
+                ui.add(egui::Label::new(RichText::new(crate::code::safe(&name)).font(text::title())).truncate());
             });
         });
     });

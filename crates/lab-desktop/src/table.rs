@@ -253,7 +253,7 @@ fn heads(
             Some((_, false)) => format!("{} ⏶", column.title),
             None => column.title.clone(),
         };
-        ui.painter().text(at, anchor, &words, text::small(), color);
+        ui.painter().text(at, anchor, crate::code::safe(&words), text::small(), color);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, action.is_some(), &column.title));
         if response.clicked() {
             paint.wishes.extend(action);

@@ -109,7 +109,7 @@ impl Stage {
 
     /// Clicks what has this name.
     pub fn click(&mut self, name: &str) {
-        self.harness.get_by_label(name).click();
+        self.harness.get_by_label(name).click_accesskit();
         self.settle();
     }
 
