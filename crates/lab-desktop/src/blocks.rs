@@ -2,7 +2,6 @@
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align2, FontId, Rect, Response, RichText, Sense, Ui, vec2};
-use egui_commonmark::CommonMarkViewer;
 use lab_view::{Align, Block, Blocks, Cell, Column, Fields, Line, Prose, Table, Tone};
 
 use crate::app::Paint;
@@ -159,7 +158,7 @@ fn row(ui: &mut Ui, table: &Table, shown: &[usize], widths: &[f32], text: &dyn F
 
 /// Markdown.
 pub fn prose(paint: &mut Paint<'_>, ui: &mut Ui, prose: &Prose) {
-    CommonMarkViewer::new().show(ui, paint.markdown, &prose.0);
+    crate::notes::markdown(paint, ui, "prose", &prose.0);
 }
 
 /// Any block.

@@ -39,7 +39,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
 }
 
 fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
-    Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 4)).show(ui, |ui| {
+    Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 8)).show(ui, |ui| {
         blocks::line(ui, &files.headline);
     });
     if !files.omissions.is_empty() {
@@ -56,7 +56,11 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
     let beside = |row: usize| {
         // What is kept as it should be needs no word.
         let kept = cell(row, 3);
-        let kept = if kept.tone == Tone::Good { ("", Tone::Muted, 0.0) } else { (kept.text.as_str(), kept.tone, 86.0) };
+        let kept = match kept.tone {
+            _ if row >= page.outputs_from => ("as it wrote it", Tone::Accent, 86.0),
+            Tone::Good => ("", Tone::Muted, 0.0),
+            tone => (kept.text.as_str(), tone, 86.0),
+        };
         let (role, size) = (cell(row, 1), cell(row, 2));
         vec![kept, (role.text.as_str(), Tone::Muted, 46.0), (size.text.as_str(), Tone::Muted, 66.0)]
     };
@@ -106,6 +110,7 @@ fn file(paint: &mut Paint<'_>, ui: &mut Ui) {
     }
 }
 
+/// The path in one line, what can be done below it.
 fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
     let shown = &paint.session.run_parts.file;
     let full = paint.session.run.screen.full;
@@ -114,18 +119,19 @@ fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
         if icons::button(ui, Icon::Panel, words).clicked() {
             paint.wish(Action::Run(RunAction::Full(!full)));
         }
-        ui.label(RichText::new(path).font(text::mono()).color(Theme::of(ui).text));
+        ui.add(egui::Label::new(RichText::new(path).font(text::mono())).truncate());
+    });
+    ui.horizontal(|ui| {
+        for (words, diff) in [("Content", false), ("Changes", true)] {
+            if ui.selectable_label(shown.screen.diff == diff, words).clicked() && shown.screen.diff != diff {
+                paint.wish(Action::Do(ActionId::SideBySide));
+            }
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             blocks::button(paint, ui, ActionId::RestoreFile);
             blocks::button(paint, ui, ActionId::Edit);
             if ui.button("Copy path").clicked() {
                 ui.ctx().copy_text(path.to_owned());
-            }
-            ui.add_space(GAP);
-            for (words, diff) in [("Changes", true), ("Content", false)] {
-                if ui.selectable_label(shown.screen.diff == diff, words).clicked() && shown.screen.diff != diff {
-                    paint.wish(Action::Do(ActionId::SideBySide));
-                }
             }
         });
     });

@@ -108,7 +108,7 @@ fn node(
     let theme = Theme::of(ui);
     let node = &tree.tree.nodes[place];
     let is_folder = tree.tree.is_folder(place);
-    let response = ui.interact(area, ui.scope_id().with(("node", &node.path)), Sense::CLICK);
+    let response = ui.interact(area, ui.scope_id().with(("node", place)), Sense::CLICK);
     if is_here || response.hovered() {
         ui.painter().rect_filled(area, 0.0, if is_here { theme.chosen } else { theme.hover });
     }
@@ -130,7 +130,7 @@ fn node(
             Tick::Some
         };
         let square = Rect::from_center_size(pos2(x + 7.0, area.center().y), vec2(15.0, 15.0));
-        if tick_box(ui, square, &node.path, tick).clicked() {
+        if tick_box(ui, square, place, &node.path, tick).clicked() {
             hit = Some(Hit::Ticked(rows, tick != Tick::On));
         }
         x += 22.0;
@@ -172,9 +172,9 @@ fn fold(folded: &mut BTreeSet<String>, path: &str) {
 }
 
 /// A box that is ticked, empty, or in between.
-fn tick_box(ui: &Ui, square: Rect, path: &str, tick: Tick) -> Response {
+fn tick_box(ui: &Ui, square: Rect, place: usize, path: &str, tick: Tick) -> Response {
     let theme = Theme::of(ui);
-    let response = ui.interact(square.expand(4.0), ui.scope_id().with(("tick", path)), Sense::CLICK);
+    let response = ui.interact(square.expand(4.0), ui.scope_id().with(("tick", place)), Sense::CLICK);
     let painter = ui.painter();
     let edge = if response.hovered() || tick != Tick::Off { theme.accent } else { theme.muted };
     let ground = if tick == Tick::Off { theme.ground } else { theme.accent };
