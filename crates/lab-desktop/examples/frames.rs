@@ -16,6 +16,9 @@ use lab_view::list::Motion;
 use lab_view::screens::runs::RunsAction;
 use lab_view::session::{Action, Route, Session};
 
+/// What a person does before a frame.
+type Step = (Option<Event>, Option<Action>);
+
 /// A window without a screen.
 struct Stage {
     app: App,
@@ -46,6 +49,7 @@ fn main() {
     let wheel = |rows: f32| Event::MouseWheel {
         unit: MouseWheelUnit::Point,
         delta: vec2(0.0, -28.0 * rows),
+        source: egui::MouseWheelSource::Unknown,
         phase: TouchPhase::Move,
         modifiers: Modifiers::NONE,
     };
@@ -128,7 +132,7 @@ impl Stage {
     }
 
     /// Does the same many times, and tells how long a frame took and how many asked for another one.
-    fn times(&mut self, what: &str, times: usize, step: &dyn Fn(&Session) -> (Option<Event>, Option<Action>)) {
+    fn times(&mut self, what: &str, times: usize, step: &dyn Fn(&Session) -> Step) {
         let mut again = 0;
         let mut taken: Vec<f64> = (0..times)
             .map(|_| {

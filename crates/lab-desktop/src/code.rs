@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Align2, Color32, Rect, ScrollArea, Sense, Ui, pos2, vec2};
-use lab_view::{Span, Syntax};
+use egui::{Align2, Rect, ScrollArea, Sense, Ui, pos2, vec2};
+use lab_view::Span;
 
 use crate::theme::{GAP, Theme, text};
 
@@ -12,18 +12,6 @@ use crate::theme::{GAP, Theme, text};
 pub const LINE: f32 = 18.0;
 /// Of longer lines only so many letters are painted: nobody reads more, and each costs time.
 const LONGEST: usize = 2_000;
-
-/// The colour of a word of code.
-pub const fn syntax(theme: &Theme, syntax: Syntax) -> Color32 {
-    match syntax {
-        Syntax::Plain => theme.text,
-        Syntax::Keyword => theme.changed,
-        Syntax::String => theme.good,
-        Syntax::Comment => theme.muted,
-        Syntax::Number => theme.warn,
-        Syntax::Function | Syntax::Key => theme.accent,
-    }
-}
 
 /// Paints the lines; `top` is the one to begin with, when that is new. Gives the first one in sight and how many fit.
 pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], at: Option<usize>, top: Option<usize>) -> (usize, usize) {
@@ -69,7 +57,7 @@ fn job(theme: &Theme, line: &[Span]) -> LayoutJob {
     for span in line {
         let end = span.text.char_indices().nth(room).map_or(span.text.len(), |(at, _)| at);
         let words = safe(&span.text[..end]);
-        job.append(&words, 0.0, TextFormat::simple(text::mono(), syntax(theme, span.syntax)));
+        job.append(&words, 0.0, TextFormat::simple(text::mono(), theme.syntax(span.syntax)));
         room -= span.text[..end].chars().count();
         if end < span.text.len() {
             job.append(" …", 0.0, TextFormat::simple(text::mono(), theme.muted));

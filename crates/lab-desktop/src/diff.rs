@@ -1,28 +1,205 @@
-//! A file's changes.
+//! Changes of files: lines of code with their syntax, old and new beside each other or in one column.
 
-use egui::{RichText, Ui};
-use lab_view::{Diff, Sign, Tone};
+use std::ops::Range;
 
-use crate::blocks;
-use crate::theme::{Theme, text};
+use egui::text::{LayoutJob, TextFormat};
+use egui::{Align2, Rect, RichText, Sense, Ui, pos2, vec2};
+use lab_view::{Diff, DiffLine, Sign, Span, Tone};
 
-/// Paints the changes of one file.
-pub fn block(ui: &mut Ui, diff: &Diff) {
-    let words = format!("{}  +{} −{}", diff.path, diff.added, diff.removed);
-    ui.label(RichText::new(words).font(text::mono()).strong());
-    if let Some(note) = &diff.note {
-        blocks::words(ui, note, Tone::Muted);
-    }
-    for hunk in &diff.hunks {
-        for line in &hunk.lines {
-            let (sign, tone) = match line.sign {
-                Sign::Added => ("+", Tone::Added),
-                Sign::Removed => ("−", Tone::Removed),
-                Sign::Equal => (" ", Tone::Plain),
-            };
-            let words: String = line.spans.iter().map(|span| crate::code::safe(&span.text)).collect();
-            let color = Theme::of(ui).tone(tone);
-            ui.label(RichText::new(format!("{sign} {words}")).font(text::mono()).color(color));
+use crate::theme::{GAP, RADIUS, Theme, text};
+
+/// The height of a line of code.
+pub const CODE: f32 = 19.0;
+/// The height of the heading of a file.
+pub const FILE: f32 = 32.0;
+/// The height of the place where equal lines are left out.
+pub const GAP_ROW: f32 = 20.0;
+/// Room for the number of a line.
+const NUMBER: f32 = 44.0;
+/// Room for the sign of a line.
+const SIGN: f32 = 16.0;
+
+/// A row of a file's changes.
+#[derive(Clone, Copy)]
+pub enum Row<'a> {
+    /// The file's name.
+    File(&'a Diff, bool),
+    /// So many equal lines are left out here.
+    Gap(usize),
+    /// A line of one of the sides.
+    One(&'a DiffLine),
+    /// Old and new.
+    Two(Option<&'a DiffLine>, Option<&'a DiffLine>),
+}
+
+impl Row<'_> {
+    /// How high it is, in points.
+    pub const fn height(&self) -> f32 {
+        match self {
+            Self::File(..) => FILE,
+            Self::Gap(_) => GAP_ROW,
+            _ => CODE,
         }
     }
+
+    /// Whether a place that changed begins here, after a row that is equal or not.
+    pub fn is_changed(&self) -> bool {
+        match self {
+            Self::One(line) => line.sign != Sign::Equal,
+            Self::Two(old, new) => old.or(*new).is_some_and(|line| line.sign != Sign::Equal),
+            _ => false,
+        }
+    }
+}
+
+/// The rows of a file's changes.
+pub fn rows(diff: &Diff, side_by_side: bool, is_folded: bool) -> Vec<Row<'_>> {
+    let mut rows = vec![Row::File(diff, is_folded)];
+    let mut last = 0;
+    for hunk in diff.hunks.iter().filter(|_| !is_folded) {
+        let old = |line: &DiffLine| line.old_number.or(line.new_number);
+        if let Some(first) = hunk.lines.first().and_then(old)
+            && first > last + 1
+        {
+            rows.push(Row::Gap(first - last - 1));
+        }
+        last = hunk.lines.iter().rev().find_map(|line| line.old_number).unwrap_or(last);
+        if side_by_side {
+            rows.extend(hunk.pairs().into_iter().map(|(old, new)| Row::Two(old, new)));
+        } else {
+            rows.extend(hunk.lines.iter().map(Row::One));
+        }
+    }
+    rows
+}
+
+/// The letters of the longest line.
+pub fn longest(diff: &Diff) -> usize {
+    let letters = |line: &DiffLine| line.spans.iter().map(|span| span.text.chars().count()).sum();
+    diff.hunks.iter().flat_map(|hunk| &hunk.lines).map(letters).max().unwrap_or(0)
+}
+
+/// Paints a row; text is moved to the left by `across`, on both sides alike.
+pub fn paint(ui: &Ui, area: Rect, row: &Row<'_>, across: f32) {
+    let theme = Theme::of(ui);
+    match row {
+        Row::File(diff, is_folded) => head(ui, area, diff, *is_folded),
+        Row::Gap(hidden) => {
+            ui.painter().rect_filled(area, 0.0, theme.bar);
+            let words = format!("⋯ {}", lab_view::format::count(*hidden as u64, "equal line"));
+            let at = area.left_center() + vec2(NUMBER, 0.0);
+            ui.painter().text(at, Align2::LEFT_CENTER, words, text::small(), theme.muted);
+        }
+        Row::One(line) => {
+            let numbers = [line.old_number, line.new_number];
+            half(ui, area, Some(line), &numbers, across);
+        }
+        Row::Two(old, new) => {
+            let middle = area.center().x;
+            let left = Rect::from_min_max(area.min, pos2(middle - 0.5, area.bottom()));
+            let right = Rect::from_min_max(pos2(middle + 0.5, area.top()), area.max);
+            half(ui, left, *old, &[old.and_then(|line| line.old_number)], across);
+            half(ui, right, *new, &[new.and_then(|line| line.new_number)], across);
+            ui.painter().vline(middle, area.y_range(), theme.line());
+        }
+    }
+}
+
+/// A file's name, and how much of it changed.
+pub fn head(ui: &Ui, area: Rect, diff: &Diff, is_folded: bool) {
+    let theme = Theme::of(ui);
+    let inside = area.shrink2(vec2(0.0, 2.0));
+    ui.painter().rect(inside, RADIUS, theme.bar, theme.line(), egui::StrokeKind::Inside);
+    let fold = if is_folded { "▸" } else { "▾" };
+    let mut at = inside.left_center() + vec2(2.0 * GAP, 0.0);
+    let mut put = |words: &str, font: egui::FontId, color| {
+        at.x = ui.painter().text(at, Align2::LEFT_CENTER, words, font, color).right() + 2.0 * GAP;
+    };
+    put(fold, text::body(), theme.muted);
+    put(&lab_model::display_bytes(diff.path.as_bytes()), text::mono(), theme.text);
+    if diff.added + diff.removed > 0 {
+        put(&format!("+{}", diff.added), text::mono(), theme.tone(Tone::Added));
+        put(&format!("−{}", diff.removed), text::mono(), theme.tone(Tone::Removed));
+    }
+    if let Some(note) = &diff.note {
+        put(&lab_model::display_bytes(note.as_bytes()), text::small(), theme.muted);
+    }
+}
+
+fn half(ui: &Ui, area: Rect, line: Option<&DiffLine>, numbers: &[Option<usize>], across: f32) {
+    let theme = Theme::of(ui);
+    let Some(line) = line else {
+        ui.painter().rect_filled(area, 0.0, theme.bar);
+        return;
+    };
+    let tone = match line.sign {
+        Sign::Equal => None,
+        Sign::Added => Some(Tone::Added),
+        Sign::Removed => Some(Tone::Removed),
+    };
+    if let Some(tone) = tone {
+        ui.painter().rect_filled(area, 0.0, theme.wash(tone));
+    }
+    let mut x = area.left();
+    for number in numbers {
+        x += NUMBER;
+        if let Some(number) = number {
+            let at = pos2(x - 8.0, area.center().y);
+            let ink = tone.map_or(theme.muted, |tone| theme.tone(tone));
+            ui.painter().text(at, Align2::RIGHT_CENTER, number, text::code(), ink.gamma_multiply(0.75));
+        }
+    }
+    if let Some(tone) = tone {
+        let at = pos2(x + SIGN / 2.0, area.center().y);
+        ui.painter().text(at, Align2::CENTER_CENTER, line.sign.mark(), text::code(), theme.tone(tone));
+    }
+    let room = Rect::from_min_max(pos2(x + SIGN + 2.0, area.top()), area.max);
+    let galley = ui.painter().layout_job(job(theme, &line.spans, tone));
+    let at = pos2(room.left() - across, area.center().y - galley.size().y / 2.0);
+    ui.painter().with_clip_rect(room.intersect(ui.clip_rect())).galley(at, galley, theme.text);
+}
+
+/// The words of a line in the colours of their syntax, with what changed in it on a stronger ground.
+pub fn job(theme: &Theme, spans: &[Span], tone: Option<Tone>) -> LayoutJob {
+    let mut job = LayoutJob::default();
+    for span in spans {
+        let background = match tone {
+            Some(tone) if span.changed => theme.mark(tone),
+            _ => egui::Color32::TRANSPARENT,
+        };
+        let words = span.text.trim_end_matches('\n').replace('\t', "    ");
+        let format = TextFormat { background, ..TextFormat::simple(text::code(), theme.syntax(span.syntax)) };
+        job.append(&lab_model::display_bytes(words.as_bytes()), 0.0, format);
+    }
+    job.wrap.max_width = f32::INFINITY;
+    job
+}
+
+/// Paints the changes of one file among other blocks: only the rows in sight cost anything.
+pub fn block(ui: &mut Ui, diff: &Diff) {
+    let rows = rows(diff, false, false);
+    let height: f32 = rows.iter().map(Row::height).sum();
+    let (area, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &diff.path));
+    for (row, place) in
+        in_sight(rows.iter().map(Row::height), (ui.clip_rect().top(), ui.clip_rect().bottom()), area.top())
+    {
+        let y = place.start;
+        let place = Rect::from_min_max(pos2(area.left(), y), pos2(area.right(), place.end));
+        paint(ui, place, &rows[row], 0.0);
+    }
+    if rows.len() == 1 && diff.note.is_none() {
+        ui.label(RichText::new("No lines differ").color(Theme::of(ui).muted));
+    }
+}
+
+/// Of things below each other those that touch a range, with where they are.
+fn in_sight(heights: impl Iterator<Item = f32>, (low, high): (f32, f32), top: f32) -> Vec<(usize, Range<f32>)> {
+    let mut y = top;
+    let placed = heights.enumerate().map(|(row, height)| {
+        let place = y..y + height;
+        y += height;
+        (row, place)
+    });
+    placed.filter(|(_, place)| place.end >= low && place.start <= high).collect()
 }

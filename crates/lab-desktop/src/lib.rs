@@ -16,6 +16,7 @@ mod files;
 mod frame;
 mod health;
 mod icons;
+mod images;
 mod keys;
 mod later;
 mod log;

@@ -49,7 +49,7 @@ pub struct Theme {
     /// The sixteen colours of a terminal.
     terminal: [Color32; 16],
     /// Series of charts, by slot.
-    pub series: [Color32; 10],
+    pub series: [Color32; Self::SERIES],
     is_dark: bool,
 }
 
@@ -157,6 +157,9 @@ static DARK: Theme = Theme {
 };
 
 impl Theme {
+    /// So many series have a colour of their own.
+    pub const SERIES: usize = 10;
+
     /// The look that is on.
     pub fn of(ui: &egui::Ui) -> &'static Self {
         if ui.visuals().dark_mode { &DARK } else { &LIGHT }
@@ -188,6 +191,24 @@ impl Theme {
     /// The colour of a series.
     pub const fn series(&self, slot: usize) -> Color32 {
         self.series[slot % self.series.len()]
+    }
+
+    /// Words of source code.
+    pub const fn syntax(&self, syntax: lab_view::Syntax) -> Color32 {
+        use lab_view::Syntax;
+        match syntax {
+            Syntax::Plain => self.text,
+            Syntax::Comment => self.muted,
+            Syntax::Keyword => self.changed,
+            Syntax::String => self.good,
+            Syntax::Number => self.warn,
+            Syntax::Function | Syntax::Key => self.accent,
+        }
+    }
+
+    /// A ground in the colour of a tone behind the words that changed in a line.
+    pub fn mark(&self, tone: Tone) -> Color32 {
+        self.ground.lerp_to_gamma(self.tone(tone), if self.is_dark { 0.40 } else { 0.26 })
     }
 
     /// A hairline.
@@ -236,9 +257,19 @@ pub mod text {
         FontId::new(14.5, FontFamily::Name(STRONG.into()))
     }
 
+    /// What a page says first.
+    pub const fn large() -> FontId {
+        FontId::new(15.5, FontFamily::Proportional)
+    }
+
     /// The name of a place.
     pub fn title() -> FontId {
         FontId::new(20.0, FontFamily::Name(STRONG.into()))
+    }
+
+    /// Lines of code beside each other.
+    pub const fn code() -> FontId {
+        FontId::new(12.0, FontFamily::Monospace)
     }
 
     /// Code, logs, commands.

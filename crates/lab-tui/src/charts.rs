@@ -3,7 +3,7 @@
 use lab_plot::text::{Drawing, Glyphs, drawing};
 use lab_plot::{Chart, number};
 use lab_view::charts::Along;
-use lab_view::screens::charts::{ChartsAction, ChartsView, SMOOTHING};
+use lab_view::screens::charts::{ChartsAction, ChartsView};
 use lab_view::session::Action;
 use lab_view::{Tone, metrics};
 use ratatui::layout::Rect;
@@ -103,8 +103,8 @@ fn state(paint: &mut Paint<'_>, area: Rect, page: &ChartsView) {
     if screen.log {
         words.push("logarithmic".to_owned());
     }
-    if screen.smoothing > 0 {
-        words.push(format!("smoothed {}", SMOOTHING[screen.smoothing]));
+    if screen.smooth > 0.0 {
+        words.push(format!("smoothed {}", screen.smooth));
     }
     if screen.zoom.is_some() {
         words.push("zoomed".to_owned());

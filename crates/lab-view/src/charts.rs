@@ -350,6 +350,10 @@ fn smoothed(points: Vec<[f64; 2]>, weight: f64) -> Vec<[f64; 2]> {
 /// The points in a part of the axis, with one neighbour on each side so that lines reach the edges.
 fn within(mut points: Vec<[f64; 2]>, range: Option<[f64; 2]>) -> Vec<[f64; 2]> {
     if let Some([low, high]) = range {
+        // What ended before, or begins behind, has no part in it.
+        if points.last().is_none_or(|point| point[0] < low) || points.first().is_none_or(|point| point[0] > high) {
+            return Vec::new();
+        }
         let first = points.partition_point(|point| point[0] < low).saturating_sub(1);
         let last = (points.partition_point(|point| point[0] <= high) + 1).min(points.len());
         points.truncate(last);
@@ -369,7 +373,7 @@ fn thinned(points: Vec<[f64; 2]>, columns: Option<usize>) -> Vec<[f64; 2]> {
 }
 
 /// Runs that belong together: what tells them apart, and their places.
-type Group = (String, Vec<usize>);
+pub(crate) type Group = (String, Vec<usize>);
 
 /// Groups in the order in which they come: by the value of a parameter, or the runs that differ in nothing but
 /// their seeds.
@@ -391,7 +395,8 @@ fn groups(reader: &Reader, rows: &[RunRow], parameter: &str) -> Result<Vec<Group
     Ok(groups)
 }
 
-fn seed_groups(reader: &Reader, rows: &[RunRow]) -> Result<Vec<Group>> {
+/// Runs that differ in nothing but their seeds.
+pub(crate) fn seed_groups(reader: &Reader, rows: &[RunRow]) -> Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     let varying = varying(rows);
     for (place, row) in rows.iter().enumerate() {

@@ -4,6 +4,7 @@
 pub mod data;
 mod groups;
 mod headline;
+pub mod images;
 pub mod many;
 mod tables;
 
@@ -203,6 +204,14 @@ pub fn load(reader: &Reader, key: &Key) -> Result<ComparePage> {
         effects,
         equal: equal.line(),
     })
+}
+
+/// The pictures in which the two ends differ.
+///
+/// # Errors
+/// [`ErrorKind::Missing`] when a side is not there, and those of the reader.
+pub fn pictures(reader: &Reader, key: &Key) -> Result<Vec<images::ImagePair>> {
+    images::pairs(reader, &side(reader, &key.left)?, &side(reader, &key.right)?)
 }
 
 const fn axis_of(role: Role) -> Axis {

@@ -59,11 +59,12 @@ pub struct Loaded<K, P> {
     shown: Option<(K, Stamp, P)>,
     failed: Option<(K, Stamp, Error)>,
     pending: Option<(K, Stamp, Pending<P>)>,
+    generation: u64,
 }
 
 impl<K, P> Default for Loaded<K, P> {
     fn default() -> Self {
-        Self { shown: None, failed: None, pending: None }
+        Self { shown: None, failed: None, pending: None, generation: 0 }
     }
 }
 
@@ -71,6 +72,11 @@ impl<K: Clone + PartialEq, P> Loaded<K, P> {
     /// The newest page there is; it may be one for another key while the right one is on its way.
     pub fn page(&self) -> Option<&P> {
         self.shown.as_ref().map(|(_, _, page)| page)
+    }
+
+    /// So many pages have come: what is derived from one holds as long as this does.
+    pub const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The page, when it is the one for this key.
@@ -96,6 +102,7 @@ impl<K: Clone + PartialEq, P> Loaded<K, P> {
             Ok(page) => {
                 self.shown = Some((key, stamp, page));
                 self.failed = None;
+                self.generation += 1;
             }
             // A page that went out of date says less than the error, but is still worth reading.
             Err(error) => self.failed = Some((key, stamp, error)),
@@ -169,6 +176,11 @@ impl<S: Screen> Shown<S> {
     /// The newest page there is.
     pub fn page(&self) -> Option<&S::Page> {
         self.loaded.page()
+    }
+
+    /// So many pages have come: what is derived from one holds as long as this does.
+    pub const fn generation(&self) -> u64 {
+        self.loaded.generation()
     }
 
     /// Whether the page is the one that the choices ask for.

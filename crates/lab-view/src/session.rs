@@ -483,6 +483,10 @@ impl Session {
             }
             return;
         }
+        // Other runs in the same charts are no place of their own.
+        if matches!((self.route(), &route), (Route::Charts(_), Route::Charts(_))) {
+            self.route.pop();
+        }
         match &route {
             Route::Run(run) => self.run.screen.enter(run.clone()),
             Route::Compare(runs) => self.compare.screen.enter(runs.clone()),

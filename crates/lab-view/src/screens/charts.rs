@@ -1,24 +1,26 @@
 //! Metrics of runs over time: which charts, along what, how smooth, which part, and where the reading line stands.
 
-use lab_engine::{Reader, Result};
+use lab_engine::{Command, Reader, Result};
 use lab_model::{RunId, Summary};
-use lab_plot::{Chart, Layer};
+use lab_plot::{Chart, Layer, Spread};
 use serde::Serialize;
 
 use super::oldest_first;
-use crate::charts::{self, Along};
+use crate::charts::{self, Along, Kind};
 use crate::format::Moment;
 use crate::list::{Cursor, Motion};
 use crate::screen::Screen;
-use crate::session::Effect;
+use crate::session::{Effect, Route, Then};
 use crate::{ActionId, metrics};
 
-/// Steps of smoothing.
+/// Steps of smoothing that a key goes through.
 pub const SMOOTHING: [f64; 4] = [0.0, 0.6, 0.9, 0.99];
 /// More charts than this nobody looks at without a filter.
 const MOST_CHARTS: usize = 60;
-/// Columns of dots that an interface can tell apart at most.
+/// Columns of dots that an interface can tell apart, as long as it does not say.
 const COLUMNS: usize = 500;
+/// This part of the values on either side may be outliers.
+const UNUSUAL: f64 = 0.02;
 /// The reading line moves by this part of what is shown.
 const READING_STEP: f64 = 0.01;
 /// A step of zooming leaves this part.
@@ -31,8 +33,20 @@ pub struct ChartsScreen {
     pub cursor: Cursor,
     /// Values by their logarithm.
     pub log: bool,
-    /// A place in [`SMOOTHING`].
-    pub smoothing: usize,
+    /// Steps by their logarithm.
+    pub log_x: bool,
+    /// TensorBoard's smoothing, from 0 to 1.
+    pub smooth: f64,
+    /// Runs that differ in nothing but their seeds are one line with a band.
+    pub seeds: bool,
+    /// What the band shows.
+    pub spread: Spread,
+    /// Value axes show what most values are, not the few that are far away.
+    pub without_outliers: bool,
+    /// Courses, or runs against each other.
+    pub kind: Kind,
+    /// What a scatter chart shows along x and y.
+    pub keys: [Option<String>; 2],
     /// What lines go along.
     pub along: Along,
     /// Only metrics with these words in their names.
@@ -45,6 +59,8 @@ pub struct ChartsScreen {
     pub alone: bool,
     /// Charts that stand in one row of the grid, as the painter says.
     pub across: usize,
+    /// Columns of dots of a chart, as the painter says.
+    pub columns: Option<usize>,
     runs: Vec<RunId>,
 }
 
@@ -63,6 +79,30 @@ pub enum ChartsAction {
     Alone(bool),
     /// Charts that stand in one row.
     Across(usize),
+    /// Columns of dots of a chart.
+    Columns(usize),
+    /// Smooths so much, from 0 to 1.
+    Smooth(f64),
+    /// Lines go along this.
+    Along(Along),
+    /// Steps by their logarithm, or not.
+    LogX(bool),
+    /// Runs that differ in nothing but their seeds become one line, or not.
+    Seeds(bool),
+    /// What the band shows.
+    Spread(Spread),
+    /// Leaves the few values that are far away out of sight, or not.
+    WithoutOutliers(bool),
+    /// Courses, or runs against each other.
+    Kind(Kind),
+    /// What a scatter chart shows along x and y.
+    Keys([Option<String>; 2]),
+    /// Shows only this part of the x axis, or all of it.
+    Zoom(Option<[f64; 2]>),
+    /// More runs, or fewer; the first is never left out.
+    Runs(Vec<RunId>),
+    /// Writes a file.
+    Write(std::path::PathBuf, Vec<u8>),
 }
 
 /// What is drawn.
@@ -74,6 +114,13 @@ pub struct Key {
     along: Along,
     filter: String,
     zoom: Option<[f64; 2]>,
+    log_x: bool,
+    seeds: bool,
+    spread: Spread,
+    without_outliers: bool,
+    kind: Kind,
+    keys: [Option<String>; 2],
+    columns: usize,
 }
 
 /// Charts of the same runs.
@@ -81,8 +128,12 @@ pub struct Key {
 pub struct ChartsView {
     /// One for each metric, with its key; the runs are the slots of the series.
     pub charts: Vec<(String, Chart)>,
-    /// The names of the runs, by slot.
+    /// The names of the runs, or of groups of them, by slot.
     pub names: Vec<String>,
+    /// The runs by slot; of a group the first.
+    pub runs: Vec<RunId>,
+    /// What a scatter chart can show: parameters and metrics.
+    pub keys: Vec<String>,
     /// Metrics there are, also those that are not drawn.
     pub total: usize,
     /// From where to where the x axes go.
@@ -105,10 +156,58 @@ impl ChartsView {
     }
 }
 
+impl ChartsView {
+    /// A chart for each metric, over its steps.
+    fn courses(&mut self, reader: &Reader, key: &Key, keys: Vec<String>, moment: &Moment) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let wanted = charts::Key {
+            runs: self.runs.clone(),
+            metrics: keys.clone(),
+            kind: key.kind,
+            along: key.along,
+            log_x: key.log_x,
+            log_y: key.log,
+            smooth: key.smooth,
+            group_by: key.seeds.then(|| "seed".to_owned()),
+            spread: key.spread,
+            x_range: key.zoom,
+            columns: Some(key.columns),
+            ..charts::Key::default()
+        };
+        let charts = charts::load(reader, &wanted, moment)?.charts;
+        self.extent = extent(&charts);
+        self.charts = titled(keys, charts);
+        if key.without_outliers {
+            self.charts.iter_mut().for_each(|(_, chart)| chart.y.range = usual(chart));
+        }
+        Ok(())
+    }
+
+    /// One chart that shows each run once.
+    fn against_each_other(&mut self, reader: &Reader, key: &Key, main: Option<String>, moment: &Moment) -> Result<()> {
+        let [x, y] = key.keys.clone();
+        let wanted = charts::Key {
+            runs: self.runs.clone(),
+            kind: key.kind,
+            log_x: key.log_x,
+            log_y: key.log,
+            x: x.or_else(|| self.keys.first().cloned()),
+            y: y.or(main),
+            ..charts::Key::default()
+        };
+        let charts = charts::load(reader, &wanted, moment)?.charts;
+        self.charts = charts.into_iter().map(|chart| (chart.title.clone(), chart)).collect();
+        Ok(())
+    }
+}
+
 impl ChartsScreen {
     pub(crate) fn enter(&mut self, runs: Vec<RunId>) {
         if self.runs != runs {
-            *self = Self { runs, log: self.log, smoothing: self.smoothing, along: self.along, ..Self::default() };
+            let (log, log_x, smooth, along, columns) = (self.log, self.log_x, self.smooth, self.along, self.columns);
+            *self = Self { runs, log, log_x, smooth, along, columns, ..Self::default() };
         }
     }
 
@@ -120,15 +219,14 @@ impl ChartsScreen {
     fn act_on(&mut self, id: ActionId, view: Option<&ChartsView>) {
         match id {
             ActionId::LogScale => self.log = !self.log,
-            ActionId::Smooth => self.smoothing = (self.smoothing + 1) % SMOOTHING.len(),
-            ActionId::StepAxis => {
-                self.along = match self.along {
-                    Along::Step => Along::Relative,
-                    Along::Relative => Along::Time,
-                    Along::Time => Along::Step,
-                };
-                (self.zoom, self.reading) = (None, None);
+            ActionId::Smooth => {
+                self.smooth = SMOOTHING.into_iter().find(|more| *more > self.smooth).unwrap_or(SMOOTHING[0]);
             }
+            ActionId::StepAxis => self.go_along(match self.along {
+                Along::Step => Along::Relative,
+                Along::Relative => Along::Time,
+                Along::Time => Along::Step,
+            }),
             ActionId::ResetZoom => self.zoom = None,
             ActionId::NextPart => self.cursor.go(Motion::By(1)),
             ActionId::PreviousPart => self.cursor.go(Motion::By(-1)),
@@ -151,6 +249,11 @@ impl ChartsScreen {
             ActionId::ReadRight => self.read_further(1.0, low, high),
             _ => {}
         }
+    }
+
+    fn go_along(&mut self, along: Along) {
+        self.along = along;
+        (self.zoom, self.reading) = (None, None);
     }
 
     /// What stands at the reading line stays there.
@@ -181,10 +284,17 @@ impl Screen for ChartsScreen {
         (!self.runs.is_empty()).then(|| Key {
             runs: self.runs.clone(),
             log: self.log,
-            smooth: SMOOTHING[self.smoothing],
+            smooth: self.smooth,
             along: self.along,
             filter: self.filter.clone(),
             zoom: self.zoom,
+            log_x: self.log_x,
+            seeds: self.seeds,
+            spread: self.spread,
+            without_outliers: self.without_outliers,
+            kind: self.kind,
+            keys: self.keys.clone(),
+            columns: self.columns.unwrap_or(COLUMNS),
         })
     }
 
@@ -206,23 +316,26 @@ impl Screen for ChartsScreen {
         }
         let total = keys.len();
         let words: Vec<String> = key.filter.split_whitespace().map(str::to_lowercase).collect();
+        let mut choice: Vec<String> = rows.iter().flat_map(|row| row.start.params.keys().cloned()).collect();
+        choice.sort();
+        choice.dedup();
+        choice.extend(keys.iter().cloned());
+        let main = keys.first().cloned();
         keys.retain(|key| words.iter().all(|word| key.to_lowercase().contains(word)));
         keys.truncate(MOST_CHARTS);
-        let mut charts = Vec::new();
-        if !keys.is_empty() {
-            let wanted = charts::Key {
-                runs: rows.into_iter().map(|row| row.start.run).collect(),
-                metrics: keys.clone(),
-                along: key.along,
-                log_y: key.log,
-                smooth: key.smooth,
-                x_range: key.zoom,
-                columns: Some(COLUMNS),
-                ..charts::Key::default()
-            };
-            charts = charts::load(reader, &wanted, moment)?.charts;
+        let runs: Vec<RunId> = rows.iter().map(|row| row.start.run.clone()).collect();
+        let groups = if key.seeds && key.kind == Kind::Line { charts::seed_groups(reader, &rows)? } else { Vec::new() };
+        let mut page = ChartsView { charts: Vec::new(), names, runs, keys: choice, total, extent: [0.0, 1.0] };
+        if key.kind == Kind::Line || key.kind == Kind::Histogram {
+            page.courses(reader, key, keys, moment)?;
+            if !groups.is_empty() {
+                page.runs = groups.iter().map(|(_, places)| page.runs[places[0]].clone()).collect();
+                page.names = groups.into_iter().map(|(label, _)| label).collect();
+            }
+        } else {
+            page.against_each_other(reader, key, main, moment)?;
         }
-        Ok(ChartsView { extent: extent(&charts), charts: titled(keys, charts), names, total })
+        Ok(page)
     }
 
     fn arrived(&mut self, page: &ChartsView) {
@@ -240,6 +353,23 @@ impl Screen for ChartsScreen {
             ChartsAction::Choose(place) => self.cursor.go(Motion::To(place)),
             ChartsAction::Alone(alone) => self.alone = alone,
             ChartsAction::Across(across) => self.across = across,
+            ChartsAction::Columns(columns) => self.columns = Some(columns),
+            ChartsAction::Smooth(smooth) => self.smooth = smooth.clamp(0.0, 0.999),
+            ChartsAction::Along(along) => self.go_along(along),
+            ChartsAction::LogX(log_x) => self.log_x = log_x,
+            ChartsAction::Seeds(seeds) => self.seeds = seeds,
+            ChartsAction::Spread(spread) => self.spread = spread,
+            ChartsAction::WithoutOutliers(without) => self.without_outliers = without,
+            ChartsAction::Kind(kind) => {
+                (self.kind, self.zoom, self.reading, self.alone) = (kind, None, None, false);
+            }
+            ChartsAction::Keys(keys) => self.keys = keys,
+            ChartsAction::Zoom(zoom) => self.zoom = zoom,
+            ChartsAction::Runs(runs) => return vec![Effect::Go(Route::Charts(runs))],
+            ChartsAction::Write(path, bytes) => {
+                let words = format!("Written to {}", lab_model::display_bytes(path.to_string_lossy().as_bytes()));
+                return vec![Effect::Command(Command::Write { path, bytes }, Then::Say(words))];
+            }
         }
         Vec::new()
     }
@@ -257,6 +387,20 @@ fn titled(keys: Vec<String>, charts: Vec<Chart>) -> Vec<(String, Chart)> {
         chart
     };
     keys.into_iter().zip(charts.into_iter().map(nameless)).collect()
+}
+
+/// From the smallest to the largest of the usual values, with a margin; nothing when all are usual.
+fn usual(chart: &Chart) -> Option<[f64; 2]> {
+    let points = chart.layers.iter().filter_map(|layer| match layer {
+        Layer::Line { points, .. } => Some(points),
+        _ => None,
+    });
+    let mut values: Vec<f64> = points.flatten().map(|point| point[1]).filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    let at = |part: f64| values.get(((values.len().saturating_sub(1)) as f64 * part) as usize).copied();
+    let (low, high) = (at(UNUSUAL)?, at(1.0 - UNUSUAL)?);
+    let margin = (high - low) * 0.05;
+    (high > low).then_some([low - margin, high + margin]).filter(|_| chart.y.scale != lab_plot::Scale::Log)
 }
 
 fn extent(charts: &[Chart]) -> [f64; 2] {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::oldest_first;
 use crate::block::{Blocks, Section};
+use crate::compare::images::ImagePair;
 use crate::compare::many::{self, ManyPage};
 use crate::compare::{self, ComparePage, Which};
 use crate::format::Moment;
@@ -62,8 +63,8 @@ pub enum CompareAction {
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[serde(untagged)]
 pub enum CompareView {
-    /// Two.
-    Pair(Box<ComparePage>),
+    /// Two, and the pictures in which their ends differ.
+    Pair(Box<ComparePage>, Vec<ImagePair>),
     /// Three to fifty; the first is the base.
     Many(Box<ManyPage>),
 }
@@ -72,7 +73,7 @@ impl CompareView {
     /// What is different, and whether the difference is real.
     pub fn headline(&self) -> &Line {
         match self {
-            Self::Pair(page) => &page.headline,
+            Self::Pair(page, _) => &page.headline,
             Self::Many(page) => &page.headline,
         }
     }
@@ -81,7 +82,7 @@ impl CompareView {
 impl Blocks for CompareView {
     fn blocks(&self) -> Vec<Section<'_>> {
         match self {
-            Self::Pair(page) => page.blocks(),
+            Self::Pair(page, _) => page.blocks(),
             Self::Many(page) => page.blocks(),
         }
     }
@@ -118,7 +119,8 @@ impl Screen for CompareScreen {
         if let [left, right] = &runs[..] {
             let (left, right) = (Which::Run(left.clone()), Which::Run(right.clone()));
             let key = compare::Key { left, right, only: Vec::new(), moment: moment.clone() };
-            return Ok(CompareView::Pair(Box::new(compare::load(reader, &key)?)));
+            let pictures = compare::pictures(reader, &key)?;
+            return Ok(CompareView::Pair(Box::new(compare::load(reader, &key)?), pictures));
         }
         let key = many::Key { runs, moment: moment.clone() };
         Ok(CompareView::Many(Box::new(many::load(reader, &key)?)))

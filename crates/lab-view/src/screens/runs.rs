@@ -70,6 +70,8 @@ pub enum RunsAction {
     Inspect(bool),
     /// Marks the run under the cursor, or takes the mark off, and goes on to the next.
     Mark,
+    /// Marks these and nothing else.
+    MarkRuns(Vec<RunId>),
     /// Marks every run of the window.
     MarkAll,
     /// Marks nothing.
@@ -348,6 +350,7 @@ impl Screen for RunsScreen {
             RunsAction::MarkAll => {
                 self.marked.extend(page.iter().flat_map(|page| &page.page.subjects).map(|subject| subject.run.clone()));
             }
+            RunsAction::MarkRuns(runs) => self.marked = runs.into_iter().collect(),
             RunsAction::ClearMarks => self.marked.clear(),
             RunsAction::Follow => {
                 self.follow = !self.follow;

@@ -1,0 +1,164 @@
+//! What stands above the charts: what they show, along what, how smooth.
+
+use egui::{Id, RichText, TextEdit, Ui};
+use lab_plot::Spread;
+use lab_view::charts::{Along, Kind};
+use lab_view::screens::charts::{ChartsAction, ChartsScreen};
+use lab_view::session::Action;
+use lab_view::{ActionId, Tone};
+
+use super::{KINDS, Own, Width};
+use crate::app::Paint;
+use crate::blocks;
+use crate::theme::{GAP, Theme, text};
+
+/// Paints them.
+pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
+    let screen = &paint.session.charts.screen;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0 * GAP;
+        if let Some(kind) = choice(ui, "", &KINDS, screen.kind) {
+            paint.wish(Action::Charts(ChartsAction::Kind(kind)));
+        }
+        if matches!(screen.kind, Kind::Line | Kind::Histogram) {
+            filter(paint, ui, screen);
+            let widths = [(Width::Small, "S"), (Width::Middle, "M"), (Width::Large, "L")];
+            if let Some(width) = choice(ui, "Size", &widths, own.width) {
+                own.width = width;
+            }
+        }
+        if !paint.session.charts.is_current() && paint.session.charts.is_loading() {
+            ui.add(egui::Spinner::new().size(14.0));
+        }
+    });
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0 * GAP;
+        match screen.kind {
+            Kind::Line => lines(paint, ui, screen),
+            Kind::Scatter => keys(paint, ui, screen),
+            _ => {}
+        }
+    });
+}
+
+fn lines(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
+    let along = [(Along::Step, "Step"), (Along::Relative, "Relative"), (Along::Time, "Time")];
+    if let Some(along) = choice(ui, "Along", &along, screen.along) {
+        paint.wish(Action::Charts(ChartsAction::Along(along)));
+    }
+    if toggle(ui, "Log x", screen.log_x) {
+        paint.wish(Action::Charts(ChartsAction::LogX(!screen.log_x)));
+    }
+    if toggle(ui, "Log y", screen.log) {
+        paint.wish(Action::Do(ActionId::LogScale));
+    }
+    smoothing(paint, ui, screen);
+    if toggle(ui, "Without outliers", screen.without_outliers) {
+        paint.wish(Action::Charts(ChartsAction::WithoutOutliers(!screen.without_outliers)));
+    }
+    if toggle(ui, "Seeds together", screen.seeds) {
+        paint.wish(Action::Charts(ChartsAction::Seeds(!screen.seeds)));
+    }
+    if screen.seeds {
+        let spreads = [(Spread::Deviation, "± σ"), (Spread::Confidence, "95 %"), (Spread::Range, "Range")];
+        if let Some(spread) = choice(ui, "Band", &spreads, screen.spread) {
+            paint.wish(Action::Charts(ChartsAction::Spread(spread)));
+        }
+    }
+    if screen.zoom.is_some() && ui.button("See everything").clicked() {
+        paint.wish(Action::Do(ActionId::ResetZoom));
+    }
+}
+
+/// A slider whose upper part is finer, because that is where smoothing begins to be seen.
+fn smoothing(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
+    let label = ui.label(RichText::new("Smoothing").font(text::small()).color(Theme::of(ui).muted));
+    let mut part = 1.0 - (1.0 - screen.smooth).sqrt();
+    let slider = egui::Slider::new(&mut part, 0.0..=0.97).show_value(false);
+    ui.spacing_mut().slider_width = 90.0;
+    let response = ui.add(slider).labelled_by(label.id);
+    if response.changed() {
+        let smooth = 1.0 - (1.0 - part) * (1.0 - part);
+        let smooth = if smooth < 0.005 { 0.0 } else { (smooth * 1000.0).round() / 1000.0 };
+        paint.wish(Action::Charts(ChartsAction::Smooth(smooth)));
+    }
+    let words = if screen.smooth > 0.0 { format!("{:.2}", screen.smooth) } else { "off".to_owned() };
+    blocks::words(ui, &words, Tone::Muted);
+}
+
+fn filter(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
+    let mut words = screen.filter.clone();
+    let field = TextEdit::singleline(&mut words).hint_text("Filter metrics").desired_width(220.0);
+    let response = ui.add(field.id(Id::unique("filter metrics")));
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::text_edit(true, &screen.filter, &screen.filter, "");
+        info.label = Some("Filter metrics".to_owned());
+        info
+    });
+    if words != screen.filter {
+        paint.wish(Action::Charts(ChartsAction::Filter(words)));
+    }
+}
+
+/// The two axes of a scatter chart.
+fn keys(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
+    let Some(page) = paint.session.charts.page() else { return };
+    let shown = page.charts.first().map(|(_, chart)| [chart.x.label.clone(), chart.y.label.clone()]);
+    for (place, name) in ["x", "y"].into_iter().enumerate() {
+        let now = shown.as_ref().map_or("", |shown| shown[place].as_str());
+        egui::ComboBox::new(("key", place), name).selected_text(now).width(150.0).show_ui(ui, |ui| {
+            for key in &page.keys {
+                if ui.selectable_label(now == key, key).clicked() {
+                    let mut keys = screen.keys.clone();
+                    keys[place] = Some(key.clone());
+                    paint.wish(Action::Charts(ChartsAction::Keys(keys)));
+                }
+            }
+        });
+    }
+    if toggle(ui, "Log x", screen.log_x) {
+        paint.wish(Action::Charts(ChartsAction::LogX(!screen.log_x)));
+    }
+    if toggle(ui, "Log y", screen.log) {
+        paint.wish(Action::Do(ActionId::LogScale));
+    }
+}
+
+/// One of several, side by side in one frame.
+pub fn choice<T: Copy + PartialEq>(ui: &mut Ui, label: &str, options: &[(T, &str)], now: T) -> Option<T> {
+    let theme = Theme::of(ui);
+    let mut chosen = None;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = GAP;
+        if !label.is_empty() {
+            ui.label(RichText::new(label).font(text::small()).color(theme.muted));
+        }
+        egui::Frame::new().fill(theme.bar).stroke(theme.line()).corner_radius(6.0).inner_margin(1.0).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            ui.spacing_mut().interact_size.y = 22.0;
+            ui.horizontal(|ui| {
+                for (option, words) in options {
+                    let is_now = *option == now;
+                    let (fill, ink) = if is_now { (theme.chosen, theme.accent) } else { (theme.bar, theme.text) };
+                    let words = RichText::new(*words).font(text::small()).color(ink);
+                    let button = egui::Button::new(words).fill(fill).stroke(egui::Stroke::NONE).corner_radius(5.0);
+                    if ui.add(button.selected(false)).clicked() && !is_now {
+                        chosen = Some(*option);
+                    }
+                }
+            });
+        });
+    });
+    chosen
+}
+
+/// Something that is on or off; true when it was clicked.
+pub fn toggle(ui: &mut Ui, words: &str, is_on: bool) -> bool {
+    let theme = Theme::of(ui);
+    let ink = if is_on { theme.accent } else { theme.text };
+    let fill = if is_on { theme.chosen } else { theme.bar };
+    let label = RichText::new(words).font(text::small()).color(ink);
+    let response = ui.add(egui::Button::new(label).fill(fill).stroke(theme.line()));
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, true, is_on, words));
+    response.clicked()
+}
