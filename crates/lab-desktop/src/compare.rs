@@ -115,7 +115,14 @@ fn contents(paint: &mut Paint<'_>, ui: &mut Ui, document: &Document<'_>) {
                 pos2(area.left() + indent, area.top()),
                 area.max - vec2(detail.size().x + 12.0, 0.0),
             );
-            crate::table::words(ui, words, &entry.words, theme.text, lab_view::Align::Left);
+            crate::blocks::elided(
+                ui,
+                words,
+                &entry.words,
+                crate::theme::text::body(),
+                theme.text,
+                lab_view::Align::Left,
+            );
             let at = Align2::RIGHT_CENTER.anchor_size(area.right_center() - vec2(6.0, 0.0), detail.size()).min;
             ui.painter().galley(at, detail, theme.muted);
             response.widget_info(|| {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
 use crate::icons::{self, Icon};
-use crate::theme::{GAP, MARGIN, Theme, text};
+use crate::theme::{MARGIN, text};
 use crate::tree::{self, Hit, Tree};
 use crate::{blocks, code, diff};
 

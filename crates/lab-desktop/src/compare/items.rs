@@ -339,7 +339,14 @@ pub fn row(ui: &Ui, area: Rect, table: &Table, row: usize, columns: &[(usize, f3
     }
     put(ui, area, &cells(area, columns, across), &|ui, place, inside| {
         let cell = &found.cells[place];
-        crate::table::words(ui, inside, &cell.text, theme.tone(cell.tone), table.columns[place].align);
+        crate::blocks::elided(
+            ui,
+            inside,
+            &cell.text,
+            crate::theme::text::body(),
+            theme.tone(cell.tone),
+            table.columns[place].align,
+        );
     });
     let words: Vec<&str> = columns.iter().map(|(place, _)| found.cells[*place].text.as_str()).collect();
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ListItem, true, words.join(" · ")));
