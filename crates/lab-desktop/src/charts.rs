@@ -207,7 +207,7 @@ fn run(ui: &mut Ui, name: &str, color: egui::Color32, is_hidden: bool) -> egui::
     ui.painter().rect_filled(bar, 1.5, color);
     let words = Rect::from_min_max(pos2(place.left() + 26.0, place.top()), place.max - vec2(4.0, 0.0));
     let ink = if is_hidden { theme.muted } else { theme.text };
-    crate::blocks::elided(ui, words, name, crate::theme::text::body(), ink, lab_view::Align::Left);
+    blocks::elided(ui, words, name, text::body(), ink, lab_view::Align::Left);
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, true, !is_hidden, format!("Draw {name}")));
     response
 }
@@ -326,7 +326,7 @@ fn card(paint: &mut Paint<'_>, ui: &mut Ui, area: Rect, live: &mut Live, look: &
     if let Some(note) = chart.notes.first() {
         below -= 18.0;
         let at = Rect::from_min_max(pos2(area.left() + 12.0, below), area.max - vec2(12.0, 6.0));
-        crate::blocks::elided(ui, at, note, crate::theme::text::body(), theme.tone(Tone::Warn), lab_view::Align::Left);
+        blocks::elided(ui, at, note, text::body(), theme.tone(Tone::Warn), lab_view::Align::Left);
     }
     let inner = Rect::from_min_max(pos2(area.left() + 4.0, title.bottom() + 2.0), pos2(area.right() - 4.0, below));
     plot::paint(paint, ui, inner, live, look);

@@ -102,7 +102,7 @@ fn seen(stage: &Stage) -> String {
         format!("{:?} {:?} {said:?} {jobs:?}", session.route(), session.dialog()),
         format!("{:?} {:?} {:?} {:?}", runs.marked, runs.cursor.row, runs.follow, session.project()),
         format!("{:?} {:?} {:?}", session.run.screen.part, parts.log.screen.at, parts.log.screen.aside),
-        format!("{:?} {:?} {:?} {:?}", charts.log, charts.smoothing, charts.zoom, charts.reading),
+        format!("{:?} {:?} {:?} {:?}", charts.log, charts.smooth, charts.zoom, charts.reading),
         format!("{:?} {:?} {:?}", charts.along, charts.alone, charts.cursor),
         format!("{:?} {:?} {:?}", compare.side_by_side, compare.folded, session.restore.screen.tally()),
         format!("{:?}", session.runs.page().map(|page| &page.page)),
