@@ -311,10 +311,7 @@ fn card(paint: &mut Paint<'_>, ui: &mut Ui, area: Rect, live: &mut Live, look: &
     let words = Rect::from_min_max(title.min, pos2(head.min_rect().left() - 6.0, title.bottom()));
     let response = ui.interact(words, ui.scope_id().with(("name", name)), Sense::click());
     let shown = lab_model::display_bytes(name.as_bytes());
-    let mut job = egui::text::LayoutJob::simple_singleline(shown.clone(), text::strong(), theme.text);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(words.width());
-    let galley = ui.painter().layout_job(job);
-    ui.painter().galley(words.left_center() - vec2(0.0, galley.size().y / 2.0), galley, theme.text);
+    blocks::elided(ui, words, &shown, text::strong(), theme.text, lab_view::Align::Left);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &shown));
     if response.clicked() {
         paint.wish(Action::Move(Motion::To(look.place)));

@@ -51,7 +51,7 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
     let page = shown.page().filter(|_| shown.is_current());
     let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
     let theme = Theme::of(ui);
-    let head = egui::Frame::new().fill(theme.ground).inner_margin(Margin { left: 16, right: 16, top: 4, bottom: 10 });
+    let head = egui::Frame::new().fill(theme.ground).inner_margin(Margin { left: 16, right: 16, top: 8, bottom: 10 });
     Panel::top("compare head").frame(head).show(ui, |ui| headline(ui, page));
     let screen = &shown.screen;
     let room = ui.available_width();
@@ -115,14 +115,7 @@ fn contents(paint: &mut Paint<'_>, ui: &mut Ui, document: &Document<'_>) {
                 pos2(area.left() + indent, area.top()),
                 area.max - vec2(detail.size().x + 12.0, 0.0),
             );
-            crate::blocks::elided(
-                ui,
-                words,
-                &entry.words,
-                crate::theme::text::body(),
-                theme.text,
-                lab_view::Align::Left,
-            );
+            blocks::elided(ui, words, &entry.words, text::body(), theme.text, lab_view::Align::Left);
             let at = Align2::RIGHT_CENTER.anchor_size(area.right_center() - vec2(6.0, 0.0), detail.size()).min;
             ui.painter().galley(at, detail, theme.muted);
             response.widget_info(|| {

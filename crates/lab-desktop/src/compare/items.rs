@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use egui::{Rect, Sense, Ui, pos2, vec2};
 use lab_view::screens::compare::CompareView;
-use lab_view::{Align, Block, Blocks, Column, Diff, Line, Section, Table};
+use lab_view::{Block, Blocks, Column, Diff, Line, Section, Table};
 
+use crate::blocks;
 use crate::diff;
 use crate::images;
 use crate::theme::{GAP, Theme, text};
@@ -111,18 +112,18 @@ impl<'a> Document<'a> {
         };
         let mut groups: [Vec<Vec<Section<'a>>>; 3] = Default::default();
         let mut equal = None;
+        let mut last = 0;
         let sections = page.blocks();
         for section in sections.into_iter().skip(1) {
             match (section.title, section.block) {
                 ("", Block::Fields(_)) => {}
                 ("", Block::Line(line)) if line.text().starts_with("Equal") => equal = Some(line),
                 ("", _) => {
-                    let last = groups.iter_mut().filter_map(|group| group.last_mut()).next_back();
-                    last.into_iter().for_each(|parts| parts.push(section.clone()));
+                    groups[last].last_mut().into_iter().for_each(|parts| parts.push(section.clone()));
                 }
                 (title, _) => {
-                    let group = if OVERVIEW.contains(&title) { 0 } else { 1 + usize::from(EFFECTS.contains(&title)) };
-                    groups[group].push(vec![section]);
+                    last = if OVERVIEW.contains(&title) { 0 } else { 1 + usize::from(EFFECTS.contains(&title)) };
+                    groups[last].push(vec![section]);
                 }
             }
         }
@@ -320,12 +321,7 @@ pub fn head(ui: &Ui, area: Rect, table: &Table, columns: &[(usize, f32)], across
     ui.painter().hline(area.x_range(), area.bottom() - 0.5, theme.line());
     put(ui, area, &cells(area, columns, across), &|ui, place, inside| {
         let column = &table.columns[place];
-        let mut job = egui::text::LayoutJob::simple_singleline(column.title.clone(), text::small(), theme.muted);
-        job.wrap = egui::text::TextWrapping::truncate_at_width(inside.width());
-        let galley = ui.painter().layout_job(job);
-        let anchor = if column.align == Align::Right { egui::Align2::RIGHT_CENTER } else { egui::Align2::LEFT_CENTER };
-        let at = anchor.align_size_within_rect(galley.size(), inside).min;
-        ui.painter().galley(at, galley, theme.muted);
+        blocks::elided(ui, inside, &column.title, text::small(), theme.muted, column.align);
     });
 }
 
@@ -339,14 +335,7 @@ pub fn row(ui: &Ui, area: Rect, table: &Table, row: usize, columns: &[(usize, f3
     }
     put(ui, area, &cells(area, columns, across), &|ui, place, inside| {
         let cell = &found.cells[place];
-        crate::blocks::elided(
-            ui,
-            inside,
-            &cell.text,
-            crate::theme::text::body(),
-            theme.tone(cell.tone),
-            table.columns[place].align,
-        );
+        blocks::elided(ui, inside, &cell.text, text::body(), theme.tone(cell.tone), table.columns[place].align);
     });
     let words: Vec<&str> = columns.iter().map(|(place, _)| found.cells[*place].text.as_str()).collect();
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ListItem, true, words.join(" · ")));

@@ -3,7 +3,6 @@
 mod actions;
 mod hostile;
 mod parity;
-mod places;
 mod restore;
 mod screen;
 mod stage;

@@ -1,0 +1,131 @@
+//! A window on the sample notebook, driven by what stands in it.
+
+use std::any::Any;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use egui::{Event, Key, Modifiers, PointerButton};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use lab_desktop::App;
+use lab_engine::demo::{Demo, Pace};
+use lab_engine::{Clock, EngineConfig};
+use lab_model::Project;
+use lab_testkit::sample::Sample;
+use lab_view::session::{Action, Session};
+
+/// The last day of the demo: 2026-11-20 12:00 UTC.
+const DAY: u64 = 1_795_176_000_000;
+
+/// A window, and what it shows.
+pub struct Stage {
+    /// The window.
+    pub harness: Harness<'static, App>,
+    woken: Receiver<()>,
+    // The notebook goes when this goes.
+    _notebook: Box<dyn Any>,
+}
+
+impl Stage {
+    /// A window on the project `penguins`, with everything in it.
+    pub fn new() -> Self {
+        let sample = Sample::new();
+        Self::on(sample.config(), sample.project.clone(), Box::new(sample))
+    }
+
+    /// A window on a project whose runs have files.
+    pub fn demo() -> Self {
+        let config = EngineConfig { clock: Clock::Fixed(Arc::new(AtomicU64::new(DAY))), ..Sample::new().config() };
+        let demo = Demo::open(&config, Pace::Still).expect("a notebook");
+        Self::on(demo.config.clone(), demo.project().clone(), Box::new(demo))
+    }
+
+    fn on(config: EngineConfig, project: Project, notebook: Box<dyn Any>) -> Self {
+        let (sender, woken) = sync_channel(1);
+        let sender = Mutex::new(sender);
+        let wake = Arc::new(move || {
+            // When it is full the test is awake anyway.
+            let _ = sender.lock().expect("because no holder panics").try_send(());
+        });
+        let session = Session::start(config, Some(project), wake).expect("threads");
+        let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(lab_desktop::dress);
+        let harness = builder.build_ui_state(|ui, app: &mut App| app.frame(ui), App::for_session(session));
+        let mut stage = Self { harness, woken, _notebook: notebook };
+        stage.settle();
+        stage
+    }
+
+    /// What the window shows.
+    pub fn session(&self) -> &Session {
+        self.harness.state().session()
+    }
+
+    /// Lets everything come in that the place needs, and paints it.
+    pub fn settle(&mut self) {
+        self.wait(|session| !session.is_busy());
+    }
+
+    /// Paints until the session is as it should be.
+    pub fn wait(&mut self, is_so: impl Fn(&Session) -> bool) {
+        loop {
+            // A frame finds out how much room there is, and then other rows may be wanted.
+            self.harness.run_steps(3);
+            if is_so(self.session()) && !self.session().is_busy() {
+                return;
+            }
+            self.woken.recv_timeout(Duration::from_secs(60)).expect("an answer");
+        }
+    }
+
+    /// Does something and lets it come in.
+    pub fn act(&mut self, action: Action) {
+        self.harness.state_mut().session_mut().act(action);
+        self.settle();
+    }
+
+    /// Presses a key.
+    pub fn key(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.settle();
+    }
+
+    /// Clicks on the row of a run.
+    pub fn click(&mut self, name: &str) {
+        self.click_with(name, Modifiers::NONE);
+    }
+
+    /// The same with keys held.
+    pub fn click_with(&mut self, name: &str, modifiers: Modifiers) {
+        let row = format!("· {name} ·");
+        let place = self.harness.get_by_label_contains(&row).rect().center();
+        self.harness.event(Event::PointerMoved(place));
+        for pressed in [true, false] {
+            let button = PointerButton::Primary;
+            self.harness.event_modifiers(Event::PointerButton { pos: place, button, pressed, modifiers }, modifiers);
+        }
+        self.harness.run_steps(2);
+        // The keys are let go, and what follows is no second click.
+        self.harness.event(Event::PointerGone);
+        self.harness.run_steps(60);
+        self.settle();
+    }
+
+    /// The runs of the list, by their names.
+    pub fn names(&self) -> Vec<String> {
+        let page = self.session().runs.page().expect("a list");
+        page.page.subjects.iter().map(|subject| subject.name.clone()).collect()
+    }
+
+    /// The run under the cursor of the list.
+    pub fn name_under_cursor(&self) -> String {
+        let page = self.session().runs.page().expect("a list");
+        page.at(self.session().runs.screen.cursor.row).expect("a run").name.clone()
+    }
+
+    /// Runs that are marked.
+    pub fn marked(&self) -> usize {
+        self.session().runs.screen.marked.len()
+    }
+}
