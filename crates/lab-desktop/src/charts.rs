@@ -333,7 +333,7 @@ fn card_buttons(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live, look: &Look
     let name = &look.page.charts[look.place].0;
     let alone = paint.session.charts.screen.alone;
     if look.page.charts.len() > 1 {
-        let (sign, words) = if alone { ("⤡", "All charts") } else { ("⤢", "Enlarge") };
+        let (sign, words) = if alone { ("⛶", "All charts") } else { ("⛶", "Enlarge") };
         let response = ui.add(egui::Button::new(sign).frame(false)).on_hover_text(words);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("{words} {name}")));
         if response.clicked() {
@@ -341,7 +341,7 @@ fn card_buttons(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live, look: &Look
             paint.wish(Action::Charts(ChartsAction::Alone(!alone)));
         }
     }
-    let sign = egui::Button::new("⋯").frame(false);
+    let sign = egui::Button::new("…").frame(false);
     let (response, _) = egui::containers::menu::MenuButton::from_button(sign)
         .ui(ui, |ui| export::menu(ui, look.page, look.place, &mut live.saving));
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Export {name}")));

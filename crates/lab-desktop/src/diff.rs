@@ -86,7 +86,7 @@ pub fn paint(ui: &Ui, area: Rect, row: &Row<'_>, across: f32) {
         Row::File(diff, is_folded) => head(ui, area, diff, *is_folded),
         Row::Gap(hidden) => {
             ui.painter().rect_filled(area, 0.0, theme.bar);
-            let words = format!("⋯ {}", lab_view::format::count(*hidden as u64, "equal line"));
+            let words = format!("… {}", lab_view::format::count(*hidden as u64, "equal line"));
             let at = area.left_center() + vec2(NUMBER, 0.0);
             ui.painter().text(at, Align2::LEFT_CENTER, words, text::small(), theme.muted);
         }
@@ -110,7 +110,7 @@ pub fn head(ui: &Ui, area: Rect, diff: &Diff, is_folded: bool) {
     let theme = Theme::of(ui);
     let inside = area.shrink2(vec2(0.0, 2.0));
     ui.painter().rect(inside, RADIUS, theme.bar, theme.line(), egui::StrokeKind::Inside);
-    let fold = if is_folded { "▸" } else { "▾" };
+    let fold = if is_folded { "⏵" } else { "⏷" };
     let mut at = inside.left_center() + vec2(2.0 * GAP, 0.0);
     let mut put = |words: &str, font: egui::FontId, color| {
         at.x = ui.painter().text(at, Align2::LEFT_CENTER, words, font, color).right() + 2.0 * GAP;

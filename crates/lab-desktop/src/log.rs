@@ -182,6 +182,7 @@ fn job(theme: &Theme, line: &str, words: &str) -> LayoutJob {
     let mut job = LayoutJob::default();
     job.wrap.max_rows = 1;
     for (text, look) in ansi::line(line) {
+        let text = crate::code::safe(&text);
         let format = formatted(theme, look);
         let lower = text.to_lowercase();
         // Where lower case has another length, places would not be the same.

@@ -14,7 +14,6 @@ use lab_desktop::App;
 use lab_engine::{Clock, EngineConfig, Random};
 use lab_model::Project;
 use lab_testkit::CLOCK_MILLIS;
-use lab_testkit::sample::Sample;
 use lab_view::session::{Action, Session};
 
 /// A window, and what it shows.
@@ -40,13 +39,6 @@ pub fn config(notebook: &Path) -> EngineConfig {
 }
 
 impl Stage {
-    /// A window on the project `penguins`.
-    pub fn new() -> Self {
-        let sample = Sample::new();
-        let (config, project) = (sample.config(), sample.project.clone());
-        Self::on(config, Some(project), sample, [1280.0, 800.0])
-    }
-
     /// A window of this size on a notebook; `kept` lives as long as it.
     pub fn on(config: EngineConfig, project: Option<Project>, kept: impl std::any::Any, size: [f32; 2]) -> Self {
         // What the project itself says has to be in its fonts.
@@ -131,13 +123,6 @@ impl Stage {
         let mut painted = String::new();
         self.harness.output().shapes.iter().for_each(|shape| texts(&shape.shape, &mut painted));
         painted
-    }
-
-    /// The run under the cursor of the list.
-    pub fn name_under_cursor(&self) -> String {
-        let session = self.session();
-        let page = session.runs.page().expect("a list");
-        page.at(session.runs.screen.cursor.row).expect("a run").name.clone()
     }
 }
 
