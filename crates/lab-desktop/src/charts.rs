@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
 use crate::blocks;
+use crate::icons::{self, Icon};
 use crate::theme::{GAP, MARGIN, ROW, Theme, text};
 use plot::Look;
 pub use tools::choice;
@@ -333,18 +334,15 @@ fn card_buttons(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live, look: &Look
     let name = &look.page.charts[look.place].0;
     let alone = paint.session.charts.screen.alone;
     if look.page.charts.len() > 1 {
-        let (sign, words) = if alone { ("⛶", "All charts") } else { ("⛶", "Enlarge") };
-        let response = ui.add(egui::Button::new(sign).frame(false)).on_hover_text(words);
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("{words} {name}")));
+        let (icon, words) = if alone { (Icon::Reduce, "All charts") } else { (Icon::Enlarge, "Enlarge") };
+        let response = icons::button(ui, icon, &format!("{words} {name}"));
         if response.clicked() {
             paint.wish(Action::Charts(ChartsAction::Choose(look.place)));
             paint.wish(Action::Charts(ChartsAction::Alone(!alone)));
         }
     }
-    let sign = egui::Button::new("…").frame(false);
-    let (response, _) = egui::containers::menu::MenuButton::from_button(sign)
-        .ui(ui, |ui| export::menu(ui, look.page, look.place, &mut live.saving));
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Export {name}")));
+    let response = icons::button(ui, Icon::More, &format!("Export {name}"));
+    egui::Popup::menu(&response).show(|ui| export::menu(ui, look.page, look.place, &mut live.saving));
     if live.heights.contains_key(name)
         && ui.small_button("Whole").on_hover_text("Show the whole value axis again").clicked()
     {

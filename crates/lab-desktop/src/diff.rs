@@ -6,6 +6,7 @@ use egui::text::{LayoutJob, TextFormat};
 use egui::{Align2, Rect, RichText, Sense, Ui, pos2, vec2};
 use lab_view::{Diff, DiffLine, Sign, Span, Tone};
 
+use crate::icons::Icon;
 use crate::theme::{GAP, RADIUS, Theme, text};
 
 /// The height of a line of code.
@@ -110,12 +111,13 @@ pub fn head(ui: &Ui, area: Rect, diff: &Diff, is_folded: bool) {
     let theme = Theme::of(ui);
     let inside = area.shrink2(vec2(0.0, 2.0));
     ui.painter().rect(inside, RADIUS, theme.bar, theme.line(), egui::StrokeKind::Inside);
-    let fold = if is_folded { "⏵" } else { "⏷" };
-    let mut at = inside.left_center() + vec2(2.0 * GAP, 0.0);
+    let sign = Rect::from_min_size(inside.min + vec2(6.0, 0.0), vec2(16.0, inside.height()));
+    let icon = if is_folded { Icon::Up } else { Icon::Down };
+    icon.paint(ui.painter(), sign, 12.0, theme.muted);
+    let mut at = inside.left_center() + vec2(26.0, 0.0);
     let mut put = |words: &str, font: egui::FontId, color| {
         at.x = ui.painter().text(at, Align2::LEFT_CENTER, words, font, color).right() + 2.0 * GAP;
     };
-    put(fold, text::body(), theme.muted);
     put(&lab_model::display_bytes(diff.path.as_bytes()), text::mono(), theme.text);
     if diff.added + diff.removed > 0 {
         put(&format!("+{}", diff.added), text::mono(), theme.tone(Tone::Added));

@@ -304,6 +304,10 @@ fn fonts() -> egui::FontDefinitions {
     ] {
         let known = fonts.families.entry(family).or_insert_with(|| others.clone());
         known.insert(0, first.to_owned());
+        // It has the signs that letters for reading lack.
+        if first != "JetBrains Mono" {
+            known.insert(1, "JetBrains Mono".to_owned());
+        }
     }
     fonts
 }

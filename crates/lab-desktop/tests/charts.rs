@@ -3,7 +3,7 @@
 mod stage;
 
 use egui::{Event, Modifiers, PointerButton, Pos2, vec2};
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use lab_view::ActionId;
 use lab_view::charts::{Along, Kind};
 use lab_view::session::{Action, Route};
@@ -107,7 +107,7 @@ fn the_pointer_reads_all_series_at_once() {
     pointer(&mut stage, center, None);
     stage.harness.run_steps(3);
     let values = stage.harness.get_by_label_contains("acc at step 8");
-    let label = values.label().expect("what it says");
+    let label = values.accesskit_node().label().expect("what it says");
     // The largest first.
     let numbers: Vec<f64> = label.split(", ").filter_map(|words| words.rsplit(' ').next()?.parse().ok()).collect();
     assert!(numbers.len() > 5 && numbers.is_sorted_by(|left, right| left >= right), "{label}");
