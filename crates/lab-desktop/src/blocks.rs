@@ -2,7 +2,7 @@
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align2, FontId, Rect, Response, RichText, Sense, Ui, vec2};
-use lab_view::{Align, Block, Blocks, Cell, Column, Fields, Line, Prose, Table, Tone};
+use lab_view::{Align, Block, Blocks, Column, Fields, Line, Prose, Row, Table, Tone};
 
 use crate::app::Paint;
 use crate::code::safe;
@@ -20,11 +20,6 @@ pub fn heading(ui: &mut Ui, title: &str) -> Response {
 pub fn words(ui: &mut Ui, words: &str, tone: Tone) -> Response {
     let color = Theme::of(ui).tone(tone);
     ui.label(RichText::new(safe(words)).color(color))
-}
-
-/// A cell of a table or of fields.
-pub fn cell(ui: &mut Ui, cell: &Cell) -> Response {
-    words(ui, &cell.text, cell.tone)
 }
 
 /// A sentence of several tones as one text.
@@ -159,6 +154,20 @@ fn row(ui: &mut Ui, table: &Table, shown: &[usize], widths: &[f32], text: &dyn F
 /// Markdown.
 pub fn prose(paint: &mut Paint<'_>, ui: &mut Ui, prose: &Prose) {
     crate::notes::markdown(paint, ui, "prose", &prose.0);
+}
+
+/// Words that are painted by hand, or otherwise than they are said, for those who do not see them.
+pub fn named(ui: &Ui, area: Rect, words: &str) {
+    let id = ui.scope_id().with(("named", area.min.x.to_bits(), area.min.y.to_bits()));
+    let response = ui.interact(area, id, Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, words));
+}
+
+/// All that a row of a table says, with the names of its columns.
+pub fn told(table: &Table, row: &Row) -> String {
+    let cells = table.columns.iter().zip(&row.cells).filter(|(_, cell)| !cell.text.is_empty());
+    let words: Vec<String> = cells.map(|(column, cell)| format!("{} {}", column.title, cell.text)).collect();
+    words.join(" · ")
 }
 
 /// Any block.

@@ -71,7 +71,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
         ticked: None,
         tone: &|_| Tone::Plain,
         beside: &beside,
-        told: &|row| tree::told(&files.files, row),
+        told: &|row| blocks::told(&files.files, &files.files.rows[row]),
     };
     match tree::paint(ui, &shown, &mut paint.places.files.folded) {
         Some(Hit::Chosen(row)) => paint.wish(Action::Move(Motion::To(row))),

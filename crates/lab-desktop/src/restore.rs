@@ -156,7 +156,7 @@ fn steps(paint: &mut Paint<'_>, ui: &mut Ui, page: &RestorePage) {
         ticked: Some(&|row| screen.is_wanted(row)),
         tone: &|row| if screen.is_wanted(row) { Tone::Plain } else { Tone::Muted },
         beside: &beside,
-        told: &|row| tree::told(&page.steps, row),
+        told: &|row| blocks::told(&page.steps, &page.steps.rows[row]),
     };
     match tree::paint(ui, &shown, &mut paint.places.restore.folded) {
         Some(Hit::Chosen(row)) => paint.wish(Action::Move(Motion::To(row))),

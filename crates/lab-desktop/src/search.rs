@@ -57,20 +57,19 @@ fn question(paint: &mut Paint<'_>, ui: &mut Ui) {
         });
         match (open, typed.response.has_focus()) {
             (None, true) if session.dialog().is_none() => paint.wish(Action::Do(ActionId::Find)),
-            // Whoever goes elsewhere has said what to look for.
-            (Some(_), _) if typed.response.lost_focus() => paint.wish(Action::Dialog(DialogAction::Accept)),
-            (Some(_), false) => typed.response.request_focus(),
+            (Some(_), false) if !typed.response.lost_focus() => typed.response.request_focus(),
             _ => {}
         }
         if open.is_some() {
             if let Some(typing) = typed.typing {
                 paint.wish(Action::Dialog(DialogAction::Type(typing)));
             }
-            for (key, action) in [(egui::Key::Escape, DialogAction::Close), (egui::Key::Enter, DialogAction::Accept)] {
-                if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, key)) {
-                    paint.wish(Action::Dialog(action));
-                    typed.response.surrender_focus();
-                }
+            // Whoever goes elsewhere has said what to look for.
+            if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+                paint.wish(Action::Dialog(DialogAction::Close));
+                typed.response.surrender_focus();
+            } else if typed.response.lost_focus() {
+                paint.wish(Action::Dialog(DialogAction::Accept));
             }
         }
         if shown.is_loading() {

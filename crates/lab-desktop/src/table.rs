@@ -272,6 +272,13 @@ fn heads(
     }
 }
 
+/// What a cell says; of several things each, also where only signs are painted.
+fn spoken(cell: &Cell) -> String {
+    let several = cell.value.as_ref().and_then(|value| value.as_array());
+    let words = several.map(|several| several.iter().filter_map(|one| one.as_str()).collect::<Vec<_>>().join(" "));
+    words.filter(|words| !words.is_empty()).unwrap_or_else(|| cell.text.clone())
+}
+
 /// A row that is on its way.
 fn missing(ui: &Ui, area: Rect) {
     let theme = Theme::of(ui);
@@ -303,7 +310,7 @@ fn painted(ui: &mut Ui, area: Rect, row: &Row, columns: &[(usize, f32)], is_here
         blocks::elided(ui, inside, &cell.text, text::body(), theme.tone(cell.tone), column.align);
     }
     response.widget_info(|| {
-        let cells: Vec<&str> = columns.iter().map(|(place, _)| row.cells[*place].text.as_str()).collect();
+        let cells: Vec<String> = columns.iter().map(|(place, _)| spoken(&row.cells[*place])).collect();
         egui::WidgetInfo::selected(egui::Role::ListItem, true, is_here || is_marked, cells.join(" · "))
     });
     response

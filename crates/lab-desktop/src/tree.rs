@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use egui::{Align2, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use lab_view::tree::FileTree;
-use lab_view::{Align, Table, Tone};
+use lab_view::{Align, Tone};
 
 use crate::blocks;
 use crate::theme::{GAP, ROW, Theme, text};
@@ -25,13 +25,6 @@ pub struct Tree<'a> {
     pub beside: &'a dyn Fn(usize) -> Vec<(&'a str, Tone, f32)>,
     /// What those are told of a row who do not see it.
     pub told: &'a dyn Fn(usize) -> String,
-}
-
-/// All that a row of a table says, with the names of its columns.
-pub fn told(table: &Table, row: usize) -> String {
-    let cells = table.columns.iter().zip(&table.rows[row].cells).filter(|(_, cell)| !cell.text.is_empty());
-    let words: Vec<String> = cells.map(|(column, cell)| format!("{} {}", column.title, cell.text)).collect();
-    words.join(" · ")
 }
 
 /// What a person did.
