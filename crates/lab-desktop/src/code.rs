@@ -13,13 +13,30 @@ pub const LINE: f32 = 18.0;
 /// Of longer lines only so many letters are painted: nobody reads more, and each costs time.
 const LONGEST: usize = 2_000;
 
-/// Paints the lines; `top` is the one to begin with, when that is new. Gives the first one in sight and how many fit.
-pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], at: Option<usize>, top: Option<usize>) -> (usize, usize) {
+/// Where in the lines one wants to be.
+#[derive(Clone, Copy, Default)]
+pub struct Place {
+    /// The line to begin with, when that is new.
+    pub top: Option<usize>,
+    /// So many columns are left out on the left, when that is new.
+    pub aside: Option<usize>,
+    /// The line that stands out.
+    pub at: Option<usize>,
+}
+
+/// How wide a letter is.
+const LETTER: f32 = 7.5;
+
+/// Paints the lines. Gives the first one in sight and how many fit.
+pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], to: Place) -> (usize, usize) {
     let theme = Theme::of(ui);
     let digits = lines.len().max(100).ilog10() as usize + 1;
     let gutter = 8.0 * digits as f32 + 4.0 * GAP;
     let mut area = ScrollArea::both().id_salt(name).auto_shrink(false);
-    if let Some(top) = top {
+    if let Some(aside) = to.aside {
+        area = area.horizontal_scroll_offset(aside as f32 * LETTER);
+    }
+    if let Some(top) = to.top {
         area = area.vertical_scroll_offset(top as f32 * LINE);
     }
     let output = area.show_viewport(ui, |ui, sight| {
@@ -30,7 +47,7 @@ pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], at: Option<usize>, to
         for (number, line) in lines.iter().enumerate().skip(first).take(fits + 2) {
             let y = corner.y + number as f32 * LINE;
             let row = Rect::from_min_size(pos2(corner.x, y), vec2(sight.max.x.max(sight.width()), LINE));
-            if at == Some(number) {
+            if to.at == Some(number) {
                 ui.painter().rect_filled(row, 0.0, theme.chosen);
             }
             let edge = pos2(corner.x + gutter - 3.0 * GAP, row.center().y);

@@ -122,7 +122,7 @@ fn ask(
     cursor: &Cursor,
 ) {
     if matches!(purpose, Purpose::Note(_) | Purpose::Reason(_)) {
-        return note(paint, ui);
+        return note(paint, ui, purpose);
     }
     field(paint, ui, input, "Answer");
     blocks::line(ui, hint);
@@ -138,8 +138,9 @@ fn ask(
 }
 
 /// A note has as many lines as it needs; the session gets it when it is done.
-fn note(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let id = Id::unique("note");
+fn note(paint: &mut Paint<'_>, ui: &mut Ui, purpose: &Purpose) {
+    // What was begun on one run is not shown on another.
+    let id = Id::unique("note").with(format!("{purpose:?}"));
     let mut words: String = ui.data(|data| data.get_temp(id)).unwrap_or_default();
     let edit = egui::TextEdit::multiline(&mut words).desired_width(f32::INFINITY).desired_rows(6).hint_text("Markdown");
     let label = ui.label(RichText::new("What came of it").color(Theme::of(ui).muted));

@@ -167,11 +167,13 @@ fn content(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
     let screen = &paint.session.run_parts.file.screen;
     let cursor = &screen.cursor;
     let id = ui.scope_id().with("seen");
-    let seen: Option<(String, usize)> = ui.data(|data| data.get_temp(id));
+    let seen: Option<(String, usize, usize)> = ui.data(|data| data.get_temp(id));
     let path = page.path.to_string();
-    let is_new = seen.as_ref().is_none_or(|(of, top)| *of != path || *top != cursor.top);
-    let (top, height) = code::lines(ui, &path, &page.lines, screen.at, is_new.then_some(cursor.top));
-    ui.data_mut(|data| data.insert_temp(id, (path, top)));
+    let is_new = seen.as_ref().is_none_or(|(of, top, _)| *of != path || *top != cursor.top);
+    let aside = seen.is_some_and(|(.., aside)| aside != screen.aside).then_some(screen.aside);
+    let to = code::Place { top: is_new.then_some(cursor.top), aside, at: screen.at };
+    let (top, height) = code::lines(ui, &path, &page.lines, to);
+    ui.data_mut(|data| data.insert_temp(id, (path, top, screen.aside)));
     // Only a file that fills the place has the keys; otherwise they move in the list.
     if paint.session.run.screen.full && (top, height) != (cursor.top, cursor.height) {
         paint.wish(Action::See { top, height });

@@ -9,14 +9,14 @@ use egui::{WidgetInfo, pos2, vec2};
 use egui_commonmark::CommonMarkViewer;
 use lab_model::RunId;
 use lab_view::list::Motion;
-use lab_view::screens::notes::{Noted, NotesView};
+use lab_view::screens::notes::{Noted, NotesView, Piece, pieces};
 use lab_view::session::{Action, DialogAction, Route};
 use lab_view::{ActionId, Align, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
 use crate::theme::{GAP, MARGIN, ROW, Theme, text};
-use crate::{blocks, code};
+use crate::{blocks, charts, code};
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]
@@ -178,8 +178,25 @@ fn reading(paint: &mut Paint<'_>, ui: &mut Ui, note: &Noted) {
     ui.add_space(2.0 * GAP);
     ScrollArea::vertical().id_salt("note").auto_shrink(false).show(ui, |ui| {
         ui.set_max_width(WIDE);
-        markdown(paint, ui, "note", &note.text);
+        let mut drawn = note.charts.iter();
+        for (place, piece) in pieces(&note.text).into_iter().enumerate() {
+            match piece {
+                Piece::Words(words) => markdown(paint, ui, &format!("note {place}"), words),
+                Piece::Chart(block) => match drawn.next().filter(|charts| !charts.is_empty()) {
+                    Some(charts) => drawing(ui, charts),
+                    None => drop(blocks::words(ui, &format!("No such metric: {}", block.trim()), Tone::Warn)),
+                },
+            }
+        }
     });
+}
+
+fn drawing(ui: &mut Ui, drawn: &[(String, lab_plot::Chart)]) {
+    for (key, chart) in drawn {
+        ui.label(RichText::new(code::safe(key)).font(text::heading()));
+        charts::block(ui, key, chart);
+        ui.add_space(2.0 * GAP);
+    }
 }
 
 /// The editor on the left, what it will look like on the right.

@@ -171,7 +171,21 @@ fn change(paint: &mut Paint<'_>, ui: &mut Ui) {
     let Some(one) = shown.page() else {
         return blocks::no_page(ui, shown.error(), shown.is_loading());
     };
-    ScrollArea::both().id_salt("change").auto_shrink(false).show(ui, |ui| {
+    let cursor = &shown.screen.diff;
+    let id = ui.scope_id().with("change");
+    let before: usize = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    let mut area = ScrollArea::both().id_salt("change").auto_shrink(false);
+    // The keys for the next and the one before scroll by a page.
+    if before != cursor.top {
+        area = area.vertical_scroll_offset(cursor.top as f32 * diff::CODE);
+    }
+    let output = area.show(ui, |ui| {
         Frame::new().inner_margin(Margin::same(12)).show(ui, |ui| diff::block(ui, one));
     });
+    let rows = |points: f32| (points / diff::CODE).floor().max(1.0) as usize;
+    let (height, total) = (rows(output.inner_rect.height()), rows(output.content_size.y));
+    if (height, total) != (cursor.height, cursor.total) {
+        paint.wish(Action::Restore(RestoreAction::Extent(height, total)));
+    }
+    ui.data_mut(|data| data.insert_temp(id, cursor.top));
 }
