@@ -314,6 +314,12 @@ fn fonts() -> egui::FontDefinitions {
 
 /// Gives the window its look, for light and for dark.
 pub fn dress(context: &egui::Context) {
+    context.options_mut(|options| {
+        // Where the system does not say what it is.
+        options.fallback_theme = egui::Theme::Light;
+        // Leaving goes through the table of actions, which asks first when something is under way.
+        options.quit_shortcuts.clear();
+    });
     context.set_fonts(fonts());
     for (theme, kind) in [(&LIGHT, egui::Theme::Light), (&DARK, egui::Theme::Dark)] {
         context.set_visuals_of(kind, visuals(theme));

@@ -1,23 +1,15 @@
 //! A window on the sample notebook, driven by what stands in it.
 
-use std::any::Any;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{By, Queryable};
 use lab_desktop::App;
-use lab_engine::demo::{Demo, Pace};
-use lab_engine::{Clock, EngineConfig};
-use lab_model::Project;
 use lab_testkit::sample::Sample;
 use lab_view::session::{Action, Session};
-
-/// The last day of the demo: 2026-11-20 12:00 UTC.
-const DAY: u64 = 1_795_176_000_000;
 
 /// A window, and what it shows.
 pub struct Stage {
@@ -25,34 +17,23 @@ pub struct Stage {
     pub harness: Harness<'static, App>,
     woken: Receiver<()>,
     // The notebook goes when this goes.
-    _notebook: Box<dyn Any>,
+    _sample: Sample,
 }
 
 impl Stage {
     /// A window on the project `penguins`, with everything in it.
     pub fn new() -> Self {
         let sample = Sample::new();
-        Self::on(sample.config(), sample.project.clone(), Box::new(sample))
-    }
-
-    /// A window on a project whose runs have files.
-    pub fn demo() -> Self {
-        let config = EngineConfig { clock: Clock::Fixed(Arc::new(AtomicU64::new(DAY))), ..Sample::new().config() };
-        let demo = Demo::open(&config, Pace::Still).expect("a notebook");
-        Self::on(demo.config.clone(), demo.project().clone(), Box::new(demo))
-    }
-
-    fn on(config: EngineConfig, project: Project, notebook: Box<dyn Any>) -> Self {
         let (sender, woken) = sync_channel(1);
         let sender = Mutex::new(sender);
         let wake = Arc::new(move || {
             // When it is full the test is awake anyway.
             let _ = sender.lock().expect("because no holder panics").try_send(());
         });
-        let session = Session::start(config, Some(project), wake).expect("threads");
+        let session = Session::start(sample.config(), Some(sample.project.clone()), wake).expect("threads");
         let builder = Harness::builder().with_size([1280.0, 800.0]).with_context_setup(lab_desktop::dress);
         let harness = builder.build_ui_state(|ui, app: &mut App| app.frame(ui), App::for_session(session));
-        let mut stage = Self { harness, woken, _notebook: notebook };
+        let mut stage = Self { harness, woken, _sample: sample };
         stage.settle();
         stage
     }
@@ -98,8 +79,9 @@ impl Stage {
 
     /// The same with keys held.
     pub fn click_with(&mut self, name: &str, modifiers: Modifiers) {
-        let row = format!("· {name} ·");
-        let place = self.harness.get_by_label_contains(&row).rect().center();
+        let row = format!("{name} ·");
+        let row = By::new().role(egui::Role::ListItem).label_contains(&row);
+        let place = self.harness.get(row).rect().center();
         self.harness.event(Event::PointerMoved(place));
         for pressed in [true, false] {
             let button = PointerButton::Primary;
