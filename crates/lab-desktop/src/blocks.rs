@@ -2,10 +2,10 @@
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align2, FontId, Rect, Response, RichText, Sense, Ui, vec2};
-use egui_commonmark::CommonMarkViewer;
-use lab_view::{Align, Block, Blocks, Column, Fields, Line, Prose, Table, Tone};
+use lab_view::{Align, Block, Blocks, Column, Fields, Line, Prose, Row, Table, Tone};
 
 use crate::app::Paint;
+use crate::code::safe;
 use crate::icons::Icon;
 use crate::theme::{self, GAP, Theme, text};
 use crate::{charts, diff};
@@ -13,20 +13,20 @@ use crate::{charts, diff};
 /// A heading of a section.
 pub fn heading(ui: &mut Ui, title: &str) -> Response {
     ui.add_space(3.0 * GAP);
-    ui.label(RichText::new(title).font(text::heading()))
+    ui.label(RichText::new(safe(title)).font(text::heading()))
 }
 
 /// Text of one tone.
 pub fn words(ui: &mut Ui, words: &str, tone: Tone) -> Response {
     let color = Theme::of(ui).tone(tone);
-    ui.label(RichText::new(words).color(color))
+    ui.label(RichText::new(safe(words)).color(color))
 }
 
 /// A sentence of several tones as one text.
 pub fn job(theme: &Theme, line: &Line, font: &FontId) -> LayoutJob {
     let mut job = LayoutJob::default();
     for cell in &line.0 {
-        job.append(&cell.text, 0.0, TextFormat::simple(font.clone(), theme.tone(cell.tone)));
+        job.append(&safe(&cell.text), 0.0, TextFormat::simple(font.clone(), theme.tone(cell.tone)));
     }
     job
 }
@@ -48,10 +48,10 @@ pub fn fields(ui: &mut Ui, fields: &Fields) {
         let theme = Theme::of(ui);
         let label = Rect::from_min_size(top, vec2(wide, CELL - 4.0));
         let mut left = ui.new_child(egui::UiBuilder::new().max_rect(label));
-        left.label(RichText::new(&field.label).color(theme.muted));
+        left.label(RichText::new(safe(&field.label)).color(theme.muted));
         let beside = Rect::from_min_size(top + vec2(wide, 0.0), vec2((room - wide).max(LEAST), f32::INFINITY));
         let mut right = ui.new_child(egui::UiBuilder::new().max_rect(beside));
-        right.label(RichText::new(&field.cell.text).color(theme.tone(field.cell.tone)));
+        right.label(RichText::new(safe(&field.cell.text)).color(theme.tone(field.cell.tone)));
         let used = right.min_rect().union(left.min_rect());
         ui.allocate_rect(Rect::from_min_max(top, used.max), Sense::hover());
     }
@@ -64,7 +64,7 @@ pub fn width(ui: &Ui, words: &str, font: FontId) -> f32 {
 
 /// One line of words in an area, cut where it ends.
 pub fn elided(ui: &Ui, area: Rect, words: &str, font: FontId, color: egui::Color32, align: Align) {
-    let mut job = LayoutJob::simple_singleline(words.to_owned(), font, color);
+    let mut job = LayoutJob::simple_singleline(safe(words).replace('\n', " "), font, color);
     job.wrap = egui::text::TextWrapping::truncate_at_width(area.width());
     let galley = ui.painter().layout_job(job);
     let anchor = if align == Align::Right { Align2::RIGHT_CENTER } else { Align2::LEFT_CENTER };
@@ -99,13 +99,14 @@ pub fn table(ui: &mut Ui, table: &Table) {
     let theme = Theme::of(ui);
     let spacing = std::mem::replace(&mut ui.spacing_mut().item_spacing, egui::Vec2::ZERO);
     if shown.iter().any(|place| !table.columns[*place].title.is_empty()) {
-        let title = |place: usize| RichText::new(&table.columns[place].title).font(text::small()).color(theme.muted);
+        let title =
+            |place: usize| RichText::new(safe(&table.columns[place].title)).font(text::small()).color(theme.muted);
         row(ui, table, &shown, &widths, &title);
     }
     for cells in &table.rows {
         let text = |place: usize| {
             let cell = &cells.cells[place];
-            RichText::new(&cell.text).color(theme.tone(cell.tone))
+            RichText::new(safe(&cell.text)).color(theme.tone(cell.tone))
         };
         let top = ui.cursor().min;
         row(ui, table, &shown, &widths, &text);
@@ -162,7 +163,21 @@ fn row(ui: &mut Ui, table: &Table, shown: &[usize], widths: &[f32], text: &dyn F
 
 /// Markdown.
 pub fn prose(paint: &mut Paint<'_>, ui: &mut Ui, prose: &Prose) {
-    CommonMarkViewer::new().show(ui, paint.markdown, &prose.0);
+    crate::notes::markdown(paint, ui, "prose", &prose.0);
+}
+
+/// Words that are painted by hand, or otherwise than they are said, for those who do not see them.
+pub fn named(ui: &Ui, area: Rect, words: &str) {
+    let id = ui.scope_id().with(("named", area.min.x.to_bits(), area.min.y.to_bits()));
+    let response = ui.interact(area, id, Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, words));
+}
+
+/// All that a row of a table says, with the names of its columns.
+pub fn told(table: &Table, row: &Row) -> String {
+    let cells = table.columns.iter().zip(&row.cells).filter(|(_, cell)| !cell.text.is_empty());
+    let words: Vec<String> = cells.map(|(column, cell)| format!("{} {}", column.title, cell.text)).collect();
+    words.join(" · ")
 }
 
 /// Any block.
@@ -173,7 +188,7 @@ pub fn block(paint: &mut Paint<'_>, ui: &mut Ui, name: &str, block: Block<'_>) {
         Block::Table(one) => table(ui, one),
         Block::Diff(one) => diff::block(ui, one),
         Block::Prose(one) => prose(paint, ui, one),
-        Block::Log(log) => log.0.iter().for_each(|line| drop(ui.label(RichText::new(line).font(text::mono())))),
+        Block::Log(log) => log.0.iter().for_each(|line| drop(ui.label(RichText::new(safe(line)).font(text::mono())))),
         Block::Chart(chart) => charts::block(ui, name, chart),
     }
 }
@@ -195,7 +210,7 @@ pub fn page(paint: &mut Paint<'_>, ui: &mut Ui, page: &impl Blocks) {
 pub fn empty(ui: &mut Ui, title: &str, hint: &str) {
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() / 3.0);
-        ui.label(RichText::new(title).font(text::heading()));
+        ui.label(RichText::new(safe(title)).font(text::heading()));
         words(ui, hint, Tone::Muted);
     });
 }
@@ -212,7 +227,7 @@ pub fn no_page(ui: &mut Ui, error: Option<&lab_engine::Error>, is_loading: bool)
 /// Short words on a ground in the colour of their tone.
 pub fn pill(ui: &mut Ui, words: &str, tone: Tone) -> Response {
     let theme = Theme::of(ui);
-    let galley = ui.painter().layout_no_wrap(words.to_owned(), text::small(), theme.tone(tone));
+    let galley = ui.painter().layout_no_wrap(safe(words).replace('\n', " "), text::small(), theme.tone(tone));
     let (place, response) = ui.allocate_exact_size(galley.size() + vec2(3.0 * GAP, GAP), Sense::hover());
     ui.painter().rect_filled(place, place.height() / 2.0, theme.wash(tone));
     let at = Align2::CENTER_CENTER.anchor_size(place.center(), galley.size()).min;
@@ -258,6 +273,13 @@ fn action_button(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId, but
         paint.wish(lab_view::session::Action::Do(id));
     }
     response
+}
+
+/// A ground with an edge for what belongs together.
+pub fn card(ui: &Ui) -> egui::Frame {
+    let theme = Theme::of(ui);
+    let frame = egui::Frame::new().fill(theme.raised).stroke(theme.line());
+    frame.corner_radius(egui::CornerRadius::same(theme::RADIUS + 2)).inner_margin(egui::Margin::same(12))
 }
 
 /// A box that is checked or not.
@@ -314,7 +336,7 @@ pub fn failure(ui: &mut Ui, words: &str) {
     frame.inner_margin(egui::Margin::symmetric(12, 10)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         egui::ScrollArea::horizontal().id_salt("failure").show(ui, |ui| {
-            let label = egui::Label::new(RichText::new(words.trim_end()).font(text::mono()).color(theme.text));
+            let label = egui::Label::new(RichText::new(safe(words.trim_end())).font(text::mono()).color(theme.text));
             ui.add(label.extend());
         });
     });

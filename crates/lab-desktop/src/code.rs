@@ -1,8 +1,10 @@
 //! The lines of a file with their numbers and colours, as far as they are in sight.
 
+use std::borrow::Cow;
+
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Align2, Color32, Rect, ScrollArea, Sense, Ui, pos2, vec2};
-use lab_view::{Span, Syntax};
+use egui::{Align2, Rect, ScrollArea, Sense, Ui, pos2, vec2};
+use lab_view::Span;
 
 use crate::theme::{GAP, Theme, text};
 
@@ -11,25 +13,30 @@ pub const LINE: f32 = 18.0;
 /// Of longer lines only so many letters are painted: nobody reads more, and each costs time.
 const LONGEST: usize = 2_000;
 
-/// The colour of a word of code.
-pub const fn syntax(theme: &Theme, syntax: Syntax) -> Color32 {
-    match syntax {
-        Syntax::Plain => theme.text,
-        Syntax::Keyword => theme.changed,
-        Syntax::String => theme.good,
-        Syntax::Comment => theme.muted,
-        Syntax::Number => theme.warn,
-        Syntax::Function | Syntax::Key => theme.accent,
-    }
+/// Where in the lines one wants to be.
+#[derive(Clone, Copy, Default)]
+pub struct Place {
+    /// The line to begin with, when that is new.
+    pub top: Option<usize>,
+    /// So many columns are left out on the left, when that is new.
+    pub aside: Option<usize>,
+    /// The line that stands out.
+    pub at: Option<usize>,
 }
 
-/// Paints the lines; `top` is the one to begin with, when that is new. Gives the first one in sight and how many fit.
-pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], at: Option<usize>, top: Option<usize>) -> (usize, usize) {
+/// How wide a letter is.
+const LETTER: f32 = 7.5;
+
+/// Paints the lines. Gives the first one in sight and how many fit.
+pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], to: Place) -> (usize, usize) {
     let theme = Theme::of(ui);
     let digits = lines.len().max(100).ilog10() as usize + 1;
     let gutter = 8.0 * digits as f32 + 4.0 * GAP;
     let mut area = ScrollArea::both().id_salt(name).auto_shrink(false);
-    if let Some(top) = top {
+    if let Some(aside) = to.aside {
+        area = area.horizontal_scroll_offset(aside as f32 * LETTER);
+    }
+    if let Some(top) = to.top {
         area = area.vertical_scroll_offset(top as f32 * LINE);
     }
     let output = area.show_viewport(ui, |ui, sight| {
@@ -40,7 +47,7 @@ pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], at: Option<usize>, to
         for (number, line) in lines.iter().enumerate().skip(first).take(fits + 2) {
             let y = corner.y + number as f32 * LINE;
             let row = Rect::from_min_size(pos2(corner.x, y), vec2(sight.max.x.max(sight.width()), LINE));
-            if at == Some(number) {
+            if to.at == Some(number) {
                 ui.painter().rect_filled(row, 0.0, theme.chosen);
             }
             let edge = pos2(corner.x + gutter - 3.0 * GAP, row.center().y);
@@ -67,7 +74,7 @@ fn job(theme: &Theme, line: &[Span]) -> LayoutJob {
     for span in line {
         let end = span.text.char_indices().nth(room).map_or(span.text.len(), |(at, _)| at);
         let words = safe(&span.text[..end]);
-        job.append(&words, 0.0, TextFormat::simple(text::mono(), syntax(theme, span.syntax)));
+        job.append(&words, 0.0, TextFormat::simple(text::mono(), theme.syntax(span.syntax)));
         room -= span.text[..end].chars().count();
         if end < span.text.len() {
             job.append(" …", 0.0, TextFormat::simple(text::mono(), theme.muted));
@@ -79,6 +86,13 @@ fn job(theme: &Theme, line: &[Span]) -> LayoutJob {
 }
 
 /// Text from outside without anything that turns its direction or hides; tabs stay wide.
-pub fn safe(words: &str) -> String {
-    lab_model::display_bytes(words.replace('\t', "    ").as_bytes())
+pub fn safe(words: &str) -> Cow<'_, str> {
+    let plain = |letter: char| letter == ' ' || letter.is_ascii_graphic() || letter.is_alphanumeric();
+    if words.chars().all(plain) {
+        return Cow::Borrowed(words);
+    }
+    // A break stays one: it is the painter's to lay out.
+    let lines: Vec<String> =
+        words.split('\n').map(|line| lab_model::display_bytes(line.replace('\t', "    ").as_bytes())).collect();
+    Cow::Owned(lines.join("\n"))
 }

@@ -72,7 +72,7 @@ fn keys_of(paint: &mut Paint<'_>, ui: &Ui, dialog: &Dialog) {
     if is_help {
         return;
     }
-    let is_note = matches!(dialog, Dialog::Ask { purpose: Purpose::Note(_), .. });
+    let is_note = matches!(dialog, Dialog::Ask { purpose: Purpose::Note(_) | Purpose::Reason(_), .. });
     if is_note {
         return;
     }
@@ -91,7 +91,7 @@ fn keys_of(paint: &mut Paint<'_>, ui: &Ui, dialog: &Dialog) {
 }
 
 fn title_of(ui: &mut Ui, title: &str) {
-    ui.label(RichText::new(title).font(text::heading()));
+    ui.label(RichText::new(crate::code::safe(title)).font(text::heading()));
     ui.add_space(GAP);
 }
 

@@ -6,6 +6,7 @@ use egui::text::{LayoutJob, TextFormat};
 use egui::{Align2, Rect, RichText, Sense, Ui, pos2, vec2};
 use lab_view::{Diff, DiffLine, Sign, Span, Tone};
 
+use crate::blocks;
 use crate::icons::Icon;
 use crate::theme::{GAP, RADIUS, Theme, text};
 
@@ -151,6 +152,8 @@ fn half(ui: &Ui, area: Rect, line: Option<&DiffLine>, numbers: &[Option<usize>],
             ui.painter().text(at, Align2::RIGHT_CENTER, number, text::code(), ink.gamma_multiply(0.75));
         }
     }
+    let words: String = line.spans.iter().map(|span| span.text.as_str()).collect();
+    blocks::named(ui, area, &words);
     if let Some(tone) = tone {
         let at = pos2(x + SIGN / 2.0, area.center().y);
         ui.painter().text(at, Align2::CENTER_CENTER, line.sign.mark(), text::code(), theme.tone(tone));

@@ -14,7 +14,8 @@ use lab_view::{ActionId, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
-use crate::theme::{GAP, MARGIN, Theme, text};
+use crate::icons::{self, Icon};
+use crate::theme::{MARGIN, text};
 use crate::tree::{self, Hit, Tree};
 use crate::{blocks, code, diff};
 
@@ -38,7 +39,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
 }
 
 fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
-    Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 4)).show(ui, |ui| {
+    Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 8)).show(ui, |ui| {
         blocks::line(ui, &files.headline);
     });
     if !files.omissions.is_empty() {
@@ -55,7 +56,11 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
     let beside = |row: usize| {
         // What is kept as it should be needs no word.
         let kept = cell(row, 3);
-        let kept = if kept.tone == Tone::Good { ("", Tone::Muted, 0.0) } else { (kept.text.as_str(), kept.tone, 86.0) };
+        let kept = match kept.tone {
+            _ if row >= page.outputs_from => ("as it wrote it", Tone::Accent, 86.0),
+            Tone::Good => ("", Tone::Muted, 0.0),
+            tone => (kept.text.as_str(), tone, 86.0),
+        };
         let (role, size) = (cell(row, 1), cell(row, 2));
         vec![kept, (role.text.as_str(), Tone::Muted, 46.0), (size.text.as_str(), Tone::Muted, 66.0)]
     };
@@ -66,6 +71,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
         ticked: None,
         tone: &|_| Tone::Plain,
         beside: &beside,
+        told: &|row| blocks::told(&files.files, &files.files.rows[row]),
     };
     match tree::paint(ui, &shown, &mut paint.places.files.folded) {
         Some(Hit::Chosen(row)) => paint.wish(Action::Move(Motion::To(row))),
@@ -104,29 +110,28 @@ fn file(paint: &mut Paint<'_>, ui: &mut Ui) {
     }
 }
 
+/// The path in one line, what can be done below it.
 fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
     let shown = &paint.session.run_parts.file;
     let full = paint.session.run.screen.full;
     ui.horizontal(|ui| {
-        if ui
-            .small_button(if full { "⏷" } else { "⏶" })
-            .on_hover_text(if full { "Show the list" } else { "Fill the place" })
-            .clicked()
-        {
+        let words = if full { "Show the list" } else { "Fill the place" };
+        if icons::button(ui, Icon::Panel, words).clicked() {
             paint.wish(Action::Run(RunAction::Full(!full)));
         }
-        ui.label(RichText::new(path).font(text::mono()).color(Theme::of(ui).text));
+        ui.add(egui::Label::new(RichText::new(path).font(text::mono())).truncate());
+    });
+    ui.horizontal(|ui| {
+        for (words, diff) in [("Content", false), ("Changes", true)] {
+            if ui.selectable_label(shown.screen.diff == diff, words).clicked() && shown.screen.diff != diff {
+                paint.wish(Action::Do(ActionId::SideBySide));
+            }
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             blocks::button(paint, ui, ActionId::RestoreFile);
             blocks::button(paint, ui, ActionId::Edit);
             if ui.button("Copy path").clicked() {
                 ui.ctx().copy_text(path.to_owned());
-            }
-            ui.add_space(GAP);
-            for (words, diff) in [("Changes", true), ("Content", false)] {
-                if ui.selectable_label(shown.screen.diff == diff, words).clicked() && shown.screen.diff != diff {
-                    paint.wish(Action::Do(ActionId::SideBySide));
-                }
             }
         });
     });
@@ -162,11 +167,13 @@ fn content(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
     let screen = &paint.session.run_parts.file.screen;
     let cursor = &screen.cursor;
     let id = ui.scope_id().with("seen");
-    let seen: Option<(String, usize)> = ui.data(|data| data.get_temp(id));
+    let seen: Option<(String, usize, usize)> = ui.data(|data| data.get_temp(id));
     let path = page.path.to_string();
-    let is_new = seen.as_ref().is_none_or(|(of, top)| *of != path || *top != cursor.top);
-    let (top, height) = code::lines(ui, &path, &page.lines, screen.at, is_new.then_some(cursor.top));
-    ui.data_mut(|data| data.insert_temp(id, (path, top)));
+    let is_new = seen.as_ref().is_none_or(|(of, top, _)| *of != path || *top != cursor.top);
+    let aside = seen.is_some_and(|(.., aside)| aside != screen.aside).then_some(screen.aside);
+    let to = code::Place { top: is_new.then_some(cursor.top), aside, at: screen.at };
+    let (top, height) = code::lines(ui, &path, &page.lines, to);
+    ui.data_mut(|data| data.insert_temp(id, (path, top, screen.aside)));
     // Only a file that fills the place has the keys; otherwise they move in the list.
     if paint.session.run.screen.full && (top, height) != (cursor.top, cursor.height) {
         paint.wish(Action::See { top, height });

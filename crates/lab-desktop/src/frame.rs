@@ -56,7 +56,9 @@ fn place(paint: &mut Paint<'_>, ui: &mut Ui) {
 fn place_name(session: &Session, route: &Route) -> String {
     match route {
         Route::Projects => "Projects".to_owned(),
-        Route::Runs => session.project().map_or_else(|| "All runs".to_owned(), |project| project.name.clone()),
+        Route::Runs => session
+            .project()
+            .map_or_else(|| "All runs".to_owned(), |project| lab_model::display_bytes(project.name.as_bytes())),
         Route::Run(run) => run_name(session, run),
         Route::Restore(run) => format!("Restore {}", run_name(session, run)),
         Route::Compare(runs) => format!("Compare {}", runs.len()),
@@ -71,7 +73,8 @@ fn place_name(session: &Session, route: &Route) -> String {
 pub fn run_name(session: &Session, run: &lab_model::RunId) -> String {
     let listed = session.runs.page().and_then(|page| page.subject(run));
     let shown = session.run.page().map(|page| &page.subject).filter(|subject| subject.run == *run);
-    listed.or(shown).map_or_else(|| run.as_str()[..4].to_owned(), |subject| subject.name.clone())
+    let name = listed.or(shown).map(|subject| lab_model::display_bytes(subject.name.as_bytes()));
+    name.unwrap_or_else(|| run.as_str()[..4].to_owned())
 }
 
 fn navigation(paint: &mut Paint<'_>, ui: &mut Ui) {

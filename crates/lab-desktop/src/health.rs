@@ -2,12 +2,13 @@
 
 use egui::{Frame, Margin, RichText, ScrollArea, Ui, vec2};
 use lab_view::screens::health::WORK;
+use lab_view::session::Action;
 use lab_view::{ActionId, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
 use crate::blocks;
-use crate::theme::{GAP, MARGIN, Theme, text};
+use crate::theme::{GAP, MARGIN, Theme};
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]
@@ -43,7 +44,10 @@ fn watcher(paint: &mut Paint<'_>, ui: &mut Ui) {
             blocks::pill(ui, words, tone);
             blocks::words(ui, detail, Tone::Muted);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                blocks::button(paint, ui, ActionId::WatchService);
+                let words = if on { "Stop watching" } else { "Start watching" };
+                if ui.button(words).on_hover_text(ActionId::WatchService.row().help).clicked() {
+                    paint.wish(Action::Do(ActionId::WatchService));
+                }
             });
         });
     });
@@ -56,7 +60,9 @@ fn work(paint: &mut Paint<'_>, ui: &mut Ui) {
     let is_busy = !paint.session.jobs().is_empty();
     blocks::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        for (place, id) in WORK.into_iter().enumerate() {
+        // Watching has its own place above.
+        let work = WORK.into_iter().enumerate().filter(|(_, id)| *id != ActionId::WatchService);
+        for (place, id) in work {
             if place > 0 {
                 ui.separator();
             }
@@ -64,7 +70,11 @@ fn work(paint: &mut Paint<'_>, ui: &mut Ui) {
                 ui.set_min_height(30.0);
                 let chosen = paint.session.health.screen.cursor.row == place;
                 let label = RichText::new(id.row().label).color(if chosen { theme.accent } else { theme.text });
-                ui.add_sized(vec2(150.0, 20.0), egui::Label::new(label).halign(egui::Align::LEFT));
+                let layout = egui::Layout::left_to_right(egui::Align::Center);
+                ui.allocate_ui_with_layout(vec2(150.0, 24.0), layout, |ui| {
+                    ui.set_min_width(150.0);
+                    ui.label(label);
+                });
                 blocks::words(ui, id.row().help, Tone::Muted);
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     let button = ui.add_enabled(!is_busy, egui::Button::new("Start"));
@@ -73,7 +83,7 @@ fn work(paint: &mut Paint<'_>, ui: &mut Ui) {
                         egui::WidgetInfo::labeled(egui::Role::Button, !is_busy, name)
                     });
                     if button.clicked() {
-                        paint.wish(lab_view::session::Action::Do(id));
+                        paint.wish(Action::Do(id));
                     }
                 });
             });
@@ -90,7 +100,7 @@ fn work(paint: &mut Paint<'_>, ui: &mut Ui) {
                     ui.spinner();
                 }
                 if ui.small_button("Cancel").clicked() {
-                    paint.wish(lab_view::session::Action::Cancel(place));
+                    paint.wish(Action::Cancel(place));
                 }
             });
         }

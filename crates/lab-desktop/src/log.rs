@@ -155,7 +155,7 @@ fn one(ui: &mut Ui, area: Rect, line: &LogLine, clock: f32, words: &str, is_here
     }
     let x = area.left() + clock.max(12.0);
     let job = if line.stream == "gap" {
-        LayoutJob::simple_singleline(line.text.clone(), text::mono(), theme.warn)
+        LayoutJob::simple_singleline(crate::code::safe(&line.text).replace('\n', " "), text::mono(), theme.warn)
     } else {
         job(theme, &line.text, words)
     };
@@ -182,6 +182,7 @@ fn job(theme: &Theme, line: &str, words: &str) -> LayoutJob {
     let mut job = LayoutJob::default();
     job.wrap.max_rows = 1;
     for (text, look) in ansi::line(line) {
+        let text = crate::code::safe(&text);
         let format = formatted(theme, look);
         let lower = text.to_lowercase();
         // Where lower case has another length, places would not be the same.

@@ -9,14 +9,14 @@ use egui::{WidgetInfo, pos2, vec2};
 use egui_commonmark::CommonMarkViewer;
 use lab_model::RunId;
 use lab_view::list::Motion;
-use lab_view::screens::notes::{Noted, NotesView};
+use lab_view::screens::notes::{Noted, NotesView, Piece, pieces};
 use lab_view::session::{Action, DialogAction, Route};
 use lab_view::{ActionId, Align, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
 use crate::theme::{GAP, MARGIN, ROW, Theme, text};
-use crate::{blocks, code};
+use crate::{blocks, charts, code};
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]
@@ -26,9 +26,9 @@ pub struct Own {
     draft: String,
     /// The page to write on is open.
     writes: bool,
-    /// The draft was handed to the notebook.
+    /// The draft was handed to the notebook, which had so many notes with these words before.
     #[serde(skip)]
-    handed: bool,
+    handed: Option<usize>,
 }
 
 /// A note in the list takes two lines.
@@ -55,24 +55,24 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     });
     CentralPanel::default().frame(Frame::new().inner_margin(Margin::same(MARGIN as i8))).show(ui, |ui| {
         if writes {
-            writing(paint, ui);
+            writing(paint, ui, page);
         } else if let Some(note) = page.notes.get(paint.session.notes.screen.cursor.row) {
             reading(paint, ui, note);
         }
     });
 }
 
-/// The draft goes when the notebook has it, and stays when that failed.
+/// The draft goes when the notebook has it.
 fn arrived(paint: &mut Paint<'_>, page: &NotesView) {
     let own = &mut paint.places.notes;
-    if !own.handed {
-        return;
-    }
-    if page.notes.iter().any(|note| note.text.trim() == own.draft.trim()) {
+    if own.handed.is_some_and(|before| same(page, &own.draft) > before) {
         *own = Own::default();
-    } else if paint.session.jobs().is_empty() && paint.session.notices().iter().any(|notice| notice.sticky) {
-        own.handed = false;
     }
+}
+
+/// Notes with these words.
+fn same(page: &NotesView, words: &str) -> usize {
+    page.notes.iter().filter(|note| note.text.trim() == words.trim()).count()
 }
 
 fn new_note(paint: &mut Paint<'_>, ui: &mut Ui) {
@@ -129,7 +129,7 @@ fn days(paint: &mut Paint<'_>, ui: &mut Ui, page: &NotesView) {
             }
         }
     });
-    ui.data_mut(|data| data.insert_temp(id, (row, output.state.offset.y)));
+    ui.data_mut(|data| data.insert_temp(id, (row, output.state.clamped_offset().y)));
 }
 
 fn entry(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, note: &Noted) {
@@ -178,14 +178,31 @@ fn reading(paint: &mut Paint<'_>, ui: &mut Ui, note: &Noted) {
     ui.add_space(2.0 * GAP);
     ScrollArea::vertical().id_salt("note").auto_shrink(false).show(ui, |ui| {
         ui.set_max_width(WIDE);
-        markdown(paint, ui, "note", &note.text);
+        let mut drawn = note.charts.iter();
+        for (place, piece) in pieces(&note.text).into_iter().enumerate() {
+            match piece {
+                Piece::Words(words) => markdown(paint, ui, &format!("note {place}"), words),
+                Piece::Chart(block) => match drawn.next().filter(|charts| !charts.is_empty()) {
+                    Some(charts) => drawing(ui, charts),
+                    None => drop(blocks::words(ui, &format!("No such metric: {}", block.trim()), Tone::Warn)),
+                },
+            }
+        }
     });
 }
 
+fn drawing(ui: &mut Ui, drawn: &[(String, lab_plot::Chart)]) {
+    for (key, chart) in drawn {
+        ui.label(RichText::new(code::safe(key)).font(text::heading()));
+        charts::block(ui, key, chart);
+        ui.add_space(2.0 * GAP);
+    }
+}
+
 /// The editor on the left, what it will look like on the right.
-fn writing(paint: &mut Paint<'_>, ui: &mut Ui) {
+fn writing(paint: &mut Paint<'_>, ui: &mut Ui, page: &NotesView) {
     let project = paint.session.project().map(|project| project.name.clone());
-    let handed = paint.places.notes.handed;
+    let handed = paint.places.notes.handed.is_some() && !paint.session.jobs().is_empty();
     let has_words = !paint.places.notes.draft.trim().is_empty();
     let mut saves = ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, egui::Key::Enter));
     ui.horizontal(|ui| {
@@ -233,7 +250,9 @@ fn writing(paint: &mut Paint<'_>, ui: &mut Ui) {
     let own = &mut paint.places.notes;
     // It may have been thrown away in this frame.
     if own.writes || has_words {
-        own.handed |= saves;
+        if saves {
+            own.handed = Some(same(page, &draft));
+        }
         own.draft = draft;
     }
 }

@@ -103,10 +103,7 @@ fn card(ui: &mut Ui, table: &Table, row: &Row, wide: f32, is_here: bool) -> egui
         let name = egui::Rect::from_min_max(status.right_top(), line(68.0, 20.0).max);
         blocks::elided(ui, name, of("last_name"), text::body(), theme.muted, Align::Right);
     }
-    response.widget_info(|| {
-        let words: Vec<&str> = row.cells.iter().map(|cell| cell.text.as_str()).collect();
-        egui::WidgetInfo::selected(egui::Role::ListItem, true, is_here, words.join(" · "))
-    });
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::ListItem, true, is_here, blocks::told(table, row)));
     response
 }
 

@@ -8,7 +8,7 @@ use lab_view::list::Motion;
 use lab_view::restore::RestorePage;
 use lab_view::screens::restore::RestoreAction;
 use lab_view::session::{Action, Route};
-use lab_view::{ActionId, Tone, format};
+use lab_view::{ActionId, Line, Tone, format};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
@@ -39,7 +39,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     if page.steps.is_empty() {
         return blocks::empty(ui, "Nothing to do", "Every file is already as it was then");
     }
-    let files = Panel::left("restore files").resizable(true).default_size(430.0).size_range(260.0..=800.0);
+    let files = Panel::left("restore files").resizable(true).default_size(470.0).size_range(260.0..=800.0);
     files.frame(Frame::new()).show(ui, |ui| steps(paint, ui, page));
     CentralPanel::default().frame(Frame::new()).show(ui, |ui| change(paint, ui));
 }
@@ -71,7 +71,6 @@ fn on_its_way(paint: &mut Paint<'_>, ui: &mut Ui, run: &RunId) {
     ui.vertical_centered(|ui| {
         ui.add_space(2.0 * GAP);
         if ui.button("Try again").clicked() {
-            paint.wish(Action::Do(ActionId::Back));
             paint.wish(Action::Go(Route::Restore(run.clone())));
         }
     });
@@ -102,11 +101,13 @@ fn head(paint: &mut Paint<'_>, ui: &mut Ui, run: &RunId, page: &RestorePage) {
     blocks::line(ui, &page.headline);
     ui.add_space(GAP);
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = GAP;
+        ui.spacing_mut().item_spacing.x = 5.0 * GAP;
         for field in page.about.0.iter().filter(|field| !field.label.is_empty()) {
-            ui.label(RichText::new(&field.label).font(text::small()).color(theme.muted));
-            ui.label(RichText::new(&field.cell.text).font(text::small()).color(theme.tone(field.cell.tone)));
-            ui.add_space(3.0 * GAP);
+            // One text each, so that a label and what stands beside it stay together.
+            let mut line = Line::of(format!("{}  ", field.label), Tone::Muted);
+            line.push(&field.cell.text, field.cell.tone);
+            let job = blocks::job(theme, &line, &text::small());
+            ui.add(egui::Label::new(job).wrap_mode(egui::TextWrapMode::Extend));
         }
     });
 }
@@ -145,7 +146,7 @@ fn steps(paint: &mut Paint<'_>, ui: &mut Ui, page: &RestorePage) {
     let cell = |row: usize, column: usize| &page.steps.rows[row].cells[column];
     let beside = |row: usize| {
         let (action, role, before, after) = (cell(row, 0), cell(row, 2), cell(row, 3), cell(row, 4));
-        let pieces = [(role, 46.0), (before, 66.0), (after, 66.0), (action, 92.0)];
+        let pieces = [(role, 44.0), (before, 58.0), (after, 58.0), (action, 84.0)];
         pieces.map(|(cell, wide)| (cell.text.as_str(), cell.tone, wide)).to_vec()
     };
     let shown = Tree {
@@ -155,6 +156,7 @@ fn steps(paint: &mut Paint<'_>, ui: &mut Ui, page: &RestorePage) {
         ticked: Some(&|row| screen.is_wanted(row)),
         tone: &|row| if screen.is_wanted(row) { Tone::Plain } else { Tone::Muted },
         beside: &beside,
+        told: &|row| blocks::told(&page.steps, &page.steps.rows[row]),
     };
     match tree::paint(ui, &shown, &mut paint.places.restore.folded) {
         Some(Hit::Chosen(row)) => paint.wish(Action::Move(Motion::To(row))),
@@ -169,7 +171,21 @@ fn change(paint: &mut Paint<'_>, ui: &mut Ui) {
     let Some(one) = shown.page() else {
         return blocks::no_page(ui, shown.error(), shown.is_loading());
     };
-    ScrollArea::both().id_salt("change").auto_shrink(false).show(ui, |ui| {
+    let cursor = &shown.screen.diff;
+    let id = ui.scope_id().with("change");
+    let before: usize = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    let mut area = ScrollArea::both().id_salt("change").auto_shrink(false);
+    // The keys for the next and the one before scroll by a page.
+    if before != cursor.top {
+        area = area.vertical_scroll_offset(cursor.top as f32 * diff::CODE);
+    }
+    let output = area.show(ui, |ui| {
         Frame::new().inner_margin(Margin::same(12)).show(ui, |ui| diff::block(ui, one));
     });
+    let rows = |points: f32| (points / diff::CODE).floor().max(1.0) as usize;
+    let (height, total) = (rows(output.inner_rect.height()), rows(output.content_size.y));
+    if (height, total) != (cursor.height, cursor.total) {
+        paint.wish(Action::Restore(RestoreAction::Extent(height, total)));
+    }
+    ui.data_mut(|data| data.insert_temp(id, cursor.top));
 }

@@ -60,7 +60,7 @@ fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
             star(paint, ui, page.subject.starred);
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                 let name = lab_model::display_bytes(page.subject.name.as_bytes());
-                ui.add(egui::Label::new(RichText::new(name).font(text::title())).truncate());
+                ui.add(egui::Label::new(RichText::new(crate::code::safe(&name)).font(text::title())).truncate());
             });
         });
     });
@@ -132,7 +132,8 @@ fn sections(paint: &mut Paint<'_>, ui: &mut Ui, page: &impl Blocks, wanted: &[&s
 /// Notes are texts: a table would cut them.
 fn notes(paint: &mut Paint<'_>, ui: &mut Ui, table: &Table) {
     for row in &table.rows {
-        note(paint, ui, row);
+        let seen = ui.scope(|ui| note(paint, ui, row)).response.rect;
+        blocks::named(ui, seen, &blocks::told(table, row));
         ui.add_space(GAP);
     }
 }
@@ -198,7 +199,7 @@ fn told(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     sections(paint, ui, &page.page, &wanted);
     let beside = paint.session.run_parts.beside.page().filter(|beside| beside.run == page.subject.run);
     let Some(beside) = beside else { return };
-    blocks::heading(ui, "Where its files come from and go to");
+    blocks::heading(ui, "Inputs and outputs");
     let mut line = beside.lineage.headline.clone();
     // The first words are the name of the run, which stands above already.
     line.0.drain(..line.0.len().min(2));

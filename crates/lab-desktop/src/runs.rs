@@ -208,7 +208,7 @@ fn nothing_matches(paint: &mut Paint<'_>, ui: &mut Ui) {
         ui.add_space((ui.available_height() / 3.0).min(200.0) - MARGIN);
         ui.label(RichText::new("No run matches").font(text::heading()));
         let query = paint.session.runs.screen.shown_query();
-        ui.label(RichText::new(query).font(text::mono()).color(Theme::of(ui).muted));
+        ui.label(RichText::new(crate::code::safe(query)).font(text::mono()).color(Theme::of(ui).muted));
         ui.add_space(2.0 * GAP);
         if ui.button("Show all runs").clicked() {
             paint.wish(Action::Runs(RunsAction::Query(String::new())));

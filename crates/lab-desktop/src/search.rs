@@ -57,18 +57,19 @@ fn question(paint: &mut Paint<'_>, ui: &mut Ui) {
         });
         match (open, typed.response.has_focus()) {
             (None, true) if session.dialog().is_none() => paint.wish(Action::Do(ActionId::Find)),
-            (Some(_), false) => typed.response.request_focus(),
+            (Some(_), false) if !typed.response.lost_focus() => typed.response.request_focus(),
             _ => {}
         }
         if open.is_some() {
             if let Some(typing) = typed.typing {
                 paint.wish(Action::Dialog(DialogAction::Type(typing)));
             }
-            for (key, action) in [(egui::Key::Escape, DialogAction::Close), (egui::Key::Enter, DialogAction::Accept)] {
-                if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, key)) {
-                    paint.wish(Action::Dialog(action));
-                    typed.response.surrender_focus();
-                }
+            // Whoever goes elsewhere has said what to look for.
+            if ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+                paint.wish(Action::Dialog(DialogAction::Close));
+                typed.response.surrender_focus();
+            } else if typed.response.lost_focus() {
+                paint.wish(Action::Dialog(DialogAction::Accept));
             }
         }
         if shown.is_loading() {
@@ -119,7 +120,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, shown: &[Shown], rows: &[Row]) {
             }
         }
     });
-    ui.data_mut(|data| data.insert_temp(id, (cursor.row, output.state.offset.y)));
+    ui.data_mut(|data| data.insert_temp(id, (cursor.row, output.state.clamped_offset().y)));
 }
 
 /// In which file, of which runs, how often.
@@ -140,7 +141,9 @@ fn head(ui: &Ui, area: Rect, row: &Row, count: usize) {
     let right = inside.right_center();
     ui.painter().text(right, Align2::RIGHT_CENTER, count, text::small(), theme.muted);
     let response = ui.interact(area, ui.scope_id().with(("head", area.top() as i64)), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{place} · {path} · {runs} · {count}")));
+    response.widget_info(|| {
+        WidgetInfo::labeled(Role::Label, true, format!("Place {place} · Path {path} · Runs {runs} · {count}"))
+    });
 }
 
 fn hit(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row, is_here: bool) {
@@ -158,7 +161,7 @@ fn hit(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row, is_h
     let at = Align2::LEFT_CENTER.align_size_within_rect(galley.size(), inside).min;
     ui.painter().galley(at, galley, theme.text);
     response.widget_info(|| {
-        let words = format!("{} · {}", row.cells[2].text, row.cells[3].text);
+        let words = format!("Line {} · Text {}", row.cells[2].text, row.cells[3].text);
         WidgetInfo::selected(Role::ListItem, true, is_here, words)
     });
     if response.clicked() {

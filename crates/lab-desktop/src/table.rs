@@ -251,14 +251,14 @@ fn heads(
         };
         // A title that has no room is told when the pointer rests there.
         if *wide >= ICON {
-            let words = ui.painter().text(at, anchor, &column.title, text::small(), color);
+            let words = ui.painter().text(at, anchor, crate::code::safe(&column.title), text::small(), color);
             if let Some((_, largest_first)) = is_sorted {
                 let right = column.align == Align::Right;
                 let x = if right { words.left() - 8.0 } else { words.right() + 8.0 };
                 arrow(&ui, pos2(x, area.center().y), largest_first);
             }
         }
-        let response = response.on_hover_text(&column.title);
+        let response = response.on_hover_text(crate::code::safe(&column.title));
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, action.is_some(), &column.title));
         if response.clicked() {
             paint.wishes.extend(action);
@@ -275,6 +275,13 @@ fn heads(
             widths.remove(&name_of(column));
         }
     }
+}
+
+/// What a cell says; of several things each, also where only signs are painted.
+fn spoken(cell: &Cell) -> String {
+    let several = cell.value.as_ref().and_then(|value| value.as_array());
+    let words = several.map(|several| several.iter().filter_map(|one| one.as_str()).collect::<Vec<_>>().join(" "));
+    words.filter(|words| !words.is_empty()).unwrap_or_else(|| cell.text.clone())
 }
 
 /// Which way a list is sorted.
@@ -316,7 +323,7 @@ fn painted(ui: &mut Ui, area: Rect, row: &Row, columns: &[(usize, f32)], is_here
         blocks::elided(ui, inside, &cell.text, text::body(), theme.tone(cell.tone), column.align);
     }
     response.widget_info(|| {
-        let cells: Vec<&str> = columns.iter().map(|(place, _)| row.cells[*place].text.as_str()).collect();
+        let cells: Vec<String> = columns.iter().map(|(place, _)| spoken(&row.cells[*place])).collect();
         egui::WidgetInfo::selected(egui::Role::ListItem, true, is_here || is_marked, cells.join(" · "))
     });
     response

@@ -23,6 +23,8 @@ pub struct Tree<'a> {
     pub tone: &'a dyn Fn(usize) -> Tone,
     /// What stands on the right of a row, the rightmost last: words, tone, width.
     pub beside: &'a dyn Fn(usize) -> Vec<(&'a str, Tone, f32)>,
+    /// What those are told of a row who do not see it.
+    pub told: &'a dyn Fn(usize) -> String,
 }
 
 /// What a person did.
@@ -56,7 +58,9 @@ pub fn paint(ui: &mut Ui, tree: &Tree<'_>, folded: &mut BTreeSet<String>) -> Opt
     let is_new = known != Some(tree.chosen);
     if is_new {
         // Whoever moves to a file wants to see it.
-        way.iter().rev().skip(1).for_each(|above| drop(folded.remove(&tree.tree.nodes[*above].path)));
+        way.iter().rev().skip(1).for_each(|above| {
+            folded.remove(&tree.tree.nodes[*above].path);
+        });
         ui.data_mut(|data| data.insert_temp(id, tree.chosen));
     }
     let seen = tree.tree.seen(folded);
@@ -82,7 +86,7 @@ pub fn paint(ui: &mut Ui, tree: &Tree<'_>, folded: &mut BTreeSet<String>) -> Opt
             hit = hit.take().or(found);
         }
     });
-    ui.data_mut(|data| data.insert_temp(id.with("top"), output.state.offset.y));
+    ui.data_mut(|data| data.insert_temp(id.with("top"), output.state.clamped_offset().y));
     hit
 }
 
@@ -97,14 +101,14 @@ fn node(
     let theme = Theme::of(ui);
     let node = &tree.tree.nodes[place];
     let is_folder = tree.tree.is_folder(place);
-    let response = ui.interact(area, ui.scope_id().with(("node", &node.path)), Sense::CLICK);
+    let response = ui.interact(area, ui.scope_id().with(("node", place)), Sense::CLICK);
     if is_here || response.hovered() {
         ui.painter().rect_filled(area, 0.0, if is_here { theme.chosen } else { theme.hover });
     }
     let mut hit = None;
     let mut x = area.left() + 2.0 * GAP + node.depth as f32 * STEP;
     if is_folder {
-        let sign = if folded.contains(&node.path) { "▸" } else { "▾" };
+        let sign = if folded.contains(&node.path) { "⏵" } else { "⏷" };
         ui.painter().text(pos2(x + 6.0, area.center().y), Align2::CENTER_CENTER, sign, text::small(), theme.muted);
     }
     x += STEP;
@@ -119,7 +123,7 @@ fn node(
             Tick::Some
         };
         let square = Rect::from_center_size(pos2(x + 7.0, area.center().y), vec2(15.0, 15.0));
-        if tick_box(ui, square, &node.path, tick).clicked() {
+        if tick_box(ui, square, place, &node.path, tick).clicked() {
             hit = Some(Hit::Ticked(rows, tick != Tick::On));
         }
         x += 22.0;
@@ -136,9 +140,8 @@ fn node(
     let cell = Rect::from_min_max(pos2(x, area.top()), pos2(right.max(x), area.bottom()));
     blocks::elided(ui, cell, &name, text::body(), theme.tone(tone), Align::Left);
     response.widget_info(|| {
-        let beside = beside.iter().map(|(words, ..)| *words).filter(|words| !words.is_empty());
-        let words: Vec<&str> = std::iter::once(node.path.as_str()).chain(beside).collect();
-        WidgetInfo::selected(Role::ListItem, true, is_here, words.join(" · "))
+        let words = node.row.map_or_else(|| name.clone(), |row| (tree.told)(row));
+        WidgetInfo::selected(Role::ListItem, true, is_here, words)
     });
     if response.clicked() {
         match node.row {
@@ -162,9 +165,9 @@ fn fold(folded: &mut BTreeSet<String>, path: &str) {
 }
 
 /// A box that is ticked, empty, or in between.
-fn tick_box(ui: &Ui, square: Rect, path: &str, tick: Tick) -> Response {
+fn tick_box(ui: &Ui, square: Rect, place: usize, path: &str, tick: Tick) -> Response {
     let theme = Theme::of(ui);
-    let response = ui.interact(square.expand(4.0), ui.scope_id().with(("tick", path)), Sense::CLICK);
+    let response = ui.interact(square.expand(4.0), ui.scope_id().with(("tick", place)), Sense::CLICK);
     let painter = ui.painter();
     let edge = if response.hovered() || tick != Tick::Off { theme.accent } else { theme.muted };
     let ground = if tick == Tick::Off { theme.ground } else { theme.accent };
@@ -179,6 +182,6 @@ fn tick_box(ui: &Ui, square: Rect, path: &str, tick: Tick) -> Response {
         Tick::Some => drop(painter.line_segment([at(0.25, 0.5), at(0.75, 0.5)], ink)),
         Tick::Off => {}
     }
-    response.widget_info(|| WidgetInfo::selected(Role::Checkbox, true, tick == Tick::On, format!("Restore {path}")));
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, tick == Tick::On, format!("Restore {path}")));
     response
 }

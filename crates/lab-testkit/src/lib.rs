@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-pub use notebook::{LOG_LINES, Small, small_notebook};
+pub use notebook::{LOG_LINES, Small, small_notebook, small_project};
 
 /// A person's machine, small and temporary.
 pub struct Home {

@@ -29,6 +29,51 @@ impl Small {
     pub fn notebook(&self) -> PathBuf {
         self.directory.path().join("notebook")
     }
+
+    /// The project's folder, which is there for a [`small_project`].
+    pub fn folder(&self) -> PathBuf {
+        PathBuf::from(&self.project.root)
+    }
+
+    /// Adds a run that goes on as long as this process does, and gives its id.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn add_running(&self) -> RunId {
+        let read = |path: &str| std::fs::read_to_string(path).expect("what the system says of this process");
+        let stat = read("/proc/self/stat");
+        // The name in brackets may hold blanks; the start is the twentieth word after it.
+        let word = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19));
+        let supervisor = ProcessKey {
+            pid: std::process::id().cast_signed(),
+            start_ticks: word.and_then(|word| word.parse().ok()).expect("the start of this process"),
+            boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
+        };
+        let notebook = Notebook::open(&self.notebook()).expect("the notebook");
+        let mut writer = notebook.writer([9; 16]).expect("a writer");
+        let mut encoder = Encoder::new(DEFAULT_LEVEL);
+        let start = RunStart {
+            run: RunId::from_random(0x0fed_cba9_8765_4321),
+            project: self.project.id.clone(),
+            name: "long-river".to_owned(),
+            origin: Origin::Run,
+            argv: vec!["python".to_owned(), "train.py".to_owned()],
+            cwd: RelPath::root(),
+            time: Time(CLOCK_MILLIS - MINUTE_MILLIS),
+            snapshot: None,
+            params: BTreeMap::new(),
+            seeds: Vec::new(),
+            inputs: Vec::new(),
+            fingerprint: Fingerprint::default(),
+            reason: None,
+            tags: Vec::new(),
+            supervisor,
+            missing: Vec::new(),
+        };
+        append(&mut writer, encoder.json(RecordKind::RunStart, &start));
+        writer.commit(Time(CLOCK_MILLIS)).expect("a commit");
+        start.run
+    }
 }
 
 const NAMES: [&str; 4] = ["still-pond", "calm-lynx", "brave-otter", "loud-heron"];
@@ -41,7 +86,29 @@ pub const LOG_LINES: usize = 500;
 /// # Panics
 /// When it cannot be written.
 pub fn small_notebook() -> Small {
+    small(None)
+}
+
+/// The same with the project's folder on this machine: `config.yaml` is not as in any run, `train.py` is as in none but
+/// the first, `todo.txt` is in none.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn small_project() -> Small {
     let directory = tempfile::Builder::new().prefix("lab-test-").tempdir().expect("a temporary directory");
+    let made = small(Some(directory));
+    let files = [("config.yaml", "epochs: 1\n"), ("train.py", "print('draft')\n"), ("todo.txt", "sleep\n")];
+    std::fs::create_dir_all(made.folder()).expect("the project's folder");
+    for (name, text) in files {
+        std::fs::write(made.folder().join(name), text).expect("a file of the project");
+    }
+    made
+}
+
+fn small(with_folder: Option<tempfile::TempDir>) -> Small {
+    let root = with_folder.as_ref().map(|directory| directory.path().join("classifier").display().to_string());
+    let new = || tempfile::Builder::new().prefix("lab-test-").tempdir().expect("a temporary directory");
+    let directory = with_folder.unwrap_or_else(new);
     let notebook =
         Notebook::create(&directory.path().join("notebook"), [7; 16], Time(CLOCK_MILLIS)).expect("a new notebook");
     let mut writer = notebook.writer([8; 16]).expect("a writer");
@@ -49,7 +116,7 @@ pub fn small_notebook() -> Small {
     let project = Project {
         id: ProjectId::from_random(1),
         name: "classifier".to_owned(),
-        root: "/home/ada/classifier".to_owned(),
+        root: root.unwrap_or_else(|| "/home/ada/classifier".to_owned()),
         time: Time(CLOCK_MILLIS - 60 * MINUTE_MILLIS),
     };
     append(&mut writer, encoder.json(RecordKind::Project, &project));

@@ -149,7 +149,10 @@ fn block(texts: &mut Vec<String>, block: Block<'_>) {
         Block::Table(table) => {
             // What changed is drawn as a chip for each part.
             let is_shown = |column: &&Column| column.priority != Column::HIDDEN && column.key != "changed";
-            texts.extend(table.columns.iter().filter(is_shown).map(|column| column.title.clone()));
+            // The name of a column in which nothing stands says nothing.
+            let says = |place: usize| table.rows.iter().any(|row| !row.cells[place].text.trim().is_empty());
+            let named = table.columns.iter().enumerate().filter(|(place, column)| is_shown(column) && says(*place));
+            texts.extend(named.map(|(_, column)| column.title.clone()));
             for row in &table.rows {
                 let cells = table.columns.iter().zip(&row.cells).filter(|(column, _)| is_shown(column));
                 texts.extend(cells.map(|(_, cell)| cell.text.clone()));

@@ -467,6 +467,13 @@ impl Session {
 
     fn go(&mut self, route: Route) {
         if *self.route() == route {
+            // Where there was no plan to be had the same wish is to look again.
+            if let Route::Restore(run) = route
+                && self.restore.screen.page().is_none()
+                && self.jobs.is_empty()
+            {
+                self.plan_restore(run);
+            }
             return;
         }
         // A place on the way here is gone back to.

@@ -10,6 +10,11 @@ const PROGRAMS: &[(&str, &[&str], &str)] = &[
     ("python3", &["-c", "import venv, ensurepip"], "python3-venv"),
     ("tmux", &["-V"], "tmux"),
     ("strace", &["-V"], "strace"),
+    // A screen that nobody looks at, hands for it, and what paints on it without a graphics card.
+    ("Xvfb", &["-help"], "xvfb"),
+    ("sh", &["-c", "command -v xdotool"], "xdotool"),
+    ("sh", &["-c", "ldconfig -p | grep -q libGLX_mesa"], "libglx-mesa0"),
+    ("sh", &["-c", "ldconfig -p | grep -q libxkbcommon-x11"], "libxkbcommon-x11-0"),
 ];
 
 /// Programs that make and check a Debian package; only where there is dpkg.

@@ -280,8 +280,9 @@ fn reading(
     let Some(x) = live.hover.or(kept) else { return };
     let read = look.page.read(look.place, x);
     let is_shown = |slot: usize| look.page.runs.get(slot).is_none_or(|run| !live.hidden.contains(run.as_str()));
-    let is_near = |at: f64| (picture.x.place(at) - picture.x.place(x)).abs() < FAR;
-    let mut read: Vec<_> = read.into_iter().filter(|(slot, at, _)| is_shown(*slot) && is_near(*at)).collect();
+    let chart = &look.page.charts[look.place].1;
+    let mut read: Vec<_> =
+        read.into_iter().filter(|(slot, ..)| is_shown(*slot) && reaches(chart, *slot, &picture.x, x)).collect();
     for (slot, x, y) in &read {
         let at = [picture.x.place(*x), picture.y.place(*y)];
         if at.iter().all(|place| (0.0..=1.0).contains(place)) {
@@ -298,6 +299,18 @@ fn reading(
         let near = read.iter().min_by(|left, right| away(left.2).total_cmp(&away(right.2))).map(|read| read.0);
         table(ui, pointer, x, &read, near, look);
     }
+}
+
+/// Whether a series goes on at a place of the x axis, or ends near it.
+fn reaches(chart: &Chart, slot: usize, axis: &Mapping, x: f64) -> bool {
+    let place = axis.place(x);
+    chart.layers.iter().any(|layer| match layer {
+        Layer::Line { slot: of, points, faint: false, .. } if *of == slot => {
+            let end = |point: Option<&[f64; 2]>| point.map_or(f64::NAN, |point| axis.place(point[0]));
+            (end(points.first()) - FAR..=end(points.last()) + FAR).contains(&place)
+        }
+        _ => false,
+    })
 }
 
 /// A small table by the pointer: where it is read, and each run's value, the largest first.
@@ -354,7 +367,7 @@ fn table(ui: &Ui, pointer: Pos2, x: f64, read: &[(usize, f64, f64)], near: Optio
         if let Some(more) = more {
             painter.galley(pos2(place.left() + 26.0, y), more, theme.muted);
         }
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Tooltip, true, &label));
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &label));
     });
 }
 

@@ -319,6 +319,8 @@ fn put(ui: &Ui, area: Rect, placed: &[(usize, Rect)], paint: &dyn Fn(&Ui, usize,
 pub fn head(ui: &Ui, area: Rect, table: &Table, columns: &[(usize, f32)], across: f32) {
     let theme = Theme::of(ui);
     ui.painter().hline(area.x_range(), area.bottom() - 0.5, theme.line());
+    let names: Vec<&str> = columns.iter().map(|(place, _)| table.columns[*place].title.as_str()).collect();
+    blocks::named(ui, area, &names.join(" · "));
     put(ui, area, &cells(area, columns, across), &|ui, place, inside| {
         let column = &table.columns[place];
         blocks::elided(ui, inside, &column.title, text::small(), theme.muted, column.align);

@@ -106,7 +106,7 @@ pub fn tags(ui: &Ui, area: Rect, cell: &Cell) {
     let mut x = area.left();
     for tag in cell.text.split(' ').filter(|tag| !tag.is_empty()) {
         let color = tag_color(theme, tag);
-        let galley = ui.painter().layout_no_wrap(tag.to_owned(), text::small(), color);
+        let galley = ui.painter().layout_no_wrap(crate::code::safe(tag).into_owned(), text::small(), color);
         let size = galley.size() + vec2(12.0, 3.0);
         if x + size.x > area.right() + 1.0 {
             let more = pos2(x, area.center().y);

@@ -14,7 +14,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     let Some(page) = session.runs.page() else { return };
     let Some(subject) = page.at(row_number) else { return };
     ui.add_space(GAP);
-    ui.add(egui::Label::new(RichText::new(&subject.name).font(text::title())).truncate());
+    ui.add(egui::Label::new(RichText::new(crate::code::safe(&subject.name)).font(text::title())).truncate());
     let row = row_number.checked_sub(page.first).and_then(|row| page.table().rows.get(row));
     if let Some(row) = row {
         about(ui, page.table(), row);

@@ -1,7 +1,5 @@
 //! A window on the sample notebook, driven by what stands in it.
 
-use std::any::Any;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,14 +8,8 @@ use egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{By, Queryable};
 use lab_desktop::App;
-use lab_engine::demo::{Demo, Pace};
-use lab_engine::{Clock, EngineConfig};
-use lab_model::Project;
 use lab_testkit::sample::Sample;
 use lab_view::session::{Action, Session};
-
-/// The last day of the demo: 2026-11-20 12:00 UTC.
-const DAY: u64 = 1_795_176_000_000;
 
 /// A window, and what it shows.
 pub struct Stage {
@@ -32,17 +24,6 @@ impl Stage {
     /// A window on the project `penguins`, with everything in it.
     pub fn new() -> Self {
         let sample = Sample::new();
-        Self::on(sample.config(), sample.project.clone(), Box::new(sample))
-    }
-
-    /// A window on a project whose runs have files.
-    pub fn demo() -> Self {
-        let config = EngineConfig { clock: Clock::Fixed(Arc::new(AtomicU64::new(DAY))), ..Sample::new().config() };
-        let demo = Demo::open(&config, Pace::Still).expect("a notebook");
-        Self::on(demo.config.clone(), demo.project().clone(), Box::new(demo))
-    }
-
-    fn on(config: EngineConfig, project: Project, notebook: Box<dyn Any>) -> Self {
         let (sender, woken) = sync_channel(1);
         let sender = Mutex::new(sender);
         let wake = Arc::new(move || {

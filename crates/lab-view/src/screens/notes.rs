@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use lab_engine::{Reader, Result};
 use lab_model::{NoteKind, ProjectId, RunId, Target};
+use lab_plot::Chart;
 use serde::Serialize;
 
 use crate::format::Moment;
 use crate::list::Cursor;
 use crate::screen::Screen;
 use crate::session::Effect;
-use crate::{Line, Tone};
+use crate::{Line, Tone, charts};
 
 /// Older notes are found by searching.
 const MOST_NOTES: usize = 500;
@@ -41,6 +42,65 @@ pub struct Noted {
     pub text: String,
     /// The run, unless it is a note on a project.
     pub run: Option<RunId>,
+    /// What its blocks of metrics show, in their order: each metric with its chart.
+    #[serde(skip)]
+    pub charts: Vec<Vec<(String, Chart)>>,
+}
+
+/// A piece of a note.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Piece<'a> {
+    /// Markdown.
+    Words(&'a str),
+    /// What stands in a fenced block called `chart`: a metric in each line, or `run:` and the id of another run.
+    Chart(&'a str),
+}
+
+/// A note in pieces.
+pub fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let (mut from, mut at, mut in_chart) = (0, 0, false);
+    for line in text.split_inclusive('\n') {
+        let ends = if in_chart { "```" } else { "```chart" };
+        if line.trim() == ends {
+            let piece = &text[from..at];
+            pieces.push(if in_chart { Piece::Chart(piece) } else { Piece::Words(piece) });
+            (from, in_chart) = (at + line.len(), !in_chart);
+        }
+        at += line.len();
+    }
+    // A block that does not end goes on to the end, as in Markdown.
+    let piece = &text[from..];
+    pieces.push(if in_chart { Piece::Chart(piece) } else { Piece::Words(piece) });
+    pieces.retain(|piece| !matches!(piece, Piece::Words(words) if words.trim().is_empty()));
+    pieces
+}
+
+/// More blocks than this are not drawn.
+const MOST_CHARTS: usize = 24;
+
+/// The charts of a note on `run`; what is not there is not drawn.
+fn charts_of(reader: &Reader, text: &str, run: Option<&RunId>, moment: &Moment) -> Vec<Vec<(String, Chart)>> {
+    let blocks = pieces(text).into_iter().filter_map(|piece| match piece {
+        Piece::Chart(block) => Some(block),
+        Piece::Words(_) => None,
+    });
+    let drawn = blocks.take(MOST_CHARTS).map(|block| {
+        let words = || block.lines().map(str::trim).filter(|line| !line.is_empty());
+        let mut runs: Vec<RunId> =
+            words().filter_map(|line| line.strip_prefix("run:")?.trim().parse().ok()).collect();
+        if runs.is_empty() {
+            runs.extend(run.cloned());
+        }
+        let metrics: Vec<String> = words().filter(|line| !line.starts_with("run:")).map(str::to_owned).collect();
+        if runs.is_empty() || metrics.is_empty() {
+            return Vec::new();
+        }
+        let key = charts::Key { runs, metrics: metrics.clone(), columns: Some(400), ..charts::Key::default() };
+        let page = charts::load(reader, &key, moment);
+        page.map(|page| metrics.into_iter().zip(page.charts).collect()).unwrap_or_default()
+    });
+    drawn.collect()
 }
 
 impl NotesScreen {
@@ -87,7 +147,8 @@ impl Screen for NotesScreen {
             let (day, time) = exact.split_once(' ').unwrap_or((&exact, ""));
             let mut head = Line::of(format!("{} ", time.get(..5).unwrap_or(time)), Tone::Muted);
             head.push(format!("{kind:<8}"), tone).push(on, Tone::Accent);
-            notes.push(Noted { day: day.to_owned(), head, text: note.text, run });
+            let charts = charts_of(reader, &note.text, run.as_ref(), moment);
+            notes.push(Noted { day: day.to_owned(), head, text: note.text, run, charts });
         }
         Ok(NotesView { notes })
     }
@@ -98,5 +159,20 @@ impl Screen for NotesScreen {
 
     fn act(&mut self, (): (), _: Option<&NotesView>) -> Vec<Effect> {
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_cut_where_it_asks_for_charts() {
+        let check = |text: &str, expected: &[Piece<'_>]| assert_eq!(pieces(text), expected, "{text:?}");
+        check("only words", &[Piece::Words("only words")]);
+        check("a\n```chart\nloss\nacc\n```\nb", &[Piece::Words("a\n"), Piece::Chart("loss\nacc\n"), Piece::Words("b")]);
+        check("```chart\nloss", &[Piece::Chart("loss")]);
+        check("```python\nchart\n```", &[Piece::Words("```python\nchart\n```")]);
+        check("", &[]);
     }
 }

@@ -34,7 +34,10 @@ impl Session {
         let [run] = &self.subjects()[..] else { return None };
         match self.route() {
             Route::Runs => self.runs.page()?.subject(run),
-            _ => self.run.page().map(|page| &page.subject).filter(|subject| subject.run == *run),
+            _ => {
+                let shown = self.run.page().map(|page| &page.subject).filter(|subject| subject.run == *run);
+                shown.or_else(|| self.runs.page()?.subject(run))
+            }
         }
     }
 
