@@ -277,7 +277,7 @@ fn confirm(paint: &mut Paint<'_>, ui: &mut Ui, title: &str, text: &Line, yes: &s
 /// All keys by group, made from the table of actions.
 fn help(ui: &mut Ui, most: f32) {
     title_of(ui, "Keys");
-    ScrollArea::vertical().max_height(most).show(ui, |ui| {
+    ScrollArea::vertical().max_height(most).auto_shrink([false, true]).show(ui, |ui| {
         for group in Group::ALL {
             blocks::heading(ui, group.title());
             egui::Grid::new(("help", group.title())).num_columns(3).spacing(vec2(6.0 * GAP, GAP)).show(ui, |ui| {

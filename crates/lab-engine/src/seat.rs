@@ -19,8 +19,8 @@ use crate::{EngineConfig, Error, ErrorKind, Result, Wake};
 const MAX_SOCKET_PATH_BYTES: usize = 100;
 /// Longer than any path.
 const MAX_MESSAGE_BYTES: u64 = 16 << 10;
-/// The first window may be so far in starting that it does not listen yet, or be stuck.
-const PATIENCE: Duration = Duration::from_millis(800);
+/// The first window may be so far in starting that it does not listen yet; one that is stuck is not waited for longer.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// Between two attempts to reach it.
 const STEP: Duration = Duration::from_millis(20);
 
