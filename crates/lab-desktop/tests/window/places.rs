@@ -1,13 +1,11 @@
 //! The window without a window: what is painted, and what comes of what a person does.
 
-mod stage;
-
+use crate::stage::Stage;
 use egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use lab_view::ActionId;
 use lab_view::screens::run::{Part, RunAction};
 use lab_view::session::{Action, Dialog, Purpose, Route};
-use stage::Stage;
 
 #[test]
 fn a_click_on_a_row_moves_the_cursor_and_two_open_the_run() {
