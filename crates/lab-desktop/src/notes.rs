@@ -142,12 +142,15 @@ fn entry(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, note: &Noted)
     }
     let inside = area.shrink2(vec2(MARGIN, 6.0));
     let half = inside.height() / 2.0;
-    let mut job = blocks::job(theme, &note.head, &text::small());
+    let mut head = note.head.clone();
+    // Blanks that align letters of one width.
+    head.0.iter_mut().for_each(|cell| cell.text = format!("{}  ", cell.text.trim_end()));
+    let mut job = blocks::job(theme, &head, &text::small());
     job.wrap = egui::text::TextWrapping::truncate_at_width(inside.width());
     let galley = ui.painter().layout_job(job);
     ui.painter().galley(inside.min, galley, theme.text);
     let first = note.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let first = first.trim_start_matches(['#', ' ', '>', '*', '-']);
+    let first = first.trim_start_matches(['#', ' ', '>', '-']).replace(['*', '`'], "");
     let line = Rect::from_min_max(pos2(inside.left(), inside.top() + half), inside.max);
     let end = first.char_indices().nth(160).map_or(first.len(), |(at, _)| at);
     blocks::elided(ui, line, &code::safe(&first[..end]), text::body(), theme.text, Align::Left);

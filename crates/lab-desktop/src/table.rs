@@ -323,7 +323,11 @@ fn painted(ui: &mut Ui, area: Rect, row: &Row, columns: &[(usize, f32)], is_here
         blocks::elided(ui, inside, &cell.text, text::body(), theme.tone(cell.tone), column.align);
     }
     response.widget_info(|| {
-        let cells: Vec<String> = columns.iter().map(|(place, _)| spoken(&row.cells[*place])).collect();
+        let cells = columns.iter().map(|(place, _)| spoken(&row.cells[*place]));
+        // What is left out is told all the same.
+        let skipped = list.table.columns.iter().zip(&row.cells).filter(|(column, _)| (list.skip)(column));
+        let skipped = skipped.map(|(column, cell)| format!("{} {}", column.title, cell.text));
+        let cells: Vec<String> = cells.chain(skipped).collect();
         egui::WidgetInfo::selected(egui::Role::ListItem, true, is_here || is_marked, cells.join(" · "))
     });
     response

@@ -18,36 +18,36 @@ fn stage() -> (Stage, std::path::PathBuf) {
 }
 
 fn read(folder: &std::path::Path, name: &str) -> String {
-    std::fs::read_to_string(folder.join(name)).unwrap()
+    std::fs::read_to_string(folder.join(name)).expect("a file of the project")
 }
 
 #[test]
 fn what_is_ticked_is_restored_taken_back_and_restored_again() {
     let (mut stage, folder) = stage();
     assert!(stage.harness.query_by_label("Restore 3 files").is_some(), "{}", stage.told());
-    stage.click("Restore config.yaml");
-    stage.click("Restore todo.txt");
-    stage.click("Restore 1 file");
+    stage.press("Restore config.yaml");
+    stage.press("Restore todo.txt");
+    stage.press("Restore 1 file");
     assert!(read(&folder, "train.py").contains("rate * gradient / (1 + epoch)"));
     assert_eq!((read(&folder, "config.yaml"), read(&folder, "todo.txt")), ("epochs: 1\n".into(), "sleep\n".into()));
     assert_eq!(*stage.session().route(), Route::Runs);
-    stage.click("Undo restore");
+    stage.press("Undo restore");
     assert_eq!(read(&folder, "train.py"), "print('draft')\n");
-    stage.click("Redo restore");
+    stage.press("Redo restore");
     assert!(read(&folder, "train.py").contains("rate * gradient / (1 + epoch)"));
 }
 
 #[test]
 fn nothing_chosen_is_nothing_done_and_all_is_all() {
     let (mut stage, folder) = stage();
-    stage.click("None");
-    stage.click("Restore nothing");
+    stage.press("None");
+    stage.press("Restore nothing");
     assert!(matches!(stage.session().route(), Route::Restore(_)));
-    stage.click("All");
-    stage.click("Restore 3 files");
+    stage.press("All");
+    stage.press("Restore 3 files");
     assert_eq!(read(&folder, "config.yaml"), "# How it is trained.\nepochs: 40\nlr: 0.01\n");
     assert!(!folder.join("todo.txt").exists());
-    stage.click("Undo restore");
+    stage.press("Undo restore");
     assert_eq!(read(&folder, "todo.txt"), "sleep\n");
 }
 
@@ -55,7 +55,7 @@ fn nothing_chosen_is_nothing_done_and_all_is_all() {
 fn a_file_that_changed_meanwhile_is_kept() {
     let (mut stage, folder) = stage();
     std::fs::write(folder.join("train.py"), "print('a later thought')\n").unwrap();
-    stage.click("Restore 3 files");
+    stage.press("Restore 3 files");
     assert_eq!(read(&folder, "train.py"), "print('a later thought')\n");
     assert!(read(&folder, "train.py.lab-conflict").contains("gradient"));
     assert!(stage.told().contains("changed meanwhile"), "{}", stage.told());
@@ -64,8 +64,8 @@ fn a_file_that_changed_meanwhile_is_kept() {
 #[test]
 fn all_files_go_to_a_new_folder() {
     let (mut stage, folder) = stage();
-    stage.click("Restore to a new folder…");
-    stage.click("OK");
+    stage.press("Restore to a new folder…");
+    stage.press("OK");
     let written = folder.with_file_name("classifier-brave-otter");
     assert!(read(&written, "train.py").contains("gradient"), "{}", stage.told());
     assert_eq!(read(&folder, "train.py"), "print('draft')\n");
@@ -80,6 +80,6 @@ fn a_project_that_is_gone_is_said_so() {
     stage.act(Action::Go(Route::Restore(run)));
     assert!(stage.harness.query_by_label("Try again").is_some(), "{}", stage.told());
     std::fs::rename(folder.with_file_name("elsewhere"), &folder).unwrap();
-    stage.click("Try again");
+    stage.press("Try again");
     assert!(stage.harness.query_by_label("Restore 3 files").is_some(), "{}", stage.told());
 }

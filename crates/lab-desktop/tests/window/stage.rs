@@ -8,13 +8,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui::{Event, Key, Modifiers, PointerButton};
+use egui_kittest::kittest::{By, NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder};
 use lab_desktop::App;
+use lab_engine::demo::{Demo, Pace};
 use lab_engine::{Clock, EngineConfig, Random};
 use lab_model::Project;
 use lab_testkit::CLOCK_MILLIS;
+use lab_testkit::sample::Sample;
 use lab_view::session::{Action, Session};
+
+/// The last day of the demo: 2026-11-20 12:00 UTC.
+const DAY: u64 = 1_795_176_000_000;
 
 /// A window, and what it shows.
 pub struct Stage {
@@ -39,6 +45,21 @@ pub fn config(notebook: &Path) -> EngineConfig {
 }
 
 impl Stage {
+    /// A window on the project `penguins`, with everything in it.
+    pub fn new() -> Self {
+        let sample = Sample::new();
+        let (config, project) = (sample.config(), sample.project.clone());
+        Self::on(config, Some(project), sample, [1280.0, 800.0])
+    }
+
+    /// A window on a project whose runs have files.
+    pub fn demo() -> Self {
+        let config = EngineConfig { clock: Clock::Fixed(Arc::new(AtomicU64::new(DAY))), ..Sample::new().config() };
+        let demo = Demo::open(&config, Pace::Still).expect("a notebook");
+        let (config, project) = (demo.config.clone(), demo.project().clone());
+        Self::on(config, Some(project), demo, [1280.0, 800.0])
+    }
+
     /// A window of this size on a notebook; `kept` lives as long as it.
     pub fn on(config: EngineConfig, project: Option<Project>, kept: impl std::any::Any, size: [f32; 2]) -> Self {
         // What the project itself says has to be in its fonts.
@@ -77,10 +98,15 @@ impl Stage {
 
     /// Lets everything come in that the place needs, and paints it.
     pub fn settle(&mut self) {
+        self.wait(|session| !session.is_busy());
+    }
+
+    /// Paints until the session is as it should be.
+    pub fn wait(&mut self, is_so: impl Fn(&Session) -> bool) {
         loop {
             // A frame finds out how much room there is, and then other rows may be wanted.
             self.harness.run_steps(3);
-            if !self.session().is_busy() {
+            if is_so(self.session()) && !self.session().is_busy() {
                 return;
             }
             self.woken.recv_timeout(Duration::from_secs(60)).expect("an answer");
@@ -88,7 +114,7 @@ impl Stage {
     }
 
     /// Waits until something new is there, and lets it come in.
-    pub fn wait(&mut self) {
+    pub fn next(&mut self) {
         self.woken.recv_timeout(Duration::from_secs(60)).expect("something new");
         self.settle();
     }
@@ -100,7 +126,7 @@ impl Stage {
     }
 
     /// Clicks what has this name.
-    pub fn click(&mut self, name: &str) {
+    pub fn press(&mut self, name: &str) {
         self.harness.get_by_label(name).click_accesskit();
         self.settle();
     }
@@ -123,6 +149,51 @@ impl Stage {
         let mut painted = String::new();
         self.harness.output().shapes.iter().for_each(|shape| texts(&shape.shape, &mut painted));
         painted
+    }
+
+    /// Presses a key.
+    pub fn key(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.settle();
+    }
+
+    /// Clicks on the row of a run.
+    pub fn click(&mut self, name: &str) {
+        self.click_with(name, Modifiers::NONE);
+    }
+
+    /// The same with keys held.
+    pub fn click_with(&mut self, name: &str, modifiers: Modifiers) {
+        let row = format!("{name} ·");
+        let row = By::new().role(egui::Role::ListItem).label_contains(&row);
+        let place = self.harness.get(row).rect().center();
+        self.harness.event(Event::PointerMoved(place));
+        for pressed in [true, false] {
+            let button = PointerButton::Primary;
+            self.harness.event_modifiers(Event::PointerButton { pos: place, button, pressed, modifiers }, modifiers);
+        }
+        self.harness.run_steps(2);
+        // The keys are let go, and what follows is no second click.
+        self.harness.event(Event::PointerGone);
+        self.harness.run_steps(60);
+        self.settle();
+    }
+
+    /// The runs of the list, by their names.
+    pub fn names(&self) -> Vec<String> {
+        let page = self.session().runs.page().expect("a list");
+        page.page.subjects.iter().map(|subject| subject.name.clone()).collect()
+    }
+
+    /// The run under the cursor of the list.
+    pub fn name_under_cursor(&self) -> String {
+        let page = self.session().runs.page().expect("a list");
+        page.at(self.session().runs.screen.cursor.row).expect("a run").name.clone()
+    }
+
+    /// Runs that are marked.
+    pub fn marked(&self) -> usize {
+        self.session().runs.screen.marked.len()
     }
 }
 

@@ -42,7 +42,7 @@ fn a_damaged_index_is_said_and_can_be_made_anew() {
     assert!(stage.told().contains("cannot be used"), "{}", stage.told());
     walk(&mut stage, &run);
     stage.act(Action::Go(Route::Health));
-    stage.click("Start: Rebuild index");
+    stage.press("Start: Rebuild index");
     assert!(stage.told().contains("The index is new"), "{}", stage.told());
     stage.act(Action::Go(Route::Runs));
     assert!(stage.told().contains("brave-otter"), "{}", stage.told());
@@ -107,14 +107,14 @@ struct Mounted(PathBuf);
 impl Mounted {
     fn with(small: &Small, size: &str) -> Option<Self> {
         let place = small.notebook().with_file_name("mounted");
-        std::fs::create_dir_all(&place).unwrap();
+        std::fs::create_dir_all(&place).expect("a place to mount at");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "lab-test"]).arg(&place);
         if !mount.stderr(Stdio::null()).status().ok()?.success() {
             println!("skipped: mounting a small file system is not allowed here");
             return None;
         }
-        let copied = Command::new("cp").arg("-a").arg(small.notebook()).arg(&place).status().unwrap();
+        let copied = Command::new("cp").arg("-a").arg(small.notebook()).arg(&place).status().expect("cp");
         assert!(copied.success());
         Some(Self(place))
     }
@@ -139,18 +139,18 @@ fn a_full_disk_is_said_and_what_was_written_stays_a_draft() {
     let mut filler = std::fs::File::create(mounted.0.join("filler")).unwrap();
     while filler.write_all(&[7; 4096]).is_ok() {}
     stage.act(Action::Go(Route::Notes));
-    stage.click("New note");
+    stage.press("New note");
     stage.harness.get_by_label("Note").focus();
     stage.harness.event(egui::Event::Text("Costs nothing, is worth much".to_owned()));
     stage.settle();
-    stage.click("Save note");
+    stage.press("Save note");
     assert!(stage.told().to_lowercase().contains("full"), "{}", stage.told());
     assert!(stage.told().contains("Costs nothing, is worth much"), "{}", stage.told());
     walk(&mut stage, &run);
     drop(filler);
     std::fs::remove_file(mounted.0.join("filler")).unwrap();
     stage.act(Action::Go(Route::Notes));
-    stage.click("Save note");
+    stage.press("Save note");
     let notes = &stage.session().notes.page().unwrap().notes;
     assert!(notes.iter().any(|note| note.text == "Costs nothing, is worth much"), "{}", stage.told());
     assert!(stage.harness.query_by_label("Save note").is_none(), "the draft is a note now");
@@ -177,8 +177,8 @@ fn three_others_write_meanwhile_and_nothing_is_lost() {
     let mut stage = Stage::on(config(&notebook), Some(project), small, SIZE);
     let words = |writer: usize, number: usize| format!("Writer {writer} says {number}");
     std::thread::scope(|scope| {
-        for writer in 0..3 {
-            let (notebook, run) = (notebook.clone(), runs[writer].clone());
+        for (writer, run) in runs.into_iter().take(3).enumerate() {
+            let notebook = notebook.clone();
             let write = move || {
                 for number in 0..5 {
                     let engine = Engine::open_existing(config(&notebook)).unwrap();
@@ -200,7 +200,7 @@ fn three_others_write_meanwhile_and_nothing_is_lost() {
     };
     // The window notices by itself what others have written.
     while !told(&stage) {
-        stage.wait();
+        stage.next();
     }
     assert!(stage.session().notices().iter().all(|notice| !notice.sticky), "{}", stage.told());
 }

@@ -87,8 +87,7 @@ fn charts_of(reader: &Reader, text: &str, run: Option<&RunId>, moment: &Moment) 
     });
     let drawn = blocks.take(MOST_CHARTS).map(|block| {
         let words = || block.lines().map(str::trim).filter(|line| !line.is_empty());
-        let mut runs: Vec<RunId> =
-            words().filter_map(|line| line.strip_prefix("run:")?.trim().parse().ok()).collect();
+        let mut runs: Vec<RunId> = words().filter_map(|line| line.strip_prefix("run:")?.trim().parse().ok()).collect();
         if runs.is_empty() {
             runs.extend(run.cloned());
         }
