@@ -142,8 +142,10 @@ fn lines(
         let found = found.map(|(run, (places, _))| (run, away(places)));
         found.min_by(|left, right| left.1.total_cmp(&right.1)).filter(|(_, away)| *away < NEAR).map(|(run, _)| run)
     });
-    let shade =
-        |places: &[f64]| places.last().copied().filter(|end| end.is_finite()).map_or(theme.muted, canvas::shade);
+    let shade = |places: &[f64]| places.last().copied().filter(|end| end.is_finite());
+    // The brightest shades are not seen on white.
+    let most = if ui.visuals().dark_mode { 1.0 } else { 0.88 };
+    let shade = |places: &[f64]| shade(places).map_or(theme.muted, |end| canvas::shade(end * most));
     for (run, (places, taken)) in places.iter().zip(taken).enumerate() {
         let color = if *taken { shade(places) } else { theme.edge.gamma_multiply(0.6) };
         let dimmed = near.is_some_and(|near| near != run);
