@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use egui_commonmark::CommonMarkCache;
-use lab_view::session::{Action, DialogAction, Request, Session};
+use lab_view::session::{Action, DialogAction, Request, Route, Session};
 use lab_view::{ActionId, Line, Tone};
 
 use crate::later::{Answer, Later};
@@ -131,6 +131,10 @@ impl App {
             context.request_repaint_after(BUSY);
         } else if self.ticks() {
             context.request_repaint_after(SECOND);
+        } else {
+            // Ages are told in minutes.
+            let passed = self.session.moment().now.0.rem_euclid(60_000).unsigned_abs();
+            context.request_repaint_after(Duration::from_millis(60_000 - passed));
         }
     }
 
@@ -180,9 +184,10 @@ impl App {
     /// Whether something on screen changes with the clock.
     fn ticks(&self) -> bool {
         let shown = &self.session.runs;
+        let in_runs = matches!(self.session.route(), Route::Runs);
         let in_sight = shown.page().map(|page| page.subjects(shown.screen.cursor.visible()));
         let is_running = in_sight.is_some_and(|runs| runs.iter().any(|subject| subject.is_running));
-        is_running || self.session.notices().iter().any(|notice| !notice.sticky)
+        in_runs && is_running || self.session.notices().iter().any(|notice| !notice.sticky)
     }
 
     fn paint(&mut self, ui: &mut egui::Ui) {

@@ -3,7 +3,7 @@
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align2, FontId, Rect, Response, RichText, Sense, Ui, vec2};
 use egui_commonmark::CommonMarkViewer;
-use lab_view::{Align, Block, Blocks, Cell, Column, Fields, Line, Prose, Table, Tone};
+use lab_view::{Align, Block, Blocks, Column, Fields, Line, Prose, Table, Tone};
 
 use crate::app::Paint;
 use crate::icons::Icon;
@@ -20,11 +20,6 @@ pub fn heading(ui: &mut Ui, title: &str) -> Response {
 pub fn words(ui: &mut Ui, words: &str, tone: Tone) -> Response {
     let color = Theme::of(ui).tone(tone);
     ui.label(RichText::new(words).color(color))
-}
-
-/// A cell of a table or of fields.
-pub fn cell(ui: &mut Ui, cell: &Cell) -> Response {
-    words(ui, &cell.text, cell.tone)
 }
 
 /// A sentence of several tones as one text.
@@ -86,11 +81,21 @@ const LEAST: f32 = 48.0;
 
 /// A table that is shown whole, as wide as it needs to be; where there is less room columns that may be cut are.
 pub fn table(ui: &mut Ui, table: &Table) {
-    let shown: Vec<usize> = (0..table.columns.len())
+    let mut shown: Vec<usize> = (0..table.columns.len())
         .filter(|place| table.columns[*place].priority != Column::HIDDEN)
         .filter(|place| table.rows.iter().any(|row| !row.cells[*place].text.is_empty()))
         .collect();
-    let widths = fitted(ui, table, &shown);
+    let mut widths = fitted(ui, table, &shown);
+    // What matters least is left out where there is no room.
+    let over = |widths: &[f32]| {
+        widths.iter().sum::<f32>() + BETWEEN * widths.len().saturating_sub(1) as f32 > ui.available_width() + 1.0
+    };
+    while over(&widths) {
+        let least = shown.iter().enumerate().max_by_key(|(_, place)| table.columns[**place].priority);
+        let Some((at, _)) = least.filter(|(_, place)| table.columns[**place].priority > 0) else { break };
+        shown.remove(at);
+        widths = fitted(ui, table, &shown);
+    }
     let theme = Theme::of(ui);
     let spacing = std::mem::replace(&mut ui.spacing_mut().item_spacing, egui::Vec2::ZERO);
     if shown.iter().any(|place| !table.columns[*place].title.is_empty()) {
@@ -255,14 +260,14 @@ fn action_button(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId, but
     response
 }
 
-/// A ground with an edge for what belongs together.
-pub fn card(ui: &Ui) -> egui::Frame {
+/// A box that is checked or not.
+pub fn check(ui: &Ui, square: Rect, is_on: bool) {
     let theme = Theme::of(ui);
-    egui::Frame::new()
-        .fill(theme.raised)
-        .stroke(theme.line())
-        .corner_radius(egui::CornerRadius::same(theme::RADIUS + 2))
-        .inner_margin(egui::Margin::same(12))
+    let (fill, edge) = if is_on { (theme.accent, theme.accent) } else { (theme.ground, theme.muted) };
+    ui.painter().rect(square, 4.0, fill, egui::Stroke::new(1.0, edge), egui::StrokeKind::Inside);
+    if is_on {
+        Icon::Check.paint(ui.painter(), square, 10.0, theme.on_accent);
+    }
 }
 
 /// An action in a menu, with its key.

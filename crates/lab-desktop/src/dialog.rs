@@ -3,7 +3,7 @@
 use egui::{Align2, Area, Id, Key, Order, RichText, ScrollArea, Sense, Ui, vec2};
 use lab_view::list::{Cursor, Motion};
 use lab_view::session::{Action, Choice, Dialog, DialogAction, Purpose, Route};
-use lab_view::{ACTIONS, Group, Input, Line, Tone};
+use lab_view::{ACTIONS, Align, Group, Input, Line, Tone};
 
 use crate::app::Paint;
 use crate::theme::{GAP, ROW, Theme, text};
@@ -68,6 +68,10 @@ fn keys_of(paint: &mut Paint<'_>, ui: &Ui, dialog: &Dialog) {
     if is_help {
         return;
     }
+    let is_note = matches!(dialog, Dialog::Ask { purpose: Purpose::Note(_), .. });
+    if is_note {
+        return;
+    }
     take(Key::Enter, DialogAction::Accept);
     take(Key::ArrowDown, DialogAction::Move(Motion::By(1)));
     take(Key::ArrowUp, DialogAction::Move(Motion::By(-1)));
@@ -75,6 +79,8 @@ fn keys_of(paint: &mut Paint<'_>, ui: &Ui, dialog: &Dialog) {
     take(Key::PageUp, DialogAction::Move(Motion::Page(-1)));
     if several {
         take(Key::Tab, DialogAction::Toggle);
+        take(Key::Space, DialogAction::Toggle);
+        ui.input_mut(|input| input.events.retain(|event| *event != egui::Event::Text(" ".to_owned())));
     } else if completes {
         take(Key::Tab, DialogAction::Complete);
     }
@@ -101,9 +107,9 @@ fn field(paint: &mut Paint<'_>, ui: &mut Ui, input: &Input, name: &str) {
 
 fn palette(paint: &mut Paint<'_>, ui: &mut Ui, input: &Input, found: &[lab_view::ActionId], cursor: &Cursor) {
     field(paint, ui, input, "Find a command");
-    list(paint, ui, found.len(), cursor, |ui, place| {
+    list(paint, ui, found.len(), cursor, &|place| found[place].row().label.to_owned(), &|ui, place| {
         let row = found[place].row();
-        option(ui, row.label, row.help, &keys::shown(row.id));
+        option(ui, None, row.label, row.help, &keys::shown(row.id));
     });
 }
 
@@ -118,31 +124,37 @@ fn ask(
     cursor: &Cursor,
 ) {
     if matches!(purpose, Purpose::Note(_)) {
-        return note(paint, ui);
+        return note(paint, ui, purpose);
     }
     field(paint, ui, input, "Answer");
     blocks::line(ui, hint);
     if !completions.is_empty() {
-        list(paint, ui, completions.len(), cursor, |ui, place| {
-            option(ui, &completions[place].label.text(), "", &completions[place].detail);
+        list(paint, ui, completions.len(), cursor, &|place| completions[place].label.text(), &|ui, place| {
+            option(ui, None, &completions[place].label.text(), "", &completions[place].detail);
         });
     }
     buttons(paint, ui, "OK");
 }
 
 /// A note has as many lines as it needs; the session gets it when it is done.
-fn note(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let id = Id::unique("note");
+fn note(paint: &mut Paint<'_>, ui: &mut Ui, purpose: &Purpose) {
+    // What was begun on one run is no note on another.
+    let id = Id::unique(format!("note {purpose:?}"));
     let mut words: String = ui.data(|data| data.get_temp(id)).unwrap_or_default();
-    let edit = egui::TextEdit::multiline(&mut words).desired_width(f32::INFINITY).desired_rows(6).hint_text("Markdown");
-    let label = ui.label(RichText::new("What came of it").color(Theme::of(ui).muted));
-    let response = ui.add(edit).labelled_by(label.id);
+    let edit = egui::TextEdit::multiline(&mut words).desired_width(f32::INFINITY).desired_rows(7).font(text::body());
+    let response = ui.add(edit.margin(egui::Margin::symmetric(10, 8)).hint_text("What came of it, in Markdown"));
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::text_edit(true, "", &words, "");
+        info.label = Some("Note".to_owned());
+        info
+    });
     if !response.has_focus() {
         response.request_focus();
     }
     let is_done = ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, Key::Enter));
+    ui.add_space(GAP);
     ui.horizontal(|ui| {
-        if ui.button("Save").clicked() || is_done {
+        if blocks::strong_button(ui, "Save").on_hover_text("Ctrl+Enter").clicked() || is_done {
             paint.wish(Action::Dialog(DialogAction::Edited(words.clone())));
             words.clear();
         }
@@ -166,19 +178,25 @@ fn choose(
     if choices.is_empty() {
         blocks::words(ui, "Reading …", Tone::Muted);
     }
-    list(paint, ui, found.len(), cursor, |ui, place| {
+    let name = |place: usize| choices.get(found[place]).map(|choice| choice.label.text()).unwrap_or_default();
+    list(paint, ui, found.len(), cursor, &name, &|ui, place| {
         let Some(choice) = choices.get(found[place]) else { return };
-        if several {
-            let mut checked = choice.checked;
-            ui.add_enabled(true, egui::Checkbox::without_text(&mut checked)).labelled_by(ui.scope_id());
-        }
-        option(ui, &choice.label.text(), "", &choice.detail);
+        option(ui, several.then_some(choice.checked), &choice.label.text(), "", &choice.detail);
     });
-    buttons(paint, ui, "OK");
+    if several {
+        buttons(paint, ui, "OK");
+    }
 }
 
 /// Rows to choose from, one below the other.
-fn list(paint: &mut Paint<'_>, ui: &mut Ui, total: usize, cursor: &Cursor, row: impl Fn(&mut Ui, usize)) {
+fn list(
+    paint: &mut Paint<'_>,
+    ui: &mut Ui,
+    total: usize,
+    cursor: &Cursor,
+    name: &dyn Fn(usize) -> String,
+    row: &dyn Fn(&mut Ui, usize),
+) {
     if cursor.height != CHOICES {
         paint.wish(Action::Dialog(DialogAction::Height(CHOICES)));
     }
@@ -194,6 +212,9 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, total: usize, cursor: &Cursor, row: 
         let inside = area.shrink2(vec2(2.0 * GAP, 0.0));
         let layout = egui::Layout::left_to_right(egui::Align::Center);
         row(&mut ui.new_child(egui::UiBuilder::new().max_rect(inside).layout(layout).id_salt(place)), place);
+        response.widget_info(|| {
+            egui::WidgetInfo::selected(egui::Role::ListBoxOption, true, place == cursor.row, name(place))
+        });
         if response.clicked() {
             paint.wish(Action::Dialog(DialogAction::Move(Motion::To(place))));
             let action = match paint.session.dialog() {
@@ -206,20 +227,32 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, total: usize, cursor: &Cursor, row: 
     }
 }
 
-fn option(ui: &mut Ui, label: &str, help: &str, detail: &str) {
-    ui.label(label);
-    blocks::words(ui, help, Tone::Muted);
-    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-        ui.label(RichText::new(detail).font(text::small()).color(Theme::of(ui).muted));
-    });
+/// What there is to choose: whether it is checked, what it is called, what it does, its key.
+fn option(ui: &mut Ui, checked: Option<bool>, label: &str, help: &str, detail: &str) {
+    let theme = Theme::of(ui);
+    let mut area = ui.max_rect();
+    if let Some(is_on) = checked {
+        let square = egui::Rect::from_center_size(area.left_center() + vec2(7.0, 0.0), vec2(14.0, 14.0));
+        blocks::check(ui, square, is_on);
+        area.min.x += 24.0;
+    }
+    if !detail.is_empty() {
+        let wide = blocks::width(ui, detail, text::small()).min(area.width() / 2.0);
+        let place = egui::Rect::from_min_max(egui::pos2(area.right() - wide - 1.0, area.top()), area.max);
+        blocks::elided(ui, place, detail, text::small(), theme.muted, Align::Right);
+        area.max.x = place.left() - 2.0 * GAP;
+    }
+    blocks::elided(ui, area, label, text::body(), theme.text, Align::Left);
+    area.min.x += blocks::width(ui, label, text::body()) + 3.0 * GAP;
+    if area.width() > 40.0 && !help.is_empty() {
+        blocks::elided(ui, area, help, text::small(), theme.muted, Align::Left);
+    }
 }
 
 fn buttons(paint: &mut Paint<'_>, ui: &mut Ui, yes: &str) {
     ui.add_space(2.0 * GAP);
     ui.horizontal(|ui| {
-        let theme = Theme::of(ui);
-        let label = RichText::new(yes).color(theme.on_accent);
-        if ui.add(egui::Button::new(label).fill(theme.accent)).clicked() {
+        if blocks::strong_button(ui, yes).clicked() {
             paint.wish(Action::Dialog(DialogAction::Accept));
         }
         if ui.button("Cancel").clicked() {

@@ -28,7 +28,8 @@ pub fn shown(id: ActionId) -> String {
 
 /// What the pressed keys ask for, unless a person is typing or a dialog is open, which takes its keys itself.
 pub fn actions(context: &egui::Context, session: &Session, wishes: &mut Vec<Action>) {
-    if session.dialog().is_some() {
+    // An open menu has its own keys.
+    if session.dialog().is_some() || egui::Popup::is_any_open(context) {
         return;
     }
     let types = context.egui_wants_keyboard_input();

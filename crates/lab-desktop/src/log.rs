@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_is_looked_for_is_marked_in_either_case() {
-        let theme = theme::Theme::light();
+        let theme = Theme::light();
         let job = job(theme, "Loss 1, loss 2", "loss");
         let found: Vec<&str> = job
             .sections

@@ -56,7 +56,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     if inspects {
         let project = paint.session.project().map(|project| project.id.as_str().to_owned());
         let frame = egui::Frame::new().inner_margin(Margin { left: 16, right: 12, top: 0, bottom: 0 });
-        let beside = Panel::right(("inspector", project)).default_size(380.0).size_range(280.0..=720.0).frame(frame);
+        let beside = Panel::right(("inspector", project)).default_size(350.0).size_range(280.0..=720.0).frame(frame);
         beside.show(ui, |ui| inspector::paint(paint, ui));
     }
     if !shown.screen.marked.is_empty() {
@@ -136,6 +136,8 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
             let by = word(column).filter(|_| !page.is_grouped())?;
             Some(Action::Runs(RunsAction::SortBy(by)))
         },
+        // The id is told beside the list; it stands in it where it is asked for.
+        skip: &|column| column.key == "id" && !screen.shown_query().contains("id"),
         wide: &cells::width,
         cell: &cells::paint,
         menu: &menu,

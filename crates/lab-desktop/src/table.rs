@@ -9,7 +9,6 @@ use lab_view::{Align, Cell, Column, Row, Table};
 
 use crate::app::Paint;
 use crate::blocks;
-use crate::icons::Icon;
 use crate::theme::{GAP, HEAD, ROW, Theme, text};
 
 /// Widths of columns that a person has chosen, by the column's key and title.
@@ -33,6 +32,8 @@ pub struct List<'a> {
     pub head: &'a dyn Fn(&Column) -> Option<Action>,
     /// Rows can be marked, by a box before them.
     pub marks: Option<&'a dyn Fn(usize) -> Action>,
+    /// A column that is left out.
+    pub skip: &'a dyn Fn(&Column) -> bool,
     /// How wide a column is that is not painted as text.
     pub wide: &'a dyn Fn(&Column) -> Option<f32>,
     /// Paints a cell otherwise; false leaves it to the list.
@@ -53,6 +54,7 @@ impl<'a> List<'a> {
             sorted: None,
             head: &|_| None,
             marks: None,
+            skip: &|_| false,
             wide: &|_| None,
             cell: &|_, _, _, _| false,
             menu: &|_, _| (),
@@ -75,6 +77,7 @@ pub fn list(paint: &mut Paint<'_>, ui: &mut Ui, list: &List<'_>, widths: &mut Wi
     let id = ui.scope_id().with(list.name);
     let columns = fit(ui, id, list, widths);
     let wide = lead(list) + columns.iter().map(|(_, wide)| wide + GAP * 4.0).sum::<f32>();
+    ui.spacing_mut().item_spacing.y = 0.0;
     let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEAD), Sense::hover());
     let mut area = ScrollArea::both().id_salt(list.name).auto_shrink(false);
     if let Some(offset) = Sight::offset(ui, id, ROW, cursor) {
@@ -156,17 +159,12 @@ fn touched(paint: &mut Paint<'_>, ui: &Ui, response: &Response, place: usize, li
 /// The box before a row that marks it; shown where it is wanted.
 fn mark_box(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row, list: &List<'_>) {
     let Some(action) = list.marks else { return };
-    let theme = Theme::of(ui);
     let is_marked = (list.mark)(row);
     let around = Rect::from_min_size(area.min, vec2(lead(list), area.height()));
     let response = ui.interact(around, ui.scope_id().with((&row.key, "mark")), Sense::CLICK);
     if is_marked || ui.rect_contains_pointer(area) {
         let square = Rect::from_center_size(around.center() + vec2(2.0, 0.0), vec2(14.0, 14.0));
-        let (fill, edge) = if is_marked { (theme.accent, theme.accent) } else { (theme.ground, theme.muted) };
-        ui.painter().rect(square, 4.0, fill, egui::Stroke::new(1.0, edge), egui::StrokeKind::Inside);
-        if is_marked {
-            Icon::Check.paint(ui.painter(), square, 10.0, theme.on_accent);
-        }
+        blocks::check(ui, square, is_marked);
     }
     response
         .widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, true, is_marked, format!("Mark {}", row.key)));
@@ -178,8 +176,8 @@ fn mark_box(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row,
 /// The columns that are shown, with their widths: chosen by a person, otherwise as the first rows need it.
 fn fit(ui: &Ui, id: egui::Id, list: &List<'_>, widths: &Widths) -> Vec<(usize, f32)> {
     let table = list.table;
-    let shown: Vec<usize> =
-        (0..table.columns.len()).filter(|place| table.columns[*place].priority != Column::HIDDEN).collect();
+    let is_shown = |column: &Column| column.priority != Column::HIDDEN && !(list.skip)(column);
+    let shown: Vec<usize> = (0..table.columns.len()).filter(|place| is_shown(&table.columns[*place])).collect();
     let key: String = shown.iter().map(|place| name_of(&table.columns[*place]) + "\n").collect();
     let known: Option<(String, Vec<f32>)> = ui.data(|data| data.get_temp(id.with("widths")));
     let fitted = match known {
@@ -199,6 +197,9 @@ fn fit(ui: &Ui, id: egui::Id, list: &List<'_>, widths: &Widths) -> Vec<(usize, f
 fn name_of(column: &Column) -> String {
     format!("{} {}", column.key, column.title)
 }
+
+/// A column narrower than this has no room for a title.
+const ICON: f32 = 24.0;
 
 /// Before the first column: room for the box that marks a row.
 fn lead(list: &List<'_>) -> f32 {
@@ -248,12 +249,16 @@ fn heads(
             Align::Left => (Align2::LEFT_CENTER, inside.left_center()),
             Align::Right => (Align2::RIGHT_CENTER, inside.right_center()),
         };
-        let words = match is_sorted {
-            Some((_, true)) => format!("{} ▾", column.title),
-            Some((_, false)) => format!("{} ▴", column.title),
-            None => column.title.clone(),
-        };
-        ui.painter().text(at, anchor, &words, text::small(), color);
+        // A title that has no room is told when the pointer rests there.
+        if *wide >= ICON {
+            let words = ui.painter().text(at, anchor, &column.title, text::small(), color);
+            if let Some((_, largest_first)) = is_sorted {
+                let right = column.align == Align::Right;
+                let x = if right { words.left() - 8.0 } else { words.right() + 8.0 };
+                arrow(&ui, pos2(x, area.center().y), largest_first);
+            }
+        }
+        let response = response.on_hover_text(&column.title);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, action.is_some(), &column.title));
         if response.clicked() {
             paint.wishes.extend(action);
@@ -270,6 +275,14 @@ fn heads(
             widths.remove(&name_of(column));
         }
     }
+}
+
+/// Which way a list is sorted.
+fn arrow(ui: &Ui, middle: egui::Pos2, down: bool) {
+    let tip = if down { 3.0 } else { -3.0 };
+    let corners = [vec2(-4.0, -tip / 1.5), vec2(4.0, -tip / 1.5), vec2(0.0, tip)];
+    let shape = corners.map(|corner| middle + corner).to_vec();
+    ui.painter().add(egui::Shape::convex_polygon(shape, Theme::of(ui).accent, egui::Stroke::NONE));
 }
 
 /// A row that is on its way.

@@ -304,16 +304,20 @@ fn fonts() -> egui::FontDefinitions {
     ] {
         let known = fonts.families.entry(family).or_insert_with(|| others.clone());
         known.insert(0, first.to_owned());
-        // It has the signs that letters for reading lack.
-        if first != "JetBrains Mono" {
-            known.insert(1, "JetBrains Mono".to_owned());
-        }
+        // Signs that Inter does not have.
+        known.insert(1, "JetBrains Mono".to_owned());
     }
     fonts
 }
 
 /// Gives the window its look, for light and for dark.
 pub fn dress(context: &egui::Context) {
+    context.options_mut(|options| {
+        // Where the system does not say what it is.
+        options.fallback_theme = egui::Theme::Light;
+        // Leaving goes through the table of actions, which asks first when something is under way.
+        options.quit_shortcuts.clear();
+    });
     context.set_fonts(fonts());
     for (theme, kind) in [(&LIGHT, egui::Theme::Light), (&DARK, egui::Theme::Dark)] {
         context.set_visuals_of(kind, visuals(theme));

@@ -25,8 +25,9 @@ impl Typed {
         let right = right.max(left + 6.0);
         let y = self.response.rect.bottom() - 6.0;
         let steps = ((right - left) / 2.5).ceil() as usize;
-        let wave =
-            |step: usize| egui::pos2((left + step as f32 * 2.5).min(right), y + if step % 2 == 0 { 0.0 } else { 2.0 });
+        let wave = |step: usize| {
+            egui::pos2((left + step as f32 * 2.5).min(right), y + if step.is_multiple_of(2) { 0.0 } else { 2.0 })
+        };
         let stroke = egui::Stroke::new(1.4, crate::theme::Theme::of(ui).bad);
         ui.painter().add(egui::Shape::line((0..=steps).map(wave).collect(), stroke));
     }

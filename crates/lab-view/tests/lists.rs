@@ -270,3 +270,32 @@ fn projects_are_entered_one_by_one_or_all_at_once() {
     assert!(person.session.project().is_none());
     assert!(person.sample.path().exists());
 }
+
+#[test]
+fn a_window_marks_single_runs_and_all_between() {
+    let mut person = Person::new();
+    let marked = |person: &Person| person.session.runs.screen.marked.len();
+    person.session.act(Action::Move(Motion::To(2)));
+    person.session.act(Action::Runs(RunsAction::Toggle(7)));
+    assert_eq!((marked(&person), person.session.runs.screen.cursor.row), (1, 2));
+    person.session.act(Action::Runs(RunsAction::Toggle(7)));
+    assert_eq!(marked(&person), 0);
+    person.session.act(Action::Runs(RunsAction::MarkTo(5)));
+    assert_eq!(marked(&person), 4);
+}
+
+#[test]
+fn what_stands_around_the_places_is_read_when_there_is_room() {
+    let mut person = Person::new();
+    assert!(person.session.all_projects().is_empty());
+    person.session.act(Action::Around(true));
+    person.until("the projects", |session| session.all_projects().len() == 2);
+    person.act(ActionId::SaveView).type_in("best").dialog(DialogAction::Accept);
+    person.until("the saved list", |session| session.views().iter().any(|(name, _)| name == "best"));
+    let other = person.session.all_projects().iter().find(|project| project.name == "weather").map(|found| &found.id);
+    let other = other.cloned().expect("the second project");
+    person.session.act(Action::Enter(other));
+    assert_eq!(person.names().len(), 1);
+    // No run of the sample goes on.
+    assert!(person.session.take_ended().is_empty());
+}

@@ -11,9 +11,8 @@ use crate::theme::{GAP, Theme, text};
 pub fn width(column: &Column) -> Option<f32> {
     match column.key.as_str() {
         "changed" => Some(84.0),
-        "trend" => Some(76.0),
-        "status" => Some(82.0),
-        "id" => Some(46.0),
+        "trend" => Some(72.0),
+        "status" => Some(16.0),
         _ => None,
     }
 }
@@ -26,10 +25,6 @@ pub fn paint(ui: &Ui, area: Rect, column: &Column, cell: &Cell) -> bool {
         "trend" => trend(ui, area, cell),
         "tags" => tags(ui, area, cell),
         "name" => name(ui, area, cell),
-        "id" => {
-            let theme = Theme::of(ui);
-            blocks::elided(ui, area, &cell.text, text::mono(), theme.muted, Align::Left);
-        }
         _ => return false,
     }
     true
@@ -51,6 +46,10 @@ pub fn status(ui: &Ui, area: Rect, cell: &Cell) {
         _ => drop(ui.painter().text(sign.center(), Align2::CENTER_CENTER, "?", text::strong(), color)),
     }
     let rest = Rect::from_min_max(pos2(sign.right() + 5.0, area.top()), area.max);
+    // In a list the sign is enough: each status has its own shape.
+    if rest.width() < 20.0 {
+        return;
+    }
     let ink = if matches!(word, "done") { theme.text } else { color };
     blocks::elided(ui, rest, word, text::body(), ink, Align::Left);
 }

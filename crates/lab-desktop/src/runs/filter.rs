@@ -36,9 +36,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     let query = &session.runs.screen.query;
     let kept = Input::new(query);
     let input = asked.as_ref().map_or(&kept, |asked| asked.input);
-    if asked.is_some() {
-        take_keys(paint, ui);
-    }
+    let ends = asked.is_some() && take_keys(paint, ui);
     let id = Id::unique("filter");
     let wide = ui.available_width();
     let typed = typed::field(ui, id, input, "Filter", |edit| {
@@ -55,7 +53,12 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
                 typed.mark_wrong(ui, asked.input.text(), wrong);
             }
             let offers = offer(paint, ui.ctx(), typed.response.rect.left_bottom(), wide, asked);
-            leave(paint, ui, &typed, asked, offers);
+            if ends {
+                // Should it be refused, it comes back.
+                typed.response.surrender_focus();
+            } else {
+                leave(paint, ui, &typed, asked, offers);
+            }
             if let Some(typing) = typed.typing {
                 paint.wish(Action::Dialog(DialogAction::Type(typing)));
             }
@@ -88,7 +91,9 @@ fn adorn(paint: &mut Paint<'_>, ui: &mut Ui, typed: &Typed, query: &str) {
     }
 }
 
-fn take_keys(paint: &mut Paint<'_>, ui: &Ui) {
+/// Keys that are not for the field; true when one of them ends the question.
+fn take_keys(paint: &mut Paint<'_>, ui: &Ui) -> bool {
+    let mut ends = false;
     for (key, action) in [
         (Key::Escape, DialogAction::Close),
         (Key::Enter, DialogAction::Accept),
@@ -99,9 +104,11 @@ fn take_keys(paint: &mut Paint<'_>, ui: &Ui) {
         (Key::PageUp, DialogAction::Move(Motion::Page(-1))),
     ] {
         if ui.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {
+            ends |= matches!(action, DialogAction::Close | DialogAction::Accept);
             paint.wish(Action::Dialog(action));
         }
     }
+    ends
 }
 
 /// The field has the focus as long as it is asked for; a click elsewhere takes what makes sense.

@@ -72,7 +72,7 @@ impl Session {
         let stamp = Stamp { minute: 0, ..stamp };
         let (around, background) = (&mut self.around, &self.background);
         let mut changed = around.projects.poll();
-        let read = |()| background.read(Lane::Page, |reader| reader.projects());
+        let read = |()| background.read(Lane::Page, Reader::projects);
         around.projects.want(&(), stamp, read);
         changed |= around.views.poll();
         if let Some(project) = &self.project {

@@ -1,12 +1,10 @@
 //! Runs side by side in the window: every action is reached by its name.
 
-mod stage;
-
+use crate::stage::Stage;
 use egui_kittest::kittest::Queryable;
 use lab_view::ActionId;
 use lab_view::screens::runs::RunsAction;
 use lab_view::session::{Action, Route};
-use stage::Stage;
 
 fn click(stage: &mut Stage, label: &str) {
     stage.harness.get_by_label(label).click();

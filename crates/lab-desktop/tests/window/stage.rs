@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use egui::{Event, Key, Modifiers, PointerButton};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{By, Queryable};
 use lab_desktop::App;
 use lab_engine::demo::{Demo, Pace};
 use lab_engine::{Clock, EngineConfig};
@@ -98,8 +98,9 @@ impl Stage {
 
     /// The same with keys held.
     pub fn click_with(&mut self, name: &str, modifiers: Modifiers) {
-        let row = format!("· {name} ·");
-        let place = self.harness.get_by_label_contains(&row).rect().center();
+        let row = format!("{name} ·");
+        let row = By::new().role(egui::Role::ListItem).label_contains(&row);
+        let place = self.harness.get(row).rect().center();
         self.harness.event(Event::PointerMoved(place));
         for pressed in [true, false] {
             let button = PointerButton::Primary;

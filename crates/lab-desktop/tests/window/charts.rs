@@ -1,13 +1,11 @@
 //! Charts in the window: every choice is reached by its name, and the mouse looks closer.
 
-mod stage;
-
+use crate::stage::Stage;
 use egui::{Event, Modifiers, PointerButton, Pos2, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use lab_view::ActionId;
 use lab_view::charts::{Along, Kind};
 use lab_view::session::{Action, Route};
-use stage::Stage;
 
 fn charts() -> Stage {
     let mut stage = Stage::new();
