@@ -13,6 +13,7 @@ use lab_desktop::App;
 use lab_engine::EngineConfig;
 use lab_view::ActionId;
 use lab_view::list::Motion;
+use lab_view::screens::charts::ChartsAction;
 use lab_view::screens::runs::RunsAction;
 use lab_view::session::{Action, Route, Session};
 
@@ -46,13 +47,6 @@ fn main() {
     stage.settle();
     println!("start to first full frame    {:>8.1} ms", millis(started.elapsed()));
     stage.times("nothing happens", 300, &|_| (None, None));
-    let wheel = |rows: f32| Event::MouseWheel {
-        unit: MouseWheelUnit::Point,
-        delta: vec2(0.0, -28.0 * rows),
-        source: egui::MouseWheelSource::Unknown,
-        phase: TouchPhase::Move,
-        modifiers: Modifiers::NONE,
-    };
     stage.times("scrolling slowly", 600, &|_| (Some(wheel(1.0)), None));
     stage.times("scrolling fast", 600, &|_| (Some(wheel(400.0)), None));
     stage.settle();
@@ -74,7 +68,18 @@ fn main() {
         stage.answer("a run", Action::Go(Route::Run(run)));
         stage.times("a run, nothing happens", 300, &|_| (None, None));
     }
+    stage.charts_and_changes();
     println!("memory                       {:>8.1} MB", resident_kilobytes() / 1024.0);
+}
+
+fn wheel(rows: f32) -> Event {
+    Event::MouseWheel {
+        unit: MouseWheelUnit::Point,
+        delta: vec2(0.0, -28.0 * rows),
+        source: egui::MouseWheelSource::Unknown,
+        phase: TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+    }
 }
 
 fn millis(time: Duration) -> f64 {
@@ -100,10 +105,36 @@ impl Stage {
             ..RawInput::default()
         };
         let app = &mut self.app;
-        let output = self.context.run_ui(input, |ui| app.frame(ui));
+        let mut output = self.context.run_ui(input, |ui| app.frame(ui));
+        // There is no graphics card that would want them.
+        output.textures_delta.clear();
         let triangles = self.context.tessellate(output.shapes, output.pixels_per_point);
         assert!(!triangles.is_empty());
         output.viewport_output.values().any(|viewport| viewport.repaint_delay.is_zero())
+    }
+
+    /// The newest runs as charts, and two of them side by side.
+    fn charts_and_changes(&mut self) {
+        let page = self.app.session().runs.page();
+        let runs: Vec<_> =
+            page.iter().flat_map(|page| page.subjects(0..20)).map(|subject| subject.run.clone()).collect();
+        self.answer("charts", Action::Go(Route::Charts(runs.clone())));
+        self.times("charts, the pointer rests", 300, &|_| (None, None));
+        let reads = |at: f32| Event::PointerMoved(pos2(300.0 + at, 300.0));
+        let at = std::cell::Cell::new(0.0);
+        self.times("charts, the pointer reads", 300, &|_| {
+            at.set((at.get() + 1.0) % 250.0);
+            (Some(reads(at.get())), None)
+        });
+        self.times("charts, zooming", 100, &|_| (Some(Event::Zoom(1.02)), None));
+        self.answer("everything again", Action::Do(ActionId::ResetZoom));
+        self.answer("one chart alone", Action::Charts(ChartsAction::Alone(true)));
+        self.times("one chart, the pointer rests", 300, &|_| (None, None));
+        self.times("one chart, zooming", 100, &|_| (Some(Event::Zoom(1.02)), None));
+        let Some(pair) = runs.get(..2) else { return };
+        self.answer("two runs side by side", Action::Go(Route::Compare(pair.to_vec())));
+        self.times("changes, scrolling slowly", 600, &|_| (Some(wheel(1.0)), None));
+        self.times("changes, scrolling fast", 600, &|_| (Some(wheel(40.0)), None));
     }
 
     /// Paints until everything that the place needs is there.
@@ -114,7 +145,8 @@ impl Stage {
             }
             let session = self.app.session();
             let is_list = matches!(session.route(), Route::Runs);
-            if is_list && session.runs.is_current() || !is_list && !session.is_busy() {
+            let is_there = session.runs.is_current() || session.runs.error().is_some();
+            if is_list && is_there || !is_list && !session.is_busy() {
                 return;
             }
             let _ = self.bell.recv_timeout(Duration::from_secs(30));

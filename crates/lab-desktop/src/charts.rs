@@ -152,7 +152,10 @@ fn runs(paint: &mut Paint<'_>, ui: &mut Ui, page: &ChartsView, slots: &[usize], 
     let theme = Theme::of(ui);
     let mut only = None;
     ui.horizontal(|ui| {
-        let count = lab_view::format::count(page.names.len() as u64, "run");
+        let count = lab_view::format::count(
+            page.names.len() as u64,
+            if paint.session.charts.screen.seeds { "group" } else { "run" },
+        );
         ui.label(RichText::new(count).font(text::small()).color(theme.muted));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if !live.hidden.is_empty() && ui.small_button("Show all").clicked() {
@@ -181,15 +184,17 @@ fn runs(paint: &mut Paint<'_>, ui: &mut Ui, page: &ChartsView, slots: &[usize], 
                 } else if response.clicked() && !live.hidden.remove(id.as_str()) {
                     live.hidden.insert(id.as_str().to_owned());
                 }
-                response.on_hover_text("Click to hide or show, twice to show it alone").context_menu(|ui| {
-                    if ui.button("Open the run").clicked() {
-                        paint.wish(Action::Go(Route::Run(id.clone())));
-                    }
-                    if page.runs.len() > 1 && ui.button("Leave it out").clicked() {
-                        let others = page.runs.iter().filter(|run| *run != id).cloned().collect();
-                        paint.wish(Action::Charts(ChartsAction::Runs(others)));
-                    }
-                });
+                response.on_hover_text(format!("{name}\nClick to hide or show, twice to show it alone")).context_menu(
+                    |ui| {
+                        if ui.button("Open the run").clicked() {
+                            paint.wish(Action::Go(Route::Run(id.clone())));
+                        }
+                        if page.runs.len() > 1 && ui.button("Leave it out").clicked() {
+                            let others = page.runs.iter().filter(|run| *run != id).cloned().collect();
+                            paint.wish(Action::Charts(ChartsAction::Runs(others)));
+                        }
+                    },
+                );
             }
         },
     );

@@ -59,7 +59,7 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
     let document = Document::new(page, side_by_side, &screen.folded);
     let generation = shown.generation();
     if live.widths.as_ref().is_none_or(|(of, _)| *of != generation) {
-        live.widths = Some((generation, items::Widths::new(&document)));
+        live.widths = Some((generation, items::Widths::new(ui, &document)));
     }
     let frame = egui::Frame::new().fill(theme.bar).inner_margin(Margin::symmetric(8, 8));
     let contents = Panel::left("compare contents").resizable(true).default_size(210.0).size_range(140.0..=380.0);
@@ -185,6 +185,8 @@ fn body(paint: &mut Paint<'_>, ui: &mut Ui, page: &CompareView, document: &Docum
         (first, count.max(1))
     });
     let (top, height) = output.inner;
+    // The last item may stand at the top too: it can be as high as the window.
+    let total = total + height - 1;
     live.said = Some(top);
     if (top, height) != (cursor.top, cursor.height) || cursor.total != total {
         paint.wish(Action::Extent { height, total: Some(total) });

@@ -52,7 +52,12 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, page: &ChartsView, slots: &[usi
     let picture = Picture::new(chart, room.width() as usize);
     let places = places(chart, &picture);
     let taken: Vec<bool> = places.iter().map(|places| brush.takes(places)).collect();
-    bar(paint, ui, page, brush, &taken);
+    let hint = if picture.uprights.is_empty() {
+        "Draw a box to choose runs by their values"
+    } else {
+        "Drag along an axis to choose runs by their values"
+    };
+    bar(paint, ui, page, brush, &taken, hint);
     let (area, response) = ui.allocate_exact_size(ui.available_size() - vec2(MARGIN, 8.0), Sense::click_and_drag());
     let response = response.on_hover_cursor(CursorIcon::Crosshair);
     let label = if picture.uprights.is_empty() { "Scatter of runs" } else { "Parallel coordinates of runs" };
@@ -73,11 +78,11 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, page: &ChartsView, slots: &[usi
 }
 
 /// What is brushed, and what can be done with it.
-fn bar(paint: &mut Paint<'_>, ui: &mut Ui, page: &ChartsView, brush: &mut Brush, taken: &[bool]) {
+fn bar(paint: &mut Paint<'_>, ui: &mut Ui, page: &ChartsView, brush: &mut Brush, taken: &[bool], hint: &str) {
     ui.horizontal(|ui| {
         ui.add_space(MARGIN);
         if brush.parts.is_empty() {
-            blocks::words(ui, "Drag along an axis to choose runs by their values", Tone::Muted);
+            blocks::words(ui, hint, Tone::Muted);
             return;
         }
         let runs: Vec<RunId> =
@@ -142,8 +147,10 @@ fn lines(
         let found = found.map(|(run, (places, _))| (run, away(places)));
         found.min_by(|left, right| left.1.total_cmp(&right.1)).filter(|(_, away)| *away < NEAR).map(|(run, _)| run)
     });
-    let shade =
-        |places: &[f64]| places.last().copied().filter(|end| end.is_finite()).map_or(theme.muted, canvas::shade);
+    let shade = |places: &[f64]| places.last().copied().filter(|end| end.is_finite());
+    // The brightest shades are not seen on white.
+    let most = if ui.visuals().dark_mode { 1.0 } else { 0.88 };
+    let shade = |places: &[f64]| shade(places).map_or(theme.muted, |end| canvas::shade(end * most));
     for (run, (places, taken)) in places.iter().zip(taken).enumerate() {
         let color = if *taken { shade(places) } else { theme.edge.gamma_multiply(0.6) };
         let dimmed = near.is_some_and(|near| near != run);

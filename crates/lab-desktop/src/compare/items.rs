@@ -253,15 +253,18 @@ pub struct Widths {
     code: f32,
 }
 
-/// About as wide as a letter of text, and of code.
-const LETTER: f32 = 7.7;
+/// As wide as a letter of code.
 const CODE_LETTER: f32 = 7.3;
+/// So many rows say how wide a column should be.
+const MEASURED: usize = 200;
+/// Between columns.
+const BESIDE: f32 = 7.0 * GAP;
 
 impl Widths {
     /// Measures a page.
-    pub fn new(document: &Document<'_>) -> Self {
+    pub fn new(ui: &Ui, document: &Document<'_>) -> Self {
         let longest = document.diffs.values().map(|diff| diff::longest(diff)).max().unwrap_or(0);
-        let tables = document.tables.iter().map(|table| columns(table)).collect();
+        let tables = document.tables.iter().map(|table| columns(ui, table)).collect();
         Self { tables, code: longest as f32 * CODE_LETTER + 90.0 }
     }
 
@@ -275,16 +278,16 @@ impl Widths {
     }
 }
 
-fn columns(table: &Table) -> Vec<(usize, f32)> {
+fn columns(ui: &Ui, table: &Table) -> Vec<(usize, f32)> {
     let is_shown = |place: &usize| {
         table.columns[*place].priority != Column::HIDDEN
             && table.rows.iter().any(|row| !row.cells[*place].text.is_empty())
     };
-    let letters = |place: usize| {
-        let cells = table.rows.iter().map(|row| row.cells[place].text.chars().count());
-        cells.chain([table.columns[place].title.chars().count()]).max().unwrap_or(0)
+    let wide = |place: usize| {
+        let title = blocks::width(ui, &table.columns[place].title, text::small());
+        let cells = table.rows.iter().take(MEASURED).map(|row| blocks::width(ui, &row.cells[place].text, text::body()));
+        (cells.fold(title, f32::max).ceil() + BESIDE).clamp(56.0, 380.0)
     };
-    let wide = |place: usize| (letters(place) as f32 * LETTER + 8.0 * GAP).clamp(56.0, 380.0);
     (0..table.columns.len()).filter(is_shown).map(|place| (place, wide(place))).collect()
 }
 
@@ -308,7 +311,7 @@ fn put(ui: &Ui, area: Rect, placed: &[(usize, Rect)], paint: &dyn Fn(&Ui, usize,
         if seen.width() > 4.0 {
             let inside = Rect::from_min_max(
                 pos2(cell.left().max(seen.left()), cell.top()),
-                pos2(cell.right() - 6.0 * GAP, cell.bottom()),
+                pos2(cell.right() - BESIDE, cell.bottom()),
             );
             paint(ui, *place, inside);
         }
@@ -341,8 +344,9 @@ pub fn row(ui: &Ui, area: Rect, table: &Table, row: usize, columns: &[(usize, f3
     });
     let words: Vec<&str> = columns.iter().map(|(place, _)| found.cells[*place].text.as_str()).collect();
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ListItem, true, words.join(" · ")));
-    let is_cut = columns.iter().any(|(place, wide)| found.cells[*place].text.chars().count() as f32 * LETTER > *wide);
-    if is_cut {
+    let is_cut =
+        |(place, wide): &(usize, f32)| blocks::width(ui, &found.cells[*place].text, text::body()) > wide - BESIDE + 1.0;
+    if response.hovered() && columns.iter().any(is_cut) {
         response.on_hover_text(words.join("\n"));
     }
 }
