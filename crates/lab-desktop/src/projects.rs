@@ -118,7 +118,7 @@ pub fn first_use(paint: &mut Paint<'_>, ui: &mut Ui) {
         if choice(ui, Icon::Folder, "Watch a folder…", watch).clicked() {
             paint.asks.push(Ask::PickFolder);
         }
-        let demo = "Three projects and sixty runs to look around in; it opens in a window of its own";
+        let demo = "Three projects and sixty runs to look around in";
         if choice(ui, Icon::Charts, "Open the demo", demo).clicked() {
             paint.asks.push(Ask::Demo);
         }
