@@ -89,10 +89,10 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("toml", &["lab-ingest", "lab-workdir"]),
     ("unicode-segmentation", &["lab-view", "lab-tui"]),
     ("unicode-width", &["lab-cli", "lab-view", "lab-tui", "lab-plot"]),
-    // Only its default features: titled windows under Wayland.
-    ("winit", &["lab-desktop"]),
     // What a terminal shows, for tests.
     ("vt100", &["lab-testkit"]),
+    // Only its default features: titled windows under Wayland.
+    ("winit", &["lab-desktop"]),
     ("yaml_serde", &["lab-ingest"]),
     ("zstd", &["lab-store"]),
     // Pictures that a run wrote as JPEG.
