@@ -61,6 +61,6 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
         put_styled(paint, area.x + 1, y, usize::from(area.width) - 3, &line);
         place.iter().for_each(|place| paint.zone(at, Action::Move(Motion::To(*place))));
     }
-    let seen = lab_view::list::Cursor { row: top, top, height, total: lines.len(), scrolls: true };
+    let seen = lab_view::list::Cursor { row: top, top, height, total: lines.len(), scrolls: true, roams: false };
     table::scrollbar(paint, Rect { x: area.right().saturating_sub(1), width: 1, ..area }, &seen);
 }
