@@ -39,6 +39,7 @@ const MAX_CLIENTS: usize = 16;
 /// # Errors
 /// [`ErrorKind::Busy`] when one runs already for this notebook; those of making its places.
 pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
+    lab_exec::observe::bound_memory();
     let place = WatchPlace::new(&config);
     let build = build(&config.executable);
     let engine = Engine::open(config)?;

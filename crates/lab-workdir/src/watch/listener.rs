@@ -21,8 +21,9 @@ const WAITING_BYTES: usize = 64 << 20;
 const WAITING_NOTES: usize = 1 << 18;
 /// With so many notes who takes them is told.
 const MANY_NOTES: usize = 1 << 12;
-/// A file that changes more often than this in a second is no longer read each time.
-const READS_PER_SECOND: u32 = 32;
+/// Of a file that changes all the time no more is read in a second.
+const READS_PER_SECOND: u32 = 512;
+const READ_BYTES_PER_SECOND: usize = 8 << 20;
 const SECOND_NANOS: u64 = 1_000_000_000;
 /// Files that are read again at a start, the last changed ones.
 const WITNESSED_FILES: usize = 32;
@@ -181,8 +182,8 @@ struct Shared {
     unverified: Vec<(Key, RelPath)>,
     /// The oldest first.
     recent: VecDeque<Recent>,
-    /// How often each file was read in the second that began last.
-    reads: HashMap<(Key, RelPath), u32>,
+    /// How often each file was read in the second that began last, and how many bytes.
+    reads: HashMap<(Key, RelPath), (u32, usize)>,
     second_nanos: u64,
     has_new_directory: bool,
 }
@@ -295,13 +296,14 @@ impl Shared {
         if !matches!(role_by_name(path.file_name()), Some(Role::Code | Role::Config) | None) {
             return None;
         }
-        let reads = self.reads.entry((key, path.clone())).or_default();
+        let (reads, bytes) = self.reads.entry((key, path.clone())).or_default();
         *reads += 1;
-        if *reads > READS_PER_SECOND {
+        if *reads > READS_PER_SECOND || *bytes > READ_BYTES_PER_SECOND {
             return None;
         }
         let root = self.roots.get(key)?.as_ref()?;
         let file = read_file(root, path, &Stat::default(), HELD_FILE_BYTES).ok().filter(|file| !file.unsteady)?;
+        *bytes += file.bytes.len();
         wait_for_writer(root, path);
         Some(Arc::new(file))
     }
