@@ -84,6 +84,7 @@ for number in range(starts):
         late += 1
     elif kept != f"version: {number}\n":
         wrong += 1
+        print(f"not what was written before: {kept!r} in start {number}, with pauses {pauses[number]}")
 run_lab("watch", "stop")
 print("unsure of how many, by the pause before the start (rows) and after it (columns), in milliseconds:")
 afters = sorted({after for _, after in of})

@@ -261,17 +261,17 @@ fn a_folder_that_grows_without_a_process_is_a_run_until_it_is_quiet() {
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     child.wait().unwrap();
     until("it is over", || watcher.runs().iter().all(|run| !is(run, "status", "running")));
-    // The same walk that would find that folder finds this one, and later.
-    watcher.write("runs/last/events.out.tfevents.1.host", "");
+    // The same walk that would find that folder finds a later one. What comes right after a run may be of that run, so
+    // there are several.
     let mut size = 0;
-    until("the last folder is a run", || {
+    until("a later folder is a run", || {
         size += 1;
-        watcher.write("runs/last/events.out.tfevents.1.host", &" ".repeat(size));
+        watcher.write(&format!("runs/later-{}/events.out.tfevents.1.host", size / 100), &" ".repeat(size));
         watcher.runs().len() > 2
     });
     let runs = watcher.runs();
     assert_eq!(runs.len(), 3, "{runs:?}");
-    assert!(runs[0].to_string().contains("runs/last"), "{runs:?}");
+    assert!(runs[0].to_string().contains("runs/later"), "{runs:?}");
 }
 
 #[test]
