@@ -100,7 +100,7 @@ mod tests {
         fn wait(&self, name: &str) {
             self.files.hush();
             fs::create_dir(self.at(name)).unwrap();
-            rustix::event::poll(&mut [PollFd::new(&self.files.as_fd(), PollFlags::IN)], None).unwrap();
+            poll(&mut [PollFd::new(&self.files.as_fd(), PollFlags::IN)], None).unwrap();
         }
     }
 

@@ -214,7 +214,7 @@ impl Shared {
             }
             let read_nanos = now();
             count += events.len();
-            events.into_iter().for_each(|event| self.note(event, read_nanos));
+            events.iter().for_each(|event| self.note(event, read_nanos));
             if count > WAITING_NOTES {
                 // Who makes more events is not waited for.
                 self.lose(read_nanos);
@@ -234,7 +234,7 @@ impl Shared {
         count == 0
     }
 
-    fn note(&mut self, event: Event, read_nanos: u64) {
+    fn note(&mut self, event: &Event, read_nanos: u64) {
         if event.what == What::Lost || self.notes.len() >= WAITING_NOTES {
             return self.lose(read_nanos);
         }
