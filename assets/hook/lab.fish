@@ -51,13 +51,19 @@ if status is-interactive; and not set -q __lab_file
         # Of a line with a space before it the watcher hears that there is something, not what.
         string match -q ' *' -- $line; and set line ''
         set -l reply (string replace -r '[^/]*$' '' -- $__lab_fifo)reply.$fish_pid
-        echo "wait $__lab_sequence" >$reply; or return 0
+        # Added to, for emptying a file each time makes some file systems write it to the disk.
+        if test (math $__lab_sequence % 64) = 1
+            echo "wait $__lab_sequence" >$reply; or return 0
+        else
+            echo "wait $__lab_sequence" >>$reply; or return 0
+        end
         printf '1\x1fstart\x1f%s\x1f%s\x1f%s\x1f%s\n' $fish_pid $__lab_sequence $__lab_here "$line" >$__lab_fifo
         set -g __lab_told $__lab_sequence
         set -l patience 0.25
         set -q LAB_HOOK_PATIENCE; and set patience $LAB_HOOK_PATIENCE
         set -l end (math $now + $patience)
-        while read -l answer <$reply; or true
+        while read -z -l text <$reply; or true
+            set -l answer (string split \n -- $text)[-2]
             if string match -q "$__lab_sequence *" -- $answer
                 set -l hint (string replace "$__lab_sequence " '' -- $answer)
                 test -n "$hint"; and printf '\e[2m%s\e[0m\n' $hint >&2
@@ -66,7 +72,7 @@ if status is-interactive; and not set -q __lab_file
             read -l now rest </proc/uptime
             if test $now -ge $end
                 # Whoever answers from now on is too late, and sees it.
-                echo late >$reply
+                echo late >>$reply
                 set -g __lab_mute (math $now + 3)
                 break
             end

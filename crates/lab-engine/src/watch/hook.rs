@@ -3,7 +3,7 @@
 //! `1␟start␟PID␟SEQUENCE␟DIRECTORY␟COMMAND` before a command, `1␟end␟PID␟SEQUENCE␟EXIT` after it; ␟ is
 //! the byte 0x1f, and 0x1e stands for a line end in the command. A line is at most [`MAX_LINE_BYTES`]
 //! long, so that the kernel keeps it in one piece. The answer, `SEQUENCE HINT`, goes to the FIFO
-//! `reply.PID` beside it; for a shell that can wait for no FIFO this is a file that holds `wait SEQUENCE`.
+//! `reply.PID` beside it; for a shell that can wait for no FIFO this is a file whose last line is `wait SEQUENCE`.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -83,14 +83,15 @@ impl HookMessage {
 /// shell starts its command at once.
 pub(crate) fn answer(reply: &Path, sequence: u64, hint: &str) -> bool {
     // A shell that waits no longer has closed its end of a FIFO; then there is nobody to tell.
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(file) = rustix::fs::open(reply, flags, Mode::empty()) else { return false };
     let line = format!("{sequence} {hint}\n");
     let is_file = rustix::fs::fstat(&file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
     if is_file {
-        // Its content says which start is waited for, until the shell gives up: then it says that.
-        let is_waiting = std::fs::read(reply).is_ok_and(|text| text == format!("wait {sequence}\n").as_bytes());
-        if !is_waiting || rustix::fs::ftruncate(&file, 0).is_err() {
+        // Its last line says which start is waited for, until the shell gives up: then it says that.
+        let text = std::fs::read(reply).unwrap_or_default();
+        let last = text.strip_suffix(b"\n").and_then(|text| text.rsplit(|byte| *byte == b'\n').next());
+        if last != Some(format!("wait {sequence}").as_bytes()) {
             return false;
         }
     }
@@ -155,7 +156,9 @@ mod tests {
         let reply = directory.path().join("reply.7");
         assert!(!answer(&reply, 3, ""), "nobody waits");
         for (content, is_answered, after) in [
-            ("wait 3\n", true, "3 a hint\n"),
+            ("wait 3\n", true, "wait 3\n3 a hint\n"),
+            ("wait 2\n2 \nwait 3\n", true, "wait 2\n2 \nwait 3\n3 a hint\n"),
+            ("wait 3\nlate\n", false, "wait 3\nlate\n"),
             ("wait 2\n", false, "wait 2\n"),
             ("wait 33\n", false, "wait 33\n"),
             ("late\n", false, "late\n"),
