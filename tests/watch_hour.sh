@@ -32,7 +32,7 @@ memory() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status"; }
 descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
 held() {
     ticks=$(sed 's/.*) //' "/proc/$pid/stat" | cut -d' ' -f12,13 | tr ' ' +)
-    echo "$(date +%T): $expected runs, $(memory) kB, $(descriptors) descriptors, $(((ticks) * 10)) ms of processor time"
+    echo "$(date +%T): $expected runs, $(memory) kB, $(descriptors) descriptors, $((($ticks) * 10)) ms of processor time"
 }
 first=''
 minute=$(($(date +%s) + 60))
