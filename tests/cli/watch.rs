@@ -72,9 +72,15 @@ impl Watcher {
         command
     }
 
-    #[expect(clippy::print_stderr, reason = "what is not tested must be said")]
     /// Types lines into a shell with the hook; the terminal's text comes back, `None` without that shell.
     fn typed(&self, shell: &str, lines: &[&str]) -> Option<String> {
+        // A busy machine is no reason to miss a command here.
+        self.typed_patiently(shell, "20", lines)
+    }
+
+    /// The same, when the shell waits for the watcher so many seconds.
+    #[expect(clippy::print_stderr, reason = "what is not tested must be said")]
+    fn typed_patiently(&self, shell: &str, patience: &str, lines: &[&str]) -> Option<String> {
         let has = |program: &str| {
             Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
         };
@@ -89,8 +95,7 @@ impl Watcher {
         command.arg(self.home.project()).arg(&scratch).current_dir("/").stdout(Stdio::piped());
         let lab = self.lab(&["ls"]).into_command();
         command.envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        // A busy machine is no reason to miss a command here.
-        command.env("LAB_HOOK_PATIENCE", "20");
+        command.env("LAB_HOOK_PATIENCE", patience);
         let mut child = command.spawn().expect("python3 starts");
         child
             .stdin
@@ -223,6 +228,52 @@ fn metrics_of_frameworks_are_found_without_any_wrapper() {
     assert_eq!(loss.map(|loss| loss["points"].clone()), Some(2.into()), "{page}");
 }
 
+/// What a program on another machine writes is seen as its files alone.
+#[test]
+fn a_folder_that_grows_without_a_process_is_a_run_until_it_is_quiet() {
+    let watcher = Watcher::start();
+    watcher.write("lab.toml", "[watch]\nquiet_seconds = 3\n");
+    watcher.write("lightning_logs/version_7/hparams.yaml", "lr: 0.125\n");
+    let metrics = watcher.home.project().join("lightning_logs/version_7/metrics.csv");
+    let mut steps = 0;
+    let mut grow = || {
+        steps += 1;
+        let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&metrics).unwrap();
+        let head = if steps == 1 { "epoch,loss,step\n" } else { "" };
+        log.write_all(format!("{head}{steps},0.{steps},{steps}\n").as_bytes()).unwrap();
+    };
+    until("it is a run", || {
+        grow();
+        watcher.runs().iter().any(|run| is(run, "status", "running"))
+    });
+    let shown = || json(&watcher.lab(&["show", "--json"]).run().out);
+    until("its metrics are there while it runs", || shown().to_string().contains("\"loss\""));
+    assert_eq!(watcher.status()["runs"].as_array().map(Vec::len), Some(1));
+    until("it is over", || watcher.runs().iter().all(|run| !is(run, "status", "running")));
+    let page = shown();
+    let missing = page["missing"].to_string();
+    assert!(missing.contains("appeared in lightning_logs/version_7") && missing.contains("for 3 s"), "{missing}");
+    assert!(page.to_string().contains("0.125"), "its parameters: {page}");
+    // A program that is seen writes such a folder too: it is not another run.
+    watcher.write("fit.py", &FRAMEWORK.replace("version_0", "version_8"));
+    let mut child = watcher.command("python3", &["fit.py"]).spawn().unwrap();
+    until("it is kept", || watcher.runs().len() == 2);
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    child.wait().unwrap();
+    until("it is over", || watcher.runs().iter().all(|run| !is(run, "status", "running")));
+    // The same walk that would find that folder finds a later one. What comes right after a run may be of that run, so
+    // there are several.
+    let mut size = 0;
+    until("a later folder is a run", || {
+        size += 1;
+        watcher.write(&format!("runs/later-{}/events.out.tfevents.1.host", size / 100), &" ".repeat(size));
+        watcher.runs().len() > 2
+    });
+    let runs = watcher.runs();
+    assert_eq!(runs.len(), 3, "{runs:?}");
+    assert!(runs[0].to_string().contains("runs/later"), "{runs:?}");
+}
+
 #[test]
 fn a_watcher_without_its_notebook_ends() {
     let watcher = Watcher::start();
@@ -313,6 +364,25 @@ fn zsh_tells_what_is_typed() {
 #[test]
 fn fish_tells_what_is_typed() {
     check_shell("fish");
+}
+
+/// A watcher that was killed and that nobody has collected reads no more: whoever wrote to it would wait for ever.
+#[test]
+fn a_shell_is_not_held_by_a_watcher_that_is_a_zombie() {
+    let watcher = Watcher::start();
+    let hook = watcher.home.path("notebook").join("watch/hook");
+    let place = std::fs::read_to_string(&hook).unwrap();
+    let _ = watcher.lab(&["watch", "stop"]).run().ok();
+    let mut zombie = Command::new("true").spawn().unwrap();
+    let stat = format!("/proc/{}/stat", zombie.id());
+    until("it has ended", || std::fs::read_to_string(&stat).unwrap().contains(") Z "));
+    let (_, rest) = place.split_once('\n').unwrap();
+    std::fs::write(&hook, format!("1 {}\n{rest}", zombie.id())).unwrap();
+    for shell in ["fish", "bash", "zsh"] {
+        let Some(shown) = watcher.typed_patiently(shell, "0.01", &["echo fir''st", "echo sec''ond"]) else { continue };
+        assert!(shown.contains("first") && shown.contains("second"), "{shell}: {shown}");
+    }
+    zombie.wait().unwrap();
 }
 
 /// Habits of people's startup files that a hook must leave as they are.

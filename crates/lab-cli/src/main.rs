@@ -55,9 +55,6 @@ use crate::cli::Cli;
 use crate::context::Context;
 
 fn main() -> ExitCode {
-    if hook::quick(&std::env::args_os().collect::<Vec<_>>()) {
-        return ExitCode::SUCCESS;
-    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

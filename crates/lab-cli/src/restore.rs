@@ -122,6 +122,15 @@ impl Restore {
             engine
                 .restore_to(&snapshot, &destination, paths, &mut |done, total| progress.set(done, total), &|| false)?;
         drop(progress);
+        if let State::Run(row) = state
+            && paths.is_empty()
+            && let Some(notebook) = row.end.as_ref().and_then(|end| end.notebook.as_ref())
+        {
+            // Beside the notebook as it was saved, which seldom says what happened.
+            let path = reader.write_notebook(notebook, &destination)?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            context.warn(&format!("the notebook as it was run is {}", crate::sanitize::line(&name)));
+        }
         crate::restore::written(context, &snapshot, &destination, &written)
     }
 }

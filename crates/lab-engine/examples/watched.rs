@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use lab_engine::watched::{Watched, monotonic_nanos};
+use lab_engine::watched::{Listener, Watched, monotonic_nanos};
 use lab_engine::{Clock, Engine, EngineConfig, Random};
 use lab_exec::detect::{Detector, Event, Started};
 use lab_model::{Change, Domain, Hash, Project, RelPath, Target};
@@ -239,6 +239,8 @@ fn trials(count: usize) {
     let Scene { root, engine, project, watched, .. } = &mut scene;
     watched.snapshot(engine, &project.id, None).unwrap();
     let mut detector = Detector::open(true).unwrap();
+    let files = watched.listener();
+    listen(files.clone());
     let file = root.join("conf/config.yaml");
     let mut editor = std::process::Command::new(std::env::current_exe().unwrap())
         .args([OsStr::new("editor"), file.as_os_str(), OsStr::new(&count.to_string())])
@@ -253,10 +255,10 @@ fn trials(count: usize) {
     let mut delays = Vec::new();
     for trial in 0..count {
         go.write_all(b"\n").unwrap();
-        let started = wait_for_start(watched, &mut detector, own);
-        watched.witness(&project.id);
+        let started = wait_for_start(&files, &mut detector, own);
         let delay = monotonic_nanos() - started.at_nanos;
         delays.push(Duration::from_nanos(delay));
+        watched.witness(&project.id);
         let (outcome, unsteady) = watched.snapshot(engine, &project.id, Some(started.at_nanos)).unwrap();
         go.write_all(b"\n").unwrap();
         let times = told.next().unwrap().unwrap();
@@ -303,20 +305,23 @@ fn trials(count: usize) {
     }
 }
 
-/// Waits for a program that `parent` starts; file events are read as they come.
-fn wait_for_start(watched: &mut Watched, detector: &mut Detector, parent: i32) -> Started {
+/// Reads file events as they come, on a thread, as the background process does it.
+fn listen(listener: Listener) {
+    let listen = move || {
+        loop {
+            rustix::event::poll(&mut [PollFd::new(&listener.as_fd().unwrap(), PollFlags::IN)], None).unwrap();
+            listener.listen(&monotonic_nanos);
+        }
+    };
+    std::thread::Builder::new().name("files".to_owned()).spawn(listen).unwrap();
+}
+
+/// Waits for a program that `parent` starts.
+fn wait_for_start(files: &Listener, detector: &mut Detector, parent: i32) -> Started {
     let mut events = Vec::new();
     loop {
-        let has_started = {
-            let (files, starts) = (watched.as_fd().unwrap(), detector.as_fd());
-            let mut waiting = [PollFd::new(&files, PollFlags::IN), PollFd::new(&starts, PollFlags::IN)];
-            rustix::event::poll(&mut waiting, None).unwrap();
-            !waiting[1].revents().is_empty()
-        };
-        watched.drain(&monotonic_nanos);
-        if has_started {
-            watched.witness_edits();
-        }
+        rustix::event::poll(&mut [PollFd::new(&detector.as_fd(), PollFlags::IN)], None).unwrap();
+        files.witness(&monotonic_nanos);
         detector.drain(&mut events);
         for event in events.drain(..) {
             if let Event::Started(started) = event

@@ -22,7 +22,7 @@ use lab_ingest::frameworks::{At, Kind};
 use serde_json::Value;
 
 use file::{Followed, Given, Looked};
-use walk::Walk;
+pub(crate) use walk::Walk;
 pub(crate) use witness::RunWitness;
 
 /// Directories that are asked whether something is new in them, in one tick.

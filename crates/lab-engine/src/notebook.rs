@@ -2,7 +2,9 @@
 //! that they become at its end.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use lab_ingest::notebook::{Execution, SavedCells, as_run};
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::live::{LiveRun, append_file, write_line};
 use crate::run::Payload;
-use crate::{Engine, Reader, Result};
+use crate::{Engine, Error, Reader, Result};
 
 /// A larger saved notebook, full of pictures, is not looked into.
 const MAX_SAVED_BYTES: u64 = 64 << 20;
@@ -39,7 +41,7 @@ pub(crate) fn note(live: &LiveRun, notes: &[CellNote]) -> std::io::Result<()> {
 /// The bytes of a saved notebook, where it is there and not huge.
 pub(crate) fn read_saved(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).ok()?;
+    let file = File::open(path).ok()?;
     let is_whole = file.metadata().ok()?.len() <= MAX_SAVED_BYTES;
     is_whole.then(|| file.take(MAX_SAVED_BYTES).read_to_end(&mut bytes))?.ok()?;
     Some(bytes)
@@ -103,5 +105,20 @@ impl Reader {
     pub fn notebook(&self, notebook: &NotebookRun, sink: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
         self.store().copy_content(&notebook.as_run, None, sink)?;
         Ok(())
+    }
+
+    /// Writes a notebook as it was run into a directory to which the run's files were written: beside the saved one, as
+    /// `NAME.as-run.ipynb`. Gives its path; nothing that is there is replaced.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Disk`] when it cannot be written or stands there already; else see [`Reader::content`].
+    pub fn write_notebook(&self, notebook: &NotebookRun, directory: &Path) -> Result<PathBuf> {
+        let saved = notebook.path.as_ref().map_or_else(|| b"notebook.ipynb".as_slice(), |path| path.file_name());
+        let stem = saved.strip_suffix(b".ipynb").unwrap_or(saved);
+        let path = directory.join(OsStr::from_bytes(&[stem, b".as-run.ipynb"].concat()));
+        let fail = |error| Error::disk("write", &path, error);
+        let mut file = File::create_new(&path).map_err(fail)?;
+        self.notebook(notebook, &mut |bytes| file.write_all(bytes))?;
+        Ok(path)
     }
 }

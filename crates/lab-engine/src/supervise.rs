@@ -93,6 +93,20 @@ impl RunSink {
         Self { writer: Some(writer), gpu: None, follow: None, network_start: None, beside: None }
     }
 
+    /// The sink of a run without a process, of which there is a folder.
+    pub fn of_folder(engine: &Engine, payload: &Payload, folder: &Path) -> Self {
+        let Ok(key) = engine.seal_key() else { return Self::none() };
+        let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
+        let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
+        let follow = RunWitness::begin_in(engine, payload, folder, None);
+        Self { writer: Some(writer), follow, ..Self::none() }
+    }
+
+    /// Reads what its files have gained.
+    pub fn tick_files(&mut self, millis_since_start: u64) {
+        Sink::tick(self, millis_since_start);
+    }
+
     /// Notes a sample of a process that is followed from outside, with what the graphics cards do, and what its
     /// files have gained.
     pub fn observed(&mut self, sample: &Sample, millis_since_start: u64) {

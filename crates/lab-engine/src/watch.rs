@@ -1,12 +1,14 @@
 //! The background process: notices runs that nobody started with `lab run`, and keeps them.
 //!
-//! One process per notebook ([`serve`]), with one loop, a thread that notices starts, and one that helps. It is told of commands
-//! by the shell hook (a FIFO, [`hook`](self::HookPlace)), sees processes start by itself, takes a
+//! One process per notebook ([`serve`]), with one loop and three threads: one notices starts, one reads file events, one helps. It is
+//! told of commands by the shell hook (a FIFO), sees processes start by itself, takes a
 //! snapshot at each start, follows the process to its end and closes the record. It may be killed at
 //! any moment: it is neither parent nor tracer of a run, and the next one finds what still runs.
 //!
 //! It never starts, stops, slows or signals a process of the person.
 
+mod files;
+mod folders;
 mod follow;
 mod hook;
 mod kernels;
@@ -22,8 +24,7 @@ mod service;
 mod starts;
 mod work;
 
-pub use hook::{HookMessage, tell};
-pub use place::{HookPlace, WatchPlace, build};
+pub use place::{WatchPlace, build};
 pub use projects::WatchState;
 pub use protocol::{
     Answer, Decision, PROTOCOL_VERSION, Probed, Question, WatchStatus, WatchedProject, WatchedRun, ask,

@@ -15,7 +15,7 @@ use lab_workdir::watch::{Candidate, HotIndex, Unsteady, WatchId, Watches, Witnes
 use lab_workdir::{Index, Scan};
 use rustix::time::{ClockId, clock_gettime};
 
-pub use lab_workdir::watch::{Reason, State};
+pub use lab_workdir::watch::{Listener, Reason, State};
 
 use crate::engine::load_config;
 use crate::snapshot::{Held, Request, Taken, finish};
@@ -110,10 +110,9 @@ impl Watched {
         }
     }
 
-    /// The same, for what was edited just before, when something has started and nobody has looked yet what and where.
-    /// [`Watched::drain`] goes before.
-    pub fn witness_edits(&mut self) {
-        self.watches.witness_edits(&monotonic_nanos);
+    /// What reads events on another thread, so that each is known as soon as it happens.
+    pub fn listener(&self) -> Listener {
+        self.watches.listener()
     }
 
     /// Whether all that a snapshot as of now would have to read is in memory already or in the notebook. Then a

@@ -26,6 +26,25 @@ pub fn release_memory() {
     }
 }
 
+/// Lets a process that lives for weeks stay small, where the C library would trade memory for speed: few heaps, however
+/// many threads there are, and what is large goes back to the system as soon as it is freed. To be called first of all.
+pub fn bound_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const HEAPS: i32 = 2;
+        const LARGE_BYTES: i32 = 256 << 10;
+        let options =
+            [(libc::M_ARENA_MAX, HEAPS), (libc::M_MMAP_THRESHOLD, LARGE_BYTES), (libc::M_TRIM_THRESHOLD, LARGE_BYTES)];
+        for (option, value) in options {
+            #[expect(unsafe_code, reason = "mallopt has no safe form")]
+            // SAFETY: it takes two numbers; one that it does not know it refuses.
+            unsafe {
+                libc::mallopt(option, value);
+            }
+        }
+    }
+}
+
 /// The processes that this one has started and that live, not those below them.
 pub fn children(pid: i32) -> Vec<i32> {
     let below = process::descendants(pid);

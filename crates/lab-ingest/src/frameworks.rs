@@ -5,6 +5,7 @@
 //! damaged and hostile files hold without failing: what they cannot read they say once.
 
 mod checksum;
+mod folder;
 mod json;
 mod tables;
 mod tensorboard;
@@ -13,6 +14,7 @@ mod wire;
 
 use serde_json::Value;
 
+pub use self::folder::run_folder;
 pub use crate::metrics::At;
 
 /// Takes what files hold.

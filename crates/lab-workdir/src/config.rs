@@ -86,6 +86,8 @@ pub struct WatchConfig {
     pub ignore_commands: Vec<String>,
     /// What ends sooner than this is no run, unless it was typed or `run` names it.
     pub minimum_millis: u64,
+    /// A run of which only a folder is seen is over when nothing in it has changed for so long.
+    pub quiet_seconds: u64,
     /// Whether the shell says when the very same was done before.
     pub hint: bool,
 }
@@ -181,6 +183,7 @@ impl Default for WatchConfig {
             ignore: Vec::new(),
             ignore_commands: IGNORED_COMMANDS.iter().map(|word| (*word).to_owned()).collect(),
             minimum_millis: 1000,
+            quiet_seconds: 600,
             hint: true,
         }
     }
@@ -492,6 +495,8 @@ const TEMPLATE: &str = r#"# Settings of this project for `lab`. Every key is opt
 # ignore = []
 # What ends sooner is no run, unless it was typed in a shell with the hook or `run` names it.
 # minimum_millis = 1000
+# A run of which only a folder is seen, for it runs elsewhere, is over when nothing in it has changed for so long.
+# quiet_seconds = 600
 # Whether the shell says when the very same was done before.
 # hint = true
 # Commands that the shell's hook does not keep, by their first word.

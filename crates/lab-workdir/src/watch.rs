@@ -18,6 +18,8 @@
 //! - Each change carries the time at which its event was *read*, taken after the reading. That time is never
 //!   before the change, so an event read before a moment tells of a change before that moment, and a file
 //!   without an event after it is as it was then.
+//! - [`Listener`] reads events, stamps them and reads small files on a thread of its own, also while a scan is made or
+//!   used; what it noted is applied in its order. Without that thread the same is done by whoever asks for the scan.
 //! - A file that was read before a moment and, by [`Watches::witness`], again after it, and was the very same, bytes
 //!   and stat, was so at that moment, whatever events follow.
 //!
@@ -33,23 +35,24 @@
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use self::queue::{Event, Key, Queue, What};
+use self::listener::Note;
+use self::queue::{Key, Queue};
 use crate::{Index, Result, Rules};
 
 mod history;
 mod hot;
 #[cfg(target_os = "linux")]
 mod inotify;
+mod listener;
 mod notified;
 mod queue;
 
 pub use self::history::{Candidate, Unsteady, Witnessed};
 pub use self::hot::HotIndex;
+pub use self::listener::Listener;
 
-/// Rounds of reading events and files that one call makes.
+/// How often one call looks for directories that came.
 const ROUNDS: usize = 4;
-/// Events that one round takes; who makes more is not waited for.
-const ROUND_EVENTS: usize = 1 << 20;
 
 /// How well a project is watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +104,7 @@ pub enum EventSource {
 
 /// The projects that are watched.
 pub struct Watches {
-    queue: Option<Queue>,
+    listener: Listener,
     projects: Vec<Option<HotIndex>>,
 }
 
@@ -118,12 +121,17 @@ impl Default for Watches {
 impl Watches {
     /// Watches that take at most `limit` directories, as if the system allowed no more.
     pub fn with_source(source: EventSource, limit: usize) -> Self {
-        Self { queue: Queue::new(source, limit), projects: Vec::new() }
+        Self { listener: Listener::new(Queue::new(source, limit)), projects: Vec::new() }
     }
 
     /// Becomes readable when something happened; `None` where the system has no such events.
     pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.queue.as_ref().map(Queue::as_fd)
+        self.listener.as_fd()
+    }
+
+    /// Reads events on another thread.
+    pub fn listener(&self) -> Listener {
+        self.listener.clone()
     }
 
     /// Watches a project and scans it. `now` reads `CLOCK_MONOTONIC` in nanoseconds.
@@ -132,7 +140,7 @@ impl Watches {
     /// [`crate::Error::Root`].
     pub fn add(&mut self, root: &Path, rules: Rules, index: Option<&Index>, now: &dyn Fn() -> u64) -> Result<WatchId> {
         let key = self.projects.iter().position(Option::is_none).unwrap_or(self.projects.len());
-        let opened = HotIndex::open(root, rules, index, key, self.queue.as_mut(), now);
+        let opened = HotIndex::open(root, rules, index, key, &self.listener, now);
         if key == self.projects.len() {
             self.projects.push(None);
         }
@@ -150,9 +158,7 @@ impl Watches {
     /// Watches a project no more.
     pub fn remove(&mut self, id: WatchId) {
         self.projects[id.0] = None;
-        if let Some(queue) = &mut self.queue {
-            queue.unwatch_below(id.0, &lab_model::RelPath::root(), &|_| false);
-        }
+        self.listener.forget_project(id.0);
     }
 
     /// A project's scan.
@@ -167,8 +173,7 @@ impl Watches {
 
     /// How well a project is watched.
     pub fn state(&self, id: WatchId) -> Option<State> {
-        let watched = self.queue.as_ref().map_or(0, |queue| queue.count(id.0));
-        self.get(id).map(|hot| hot.state(watched))
+        self.get(id).map(|hot| hot.state(self.listener.count(id.0)))
     }
 
     /// Reads what happened, and watches directories that came. `now` reads `CLOCK_MONOTONIC` in nanoseconds; it
@@ -180,7 +185,7 @@ impl Watches {
             for (key, project) in self.projects.iter_mut().enumerate() {
                 let Some(hot) = project.as_mut().filter(|hot| hot.is_waiting()) else { continue };
                 // Without its root a project stays as it was until the root is back.
-                is_done &= hot.refresh(key, self.queue.as_mut(), false).is_err();
+                is_done &= hot.refresh(key, &self.listener, false).is_err();
             }
             if is_done {
                 break;
@@ -190,52 +195,27 @@ impl Watches {
 
     /// Reads what happened and the small files that it happened to. The scans stay as they are.
     pub fn read_events(&mut self, now: &dyn Fn() -> u64) {
-        for _ in 0..ROUNDS {
-            if self.read_queue(now) {
-                break;
+        for note in self.listener.take(now) {
+            match note {
+                Note::Lost { read_nanos } => self.projects.iter_mut().flatten().for_each(|hot| hot.lose(read_nanos)),
+                Note::Of { key, path, news } => {
+                    if let Some(hot) = self.projects.get_mut(key).and_then(Option::as_mut) {
+                        hot.hear(&path, news);
+                    }
+                }
             }
-            self.projects.iter_mut().flatten().for_each(HotIndex::read_touched);
         }
         let now = now();
         self.projects.iter_mut().flatten().for_each(|hot| hot.prune(now));
     }
 
     /// To be called right after something started: reads what happened and, again, the files of a project that changed
-    /// last, so that a change which comes later leaves them certain.
+    /// last, so that a change which comes later leaves them certain. [`Listener::witness`] does it for the few files
+    /// that changed just before, before anybody knows what it was that started.
     pub fn witness(&mut self, id: WatchId, now: &dyn Fn() -> u64) {
         self.read_events(now);
-        if let Some(hot) = self.get_mut(id) {
-            hot.witness(false, now);
-        }
-    }
-
-    /// The same for the few files of all projects that changed just before, at once: before anybody knows what it was
-    /// that started.
-    pub fn witness_edits(&mut self, now: &dyn Fn() -> u64) {
-        self.projects.iter_mut().flatten().for_each(|hot| hot.witness(true, now));
-    }
-
-    /// Reads the queue until it is empty; true when it was from the beginning.
-    fn read_queue(&mut self, now: &dyn Fn() -> u64) -> bool {
-        let Some(queue) = &mut self.queue else { return true };
-        let mut count = 0;
-        loop {
-            let events = queue.read();
-            let read_nanos = now();
-            if events.is_empty() {
-                break;
-            }
-            count += events.len();
-            for event in events {
-                dispatch(queue, &mut self.projects, &event, read_nanos);
-            }
-            if count > ROUND_EVENTS {
-                self.projects.iter_mut().flatten().for_each(|hot| hot.lose(read_nanos));
-                break;
-            }
-        }
-        self.projects.iter_mut().flatten().for_each(HotIndex::verify);
-        count == 0
+        self.listener.witness_project(id.0, now);
+        self.read_events(now);
     }
 
     /// Brings a project's scan up to date, under the rules of now.
@@ -248,21 +228,7 @@ impl Watches {
         }
         self.read_events(now);
         let Some(hot) = self.projects.get_mut(id.0).and_then(Option::as_mut) else { return Ok(()) };
-        hot.refresh(id.0, self.queue.as_mut(), true)
-    }
-}
-
-fn dispatch(queue: &mut Queue, projects: &mut [Option<HotIndex>], event: &Event, read_nanos: u64) {
-    if event.what == What::Lost {
-        return projects.iter_mut().flatten().for_each(|hot| hot.lose(read_nanos));
-    }
-    for (key, dir) in queue.places(event.number) {
-        if let Some(hot) = projects.get_mut(*key).and_then(Option::as_mut) {
-            hot.note(dir, event, read_nanos);
-        }
-    }
-    if event.what == What::Ended {
-        queue.forget(event.number);
+        hot.refresh(id.0, &self.listener, true)
     }
 }
 

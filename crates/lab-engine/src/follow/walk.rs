@@ -10,7 +10,7 @@ use super::Stamp;
 const MAX_DIRECTORIES: usize = 100_000;
 
 /// The directories below a root.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     root: PathBuf,
     skip: Vec<PathBuf>,
     since: Stamp,
@@ -30,7 +30,7 @@ struct Directory {
 }
 
 impl Walk {
-    pub(super) fn new(root: &Path, skip: &[PathBuf], since: Stamp) -> Self {
+    pub(crate) fn new(root: &Path, skip: &[PathBuf], since: Stamp) -> Self {
         let first = Directory { path: String::new(), listed: None, is_settled: false };
         let known = HashSet::from([String::new()]);
         Self { root: root.to_owned(), skip: skip.to_vec(), since, directories: vec![first], known, next: 0 }
@@ -42,7 +42,7 @@ impl Walk {
 
     /// Looks at up to so many directories in turn, and lists those that changed until so many entries were
     /// read; gives every file.
-    pub(super) fn look(&mut self, directories: usize, entries: usize, file: &mut dyn FnMut(&str)) {
+    pub(crate) fn look(&mut self, directories: usize, entries: usize, file: &mut dyn FnMut(&str)) {
         let (mut looked, mut read) = (0, 0);
         // Listing finds directories, which then have their turn too.
         while looked < directories.min(self.directories.len()) && read < entries {

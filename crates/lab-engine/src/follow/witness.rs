@@ -28,7 +28,17 @@ pub(crate) struct RunWitness {
 impl RunWitness {
     /// Follows the files of a run; `None` when its folder is not there.
     pub(crate) fn begin(engine: &Engine, payload: &Payload, pid: Option<i32>) -> Option<(Follow, Self)> {
-        let root = Path::new(&payload.project.root).canonicalize().ok()?;
+        Self::begin_in(engine, payload, Path::new(&payload.project.root), pid)
+    }
+
+    /// The same for a run that writes into one folder.
+    pub(crate) fn begin_in(
+        engine: &Engine,
+        payload: &Payload,
+        root: &Path,
+        pid: Option<i32>,
+    ) -> Option<(Follow, Self)> {
+        let root = root.canonicalize().ok()?;
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
         // Made before the snapshot was taken, by the clock that files are stamped with.
         let made = std::fs::metadata(live.front_file()).ok()?;

@@ -10,9 +10,10 @@ use lab_exec::detect::{Ancestor, EndedProcess, Event, Followed, Program, Started
 use lab_exec::observe::{self, Observer};
 use lab_exec::{Ended, Exit};
 use lab_ingest::secret::Scanner;
-use lab_model::{Origin, ProcessKey, Project, RunId, RunStart, Time};
+use lab_model::{Origin, ProcessKey, Project, ProjectId, RunId, RunStart, Time};
 use lab_workdir::config::WatchConfig;
 
+use super::folders::Folders;
 use super::kernels::Kernel;
 use super::line::{self, Line};
 use super::log::WatchLog;
@@ -111,6 +112,7 @@ pub(crate) struct Watcher<'a> {
     candidates: Vec<Candidate>,
     runs: Vec<Run>,
     pub(super) kernels: Vec<Kernel>,
+    pub(super) folders: Folders,
     settled: VecDeque<(i32, u64)>,
     /// Open runs that are followed or being closed.
     handled: HashSet<RunId>,
@@ -133,6 +135,7 @@ impl<'a> Watcher<'a> {
             candidates: Vec::new(),
             runs: Vec::new(),
             kernels: Vec::new(),
+            folders: Folders::default(),
             settled: VecDeque::new(),
             handled: HashSet::new(),
             scanner: Scanner::new(),
@@ -455,6 +458,7 @@ impl<'a> Watcher<'a> {
             }
         }
         self.work_kernels(now);
+        self.work_folders(now);
         self.worker.push();
     }
 
@@ -638,7 +642,7 @@ impl<'a> Watcher<'a> {
             None => line.next_look(),
         });
         let kernels = self.kernels.iter().filter_map(Kernel::due_nanos);
-        candidates.chain(samples).chain(lines).chain(kernels).min()
+        candidates.chain(samples).chain(lines).chain(kernels).chain(self.folders_due_nanos()).min()
     }
 
     /// The processes whose end is waited for.
@@ -654,6 +658,14 @@ impl<'a> Watcher<'a> {
         self.candidates.is_empty() && self.lines.is_empty()
     }
 
+    /// Whether a process is a run of this project, or may become one.
+    pub(super) fn is_anything_open(&self, project: &ProjectId) -> bool {
+        self.runs.iter().any(|run| run.payload.project.id == *project)
+            || self.candidates.iter().any(|one| one.project.id == *project)
+            || self.kernels.iter().any(|kernel| kernel.is_running_in(project))
+            || self.lines.iter().any(|line| line.project.as_ref().is_some_and(|of| of.id == *project))
+    }
+
     /// The runs that are followed.
     pub fn running(&self) -> Vec<WatchedRun> {
         let told = |run: &Run| WatchedRun {
@@ -661,7 +673,8 @@ impl<'a> Watcher<'a> {
             name: run.payload.start.name.clone(),
             pid: run.process.pid,
         };
-        self.runs.iter().map(told).chain(self.kernels.iter().filter_map(Kernel::running)).collect()
+        let kernels = self.kernels.iter().filter_map(Kernel::running);
+        self.runs.iter().map(told).chain(kernels).chain(self.folder_runs()).collect()
     }
 
     pub(super) fn decide_on(&mut self, pid: i32, program: &Program, project: &Project, verdict: &str, reason: &str) {
@@ -697,7 +710,7 @@ impl<'a> Watcher<'a> {
 }
 
 /// Said of every run whose terminal `lab` does not hold.
-const NO_LOG: &str = "what it printed: only `lab run` sees that";
+pub(super) const NO_LOG: &str = "what it printed: only `lab run` sees that";
 
 /// How a process ended; `None` while it runs.
 pub(super) fn ended(followed: Option<&Followed>, process: &ProcessKey) -> Option<Ended> {

@@ -3,23 +3,15 @@
 //! `1␟start␟PID␟SEQUENCE␟DIRECTORY␟COMMAND` before a command, `1␟end␟PID␟SEQUENCE␟EXIT` after it; ␟ is
 //! the byte 0x1f, and 0x1e stands for a line end in the command. A line is at most [`MAX_LINE_BYTES`]
 //! long, so that the kernel keeps it in one piece. The answer, `SEQUENCE HINT`, goes to the FIFO
-//! `reply.PID` beside it.
+//! `reply.PID` beside it; for a shell that can wait for no FIFO this is a file whose last line is `wait SEQUENCE`.
 
-use std::fs::OpenOptions;
-use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
-
-use super::place::HookPlace;
+use rustix::fs::{FileType, Mode, OFlags};
 
 /// What the kernel writes in one piece (`PIPE_BUF`).
 const MAX_LINE_BYTES: usize = 4096;
-/// How long a hook waits for its answer.
-const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What a hook says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,7 +59,8 @@ impl HookMessage {
         }
     }
 
-    /// The line, with its end.
+    /// The line, with its end, as a shell writes it.
+    #[cfg(test)]
     fn line(&self) -> Vec<u8> {
         let mut line = match self {
             Self::Start { shell, sequence, cwd, command } => {
@@ -81,62 +74,33 @@ impl HookMessage {
                 format!("1\x1fend\x1f{shell}\x1f{sequence}\x1f{exit_code}").into_bytes()
             }
         };
-        line.truncate(MAX_LINE_BYTES - 1);
         line.push(b'\n');
         line
     }
 }
 
-/// The hook of shells whose builtins cannot do it: tells the background process, and waits for the
-/// answer to a start, a quarter of a second where nothing else is wanted. Gives the hint; `None` when there is none, or nobody answers.
-pub fn tell(hook_file: &Path, message: &HookMessage, patience: Option<Duration>) -> Option<String> {
-    let place = HookPlace::read(hook_file)?;
-    rustix::process::test_kill_process(rustix::process::Pid::from_raw(place.pid)?).ok()?;
-    if !std::fs::metadata(&place.fifo).is_ok_and(|found| found.file_type().is_fifo()) {
-        return None;
-    }
-    // For reading too: without it a FIFO that nobody reads would make this wait for ever.
-    let open = |path: &Path| {
-        OpenOptions::new().read(true).write(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
-    };
-    let line = message.line();
-    let HookMessage::Start { shell, sequence, .. } = message else {
-        let _ = open(&place.fifo).and_then(|mut fifo| fifo.write_all(&line));
-        return None;
-    };
-    let reply = place.fifo.with_file_name(format!("reply.{shell}"));
-    if !reply.exists() {
-        make_fifo(&reply).ok()?;
-    }
-    let mut reply = open(&reply).ok()?;
-    open(&place.fifo).and_then(|mut fifo| fifo.write_all(&line)).ok()?;
-    let until = std::time::Instant::now() + patience.unwrap_or(PATIENCE);
-    let mut text = Vec::new();
-    loop {
-        let left = until.checked_duration_since(std::time::Instant::now())?;
-        let mut waiting = [rustix::event::PollFd::new(&reply, rustix::event::PollFlags::IN)];
-        let left = rustix::event::Timespec::try_from(left).ok()?;
-        if rustix::event::poll(&mut waiting, Some(&left)).ok()? == 0 {
-            return None;
-        }
-        let mut part = [0; MAX_LINE_BYTES];
-        let count = reply.read(&mut part).ok()?;
-        text.extend_from_slice(&part[..count]);
-        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
-            let line = String::from_utf8_lossy(&text[..end]).into_owned();
-            text.drain(..=end);
-            // An answer to an earlier line came too late.
-            let (answered, hint) = line.split_once(' ').unwrap_or((&line, ""));
-            if answered.parse() == Ok(*sequence) {
-                return Some(hint.to_owned()).filter(|hint| !hint.is_empty());
-            }
+/// Answers a start that the shell still waits for; false when it waits no longer. What is answered must be done: the
+/// shell starts its command at once.
+pub(crate) fn answer(reply: &Path, sequence: u64, hint: &str) -> bool {
+    // A shell that waits no longer has closed its end of a FIFO; then there is nobody to tell.
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::open(reply, flags, Mode::empty()) else { return false };
+    let line = format!("{sequence} {hint}\n");
+    let is_file = rustix::fs::fstat(&file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+    if is_file {
+        // Its last line says which start is waited for, until the shell gives up: then it says that.
+        let text = std::fs::read(reply).unwrap_or_default();
+        let last = text.strip_suffix(b"\n").and_then(|text| text.rsplit(|byte| *byte == b'\n').next());
+        if last != Some(format!("wait {sequence}").as_bytes()) {
+            return false;
         }
     }
+    rustix::io::write(&file, line.as_bytes()).is_ok()
 }
 
 /// Makes a FIFO for the user alone.
 pub(crate) fn make_fifo(path: &Path) -> rustix::io::Result<()> {
-    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+    rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
 }
 
 /// Takes lines out of what a FIFO gave, in whatever parts.
@@ -187,9 +151,22 @@ mod tests {
     }
 
     #[test]
-    fn a_long_command_is_cut() {
-        let message =
-            HookMessage::Start { shell: 7, sequence: 3, cwd: "/a".into(), command: "x".repeat(2 * MAX_LINE_BYTES) };
-        assert_eq!(message.line().len(), MAX_LINE_BYTES);
+    fn a_file_is_answered_while_it_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let reply = directory.path().join("reply.7");
+        assert!(!answer(&reply, 3, ""), "nobody waits");
+        for (content, is_answered, after) in [
+            ("wait 3\n", true, "wait 3\n3 a hint\n"),
+            ("wait 2\n2 \nwait 3\n", true, "wait 2\n2 \nwait 3\n3 a hint\n"),
+            ("wait 3\nlate\n", false, "wait 3\nlate\n"),
+            ("wait 2\n", false, "wait 2\n"),
+            ("wait 33\n", false, "wait 33\n"),
+            ("late\n", false, "late\n"),
+            ("", false, ""),
+        ] {
+            std::fs::write(&reply, content).unwrap();
+            assert_eq!(answer(&reply, 3, "a hint"), is_answered, "{content}");
+            assert_eq!(std::fs::read_to_string(&reply).unwrap(), after);
+        }
     }
 }

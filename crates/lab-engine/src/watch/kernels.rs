@@ -16,7 +16,7 @@ use lab_exec::jupyter::{Connection, Iopub, IopubError, Message, Told, connection
 use lab_exec::observe::{self, Observer};
 use lab_exec::{Ended, Exit, Sink, Stream};
 use lab_ingest::notebook::{Execution, SavedCells};
-use lab_model::{Origin, ProcessKey, Project, RelPath, Time, Usage};
+use lab_model::{Origin, ProcessKey, Project, ProjectId, RelPath, Time, Usage};
 
 use super::follow::{End, NANOS_PER_MILLI, Watcher, ended};
 use super::observe::Seen;
@@ -88,6 +88,11 @@ struct CellRun {
 }
 
 impl Kernel {
+    /// Whether a cell of it is a run of that project now.
+    pub fn is_running_in(&self, project: &ProjectId) -> bool {
+        self.run.is_some() && self.project.id == *project
+    }
+
     /// Whether a cell of it is a run now.
     pub const fn is_running(&self) -> bool {
         self.run.is_some()

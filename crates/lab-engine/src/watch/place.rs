@@ -24,7 +24,7 @@ pub struct WatchPlace {
 
 /// What the hook of a shell must know, by the file in which it looks it up.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HookPlace {
+pub(crate) struct HookPlace {
     /// The background process.
     pub pid: i32,
     /// Where commands are told.
@@ -175,8 +175,9 @@ impl HookPlace {
         std::fs::rename(fresh, file)
     }
 
-    /// Reads it; `None` when there is no background process.
-    pub fn read(file: &Path) -> Option<Self> {
+    /// Reads it, as a shell does; `None` when there is no background process.
+    #[cfg(test)]
+    fn read(file: &Path) -> Option<Self> {
         use std::os::unix::ffi::OsStrExt;
         let text = std::fs::read(file).ok()?;
         let mut lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

@@ -11,8 +11,9 @@ use lab_model::Time;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 
+use super::files::Files;
 use super::follow::{NANOS_PER_MILLI, Watcher, told};
-use super::hook::{HookMessage, Lines, make_fifo};
+use super::hook::{HookMessage, Lines, answer, make_fifo};
 use super::place::{HookPlace, Lock, WatchPlace, build};
 use super::protocol::{
     Answer, Asked, MAX_QUESTION_BYTES, PATIENCE, PROTOCOL_VERSION, Probed, Question, WatchStatus, with_short_path,
@@ -38,6 +39,7 @@ const MAX_CLIENTS: usize = 16;
 /// # Errors
 /// [`ErrorKind::Busy`] when one runs already for this notebook; those of making its places.
 pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
+    lab_exec::observe::bound_memory();
     let place = WatchPlace::new(&config);
     let build = build(&config.executable);
     let engine = Engine::open(config)?;
@@ -50,6 +52,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
     let fail = |error: std::io::Error| Error::disk("open", place.runtime(), error);
     let (listener, fifo) = (listen(&place.socket()).map_err(fail)?, open_fifo(&place.fifo()).map_err(fail)?);
     let watcher = Watcher::new(&engine, place.clone(), hint)?;
+    let files = Files::begin(watcher.projects.watched.listener())?;
     watcher.say(format_args!("watches as process {}", own_key().pid));
     let since = engine.now();
     let mut server = Server {
@@ -61,6 +64,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
         listener,
         fifo,
         lines: Lines::default(),
+        files,
         starts: None,
         opening: Some(open_detector()?),
         clients: Vec::new(),
@@ -89,6 +93,7 @@ struct Server<'a> {
     listener: UnixListener,
     fifo: OwnedFd,
     lines: Lines,
+    files: Option<Files>,
     starts: Option<Starts>,
     /// Where the detector comes from once its methods are tried.
     opening: Option<Receiver<lab_exec::Result<Detector>>>,
@@ -110,11 +115,8 @@ impl Server<'_> {
     /// Waits for something to happen, and does it.
     fn turn(&mut self) {
         self.wait();
+        self.files.iter().for_each(Files::hush);
         self.watcher.projects.watched.drain(&now_nanos);
-        if self.starts.as_ref().is_some_and(|starts| is_ready(starts.as_fd())) {
-            // Before any look at what started: each costs time in which somebody may edit.
-            self.watcher.projects.watched.witness_edits();
-        }
         self.take_detector();
         let now = now_nanos();
         if now >= self.refreshed_nanos + REFRESH_NANOS {
@@ -146,7 +148,8 @@ impl Server<'_> {
         let Some(opened) = self.opening.as_ref().and_then(|opening| opening.try_recv().ok()) else { return };
         self.opening = None;
         let fail = |error| Error::new(ErrorKind::Bug, "Starts cannot be noticed").because(error);
-        match opened.map_err(fail).and_then(Starts::begin) {
+        let files = self.watcher.projects.watched.listener();
+        match opened.map_err(fail).and_then(|detector| Starts::begin(detector, files)) {
             Ok(starts) => {
                 self.watcher.say(format_args!("starts are noticed by the {}", method_name(starts.method)));
                 self.starts = Some(starts);
@@ -168,7 +171,7 @@ impl Server<'_> {
         let starts = self.starts.as_ref().map(Starts::as_fd);
         let followed: Vec<BorrowedFd<'_>> = self.watcher.followed().map(lab_exec::detect::Followed::as_fd).collect();
         let clients = self.clients.iter().map(|client| client.stream.as_fd());
-        let files = self.watcher.projects.watched.as_fd();
+        let files = self.files.as_ref().map(Files::as_fd);
         let all = [self.listener.as_fd(), self.fifo.as_fd()]
             .into_iter()
             .chain(files)
@@ -246,13 +249,8 @@ impl Server<'_> {
         match message {
             HookMessage::Start { shell, sequence, cwd, command } => {
                 let reply = self.place.reply(shell);
-                self.watcher.line_starts(told(shell, sequence, cwd, command), &mut |hint| {
-                    // A shell that waits no longer has closed its end; then there is nobody to tell.
-                    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                    let reply = rustix::fs::open(&reply, flags, Mode::empty());
-                    reply
-                        .is_ok_and(|reply| rustix::io::write(&reply, format!("{sequence} {hint}\n").as_bytes()).is_ok())
-                });
+                let line = told(shell, sequence, cwd, command);
+                self.watcher.line_starts(line, &mut |hint| answer(&reply, sequence, hint));
             }
             HookMessage::End { shell, sequence, exit_code } => self.watcher.line_ends(shell, sequence, exit_code),
         }
@@ -340,12 +338,6 @@ fn open_detector() -> Result<Receiver<lab_exec::Result<Detector>>> {
         .spawn(open)
         .map_err(|error| Error::new(ErrorKind::Bug, "Could not start a thread").because(error))?;
     Ok(opening)
-}
-
-/// Whether something waits there.
-fn is_ready(fd: BorrowedFd<'_>) -> bool {
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
 enum Reading {

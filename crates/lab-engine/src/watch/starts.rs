@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lab_exec::detect::{Detector, Event, Method, Probe};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::watched::monotonic_nanos;
+use crate::watched::{Listener, monotonic_nanos};
 use crate::{Error, ErrorKind, Result};
 
 /// What the loop may be behind; then the thread waits, and the kernel keeps the rest.
@@ -34,19 +34,19 @@ pub(crate) struct Starts {
 }
 
 impl Starts {
-    pub fn begin(detector: Detector) -> Result<Self> {
+    pub fn begin(detector: Detector, files: Listener) -> Result<Self> {
         let fail = |error| Error::new(ErrorKind::Bug, "Could not start a thread").because(error);
         let (bell, other) = UnixStream::pair().map_err(fail)?;
         bell.set_nonblocking(true).and_then(|()| other.set_nonblocking(true)).map_err(fail)?;
         let (tell, told) = sync_channel(QUEUE);
         let wanted = Arc::default();
         let (method, probed) = (detector.method(), detector.probed().to_vec());
-        let thread = Thread { detector, tell, wanted: Arc::clone(&wanted), bell: other, roots: Vec::new() };
+        let thread = Thread { detector, files, tell, wanted: Arc::clone(&wanted), bell: other, roots: Vec::new() };
         std::thread::Builder::new().name("lab-watch-starts".to_owned()).spawn(|| thread.run()).map_err(fail)?;
         Ok(Self { method, probed, told, wanted, bell })
     }
 
-    /// Readable when something started, and again when it is known what.
+    /// Readable when there is something to be told.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
     }
@@ -67,6 +67,7 @@ impl Starts {
 
 struct Thread {
     detector: Detector,
+    files: Listener,
     tell: SyncSender<Told>,
     wanted: Arc<Mutex<Option<Vec<PathBuf>>>>,
     bell: UnixStream,
@@ -78,8 +79,8 @@ impl Thread {
         let mut events = Vec::new();
         while let Some(is_started) = self.wait() {
             if is_started {
-                // Before any look at what it was, which takes a while.
-                ring(&self.bell);
+                // Before any look at what it was: each costs time in which somebody may edit.
+                self.files.witness(&monotonic_nanos);
             }
             let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(roots) = wanted {

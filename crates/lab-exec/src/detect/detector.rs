@@ -7,6 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::connector::{Connector, Message};
 use super::followed::ended;
 use super::loader::Loader;
+use super::look::concerns;
 use super::table::Table;
 use super::{Event, Method, Probe};
 use crate::Result;
@@ -122,8 +123,9 @@ impl Detector {
         }
     }
 
-    /// Also notices programs that lie in this directory where they would be missed: static ones, by the loader
-    /// watch. Does nothing for a directory that is watched already, or where the method does not need to be told.
+    /// Says where programs matter. From the first directory on the connector tells only of those that run in such a
+    /// directory, lie there, or name something there; the loader watch also notices static programs that lie there, which
+    /// it would miss. Does nothing for a directory that is watched already.
     /// Fails when the system allows no more watches.
     pub fn watch_directory(&mut self, root: &Path) -> Result<()> {
         if self.directories.iter().any(|watched| watched == root) {
@@ -165,6 +167,7 @@ impl Detector {
             Source::Connector(connector) => {
                 while let Some(message) = connector.next() {
                     match message {
+                        Message::Exec { pid, .. } if !concerns(&self.directories, pid) => {}
                         Message::Exec { pid, at_nanos } => self.table.exec(pid, at_nanos, events),
                         Message::Exit { pid, at_nanos, wait_status } => {
                             self.table.exit(pid, at_nanos, ended(wait_status), events);

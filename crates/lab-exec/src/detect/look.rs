@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fstat, openat, readlinkat};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat};
 
 use super::{Ancestor, Program};
 use crate::process::{self, Stat};
@@ -16,6 +16,32 @@ const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
 
 /// More levels than this have only been made to be followed.
 const ANCESTORS_MAX: usize = 64;
+
+/// Of a command line no more words are looked at for a path.
+const NAMING_WORDS: usize = 8;
+
+/// Whether a process has to do with one of the directories: it runs there, its program lies there, or its command line
+/// names something there. All of them where there is none. Most processes are dismissed by this: it costs two links and
+/// a small file.
+pub(super) fn concerns(directories: &[PathBuf], pid: i32) -> bool {
+    if directories.is_empty() {
+        return true;
+    }
+    let is_within = |path: &Path| directories.iter().any(|directory| path.starts_with(directory));
+    let link = |name: &str| {
+        let target = readlinkat(CWD, format!("/proc/{pid}/{name}"), Vec::with_capacity(256)).ok()?;
+        Some(PathBuf::from(OsString::from_vec(target.into_bytes())))
+    };
+    // Of another user's process, and of one that is gone, nobody may ask.
+    let Some(cwd) = link("cwd") else { return false };
+    if is_within(&cwd) || link("exe").is_some_and(|exe| is_within(&exe)) {
+        return true;
+    }
+    let mut buffer = [0; 4096];
+    let Some(bytes) = process::read(&format!("/proc/{pid}/cmdline"), &mut buffer) else { return false };
+    let words = bytes.split(|byte| *byte == 0).take(NAMING_WORDS).filter(|word| word.contains(&b'/'));
+    words.map(|word| cwd.join(OsStr::from_bytes(word))).any(|path| is_within(&path))
+}
 
 /// A process that is looked at.
 pub(super) struct Look {
@@ -164,6 +190,25 @@ mod tests {
         assert_eq!(program.uid, rustix::process::geteuid().as_raw());
         assert_eq!(program.ancestors[0].pid, stat.parent);
         assert!(Look::at(-1).is_none());
+    }
+
+    #[test]
+    fn what_runs_in_a_directory_lies_there_or_names_it_concerns_it() {
+        let mut child = std::process::Command::new("/bin/sleep");
+        let mut child = child.args(["60"]).current_dir("/proc").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+        let check = |directories: &[&Path]| {
+            concerns(&directories.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>(), pid)
+        };
+        assert!(check(&[]), "nothing is asked for");
+        assert!(check(&[Path::new("/nowhere"), Path::new("/proc")]), "it runs there");
+        assert!(check(&[exe.parent().unwrap()]), "it lies there");
+        assert!(check(&[Path::new("/bin")]), "its first word names it");
+        assert!(!check(&[Path::new("/nowhere"), Path::new("/pro")]));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!concerns(&[PathBuf::from("/proc")], pid), "it is gone");
     }
 
     #[test]

@@ -13,8 +13,11 @@ const AGE_NANOS: u64 = 60_000_000_000;
 const PATHS: usize = 20_000;
 /// Bytes of contents that are remembered at most.
 const HELD_BYTES: usize = 64 << 20;
-/// Versions of one path that are remembered at most.
-const VERSIONS: usize = 6;
+/// Versions of one path that are remembered at most: who asks may be many starts behind.
+const VERSIONS: usize = 256;
+/// The same when they are larger than this together.
+const LARGE_VERSIONS: usize = 6;
+const LARGE_BYTES: usize = 1 << 20;
 
 /// What a file may have been at a moment.
 #[derive(Clone, Debug)]
@@ -67,8 +70,6 @@ pub struct Witnessed {
 pub(super) struct History {
     paths: HashMap<RelPath, Vec<Version>>,
     held_bytes: usize,
-    /// When the last change became known.
-    newest_nanos: u64,
     /// Of what happened before this moment some has been forgotten or was never seen.
     horizon_nanos: u64,
 }
@@ -96,19 +97,19 @@ impl History {
             last.state = None;
             last.is_verified = true;
         }
-        self.newest_nanos = self.newest_nanos.max(read_nanos);
         versions.push(Version { read_nanos, state: None, is_verified: false, seen_nanos: 0 });
-        if versions.len() > VERSIONS {
+        let is_large = versions.iter().map(held_bytes).sum::<usize>() > LARGE_BYTES;
+        if versions.len() > if is_large { LARGE_VERSIONS } else { VERSIONS } {
             let oldest = versions.remove(0);
             self.held_bytes -= held_bytes(&oldest);
         }
     }
 
     /// The content that was read after the last event of `path`.
-    pub fn hold(&mut self, path: &RelPath, file: FileBytes) {
+    pub fn hold(&mut self, path: &RelPath, file: Arc<FileBytes>) {
         if let Some(last) = self.paths.get_mut(path).and_then(|versions| versions.last_mut()) {
             self.held_bytes += file.bytes.len();
-            last.state = Some(Candidate::Held(Arc::new(file)));
+            last.state = Some(Candidate::Held(file));
         }
     }
 
@@ -117,24 +118,6 @@ impl History {
         if let Some(last) = self.paths.get_mut(path).and_then(|versions| versions.last_mut()) {
             last.is_verified = true;
         }
-    }
-
-    /// Contents that are held and became known since a moment, with their paths, the last changed first.
-    pub fn newest(&self, since_nanos: u64, count: usize) -> Vec<(RelPath, Arc<FileBytes>)> {
-        if self.newest_nanos < since_nanos {
-            return Vec::new();
-        }
-        let held = self.paths.iter().filter_map(|(path, versions)| match versions.last()? {
-            Version { read_nanos, state: Some(Candidate::Held(file)), is_verified: true, .. }
-                if *read_nanos >= since_nanos =>
-            {
-                Some((*read_nanos, path, file))
-            }
-            _ => None,
-        });
-        let mut held: Vec<_> = held.collect();
-        held.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(right.1)));
-        held.into_iter().take(count).map(|(_, path, file)| (path.clone(), file.clone())).collect()
     }
 
     /// The last content of `path` was still there at a moment.

@@ -1,39 +1,25 @@
 //! One project's scan, kept fresh.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lab_model::{Kind, OmissionReason, RelPath, Role};
+use lab_model::{Kind, OmissionReason, RelPath};
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::history::{Candidate, History, Unsteady, Witnessed};
-use super::queue::{Event, Key, Queue, Refusal, What};
+use super::listener::{Listener, News};
+use super::queue::{Event, Key, Refusal, What};
 use super::{Reason, State};
 use crate::index::{can_keep, grain_nanos, is_racy, nanos};
 use crate::rules::{Chain, Marks, by_default, never_kept};
 use crate::stat::kind_of;
 use crate::walk::{Request, Reuse, walk_as};
-use crate::{
-    FileBytes, Index, Result, RootHandle, Rules, Scan, ScanEntry, Stat, open_root, read_file, role_by_name,
-    wait_for_writer,
-};
+use crate::{FileBytes, Index, Result, RootHandle, Rules, Scan, ScanEntry, Stat, open_root, wait_for_writer};
 
 mod edits;
-
-/// Larger files are not held in memory when they change.
-const HELD_FILE_BYTES: u64 = 1 << 20;
-/// When more files than this change at once, nobody edits them by hand, and none is held.
-const HELD_FILES: usize = 1024;
-/// Files that are read again at a start, the last changed ones.
-const WITNESSED_FILES: usize = 32;
-/// Files that are read again at any start whatever, and how long ago they changed at most.
-const HURRIED_FILES: usize = 4;
-const HURRIED_NANOS: u64 = 2_000_000_000;
-/// Their bytes, at most, together.
-const WITNESSED_BYTES: usize = 4 << 20;
 
 /// A scan that is kept fresh: what happened is noted as it happens, and looked at again before it is used.
 pub struct HotIndex {
@@ -68,10 +54,6 @@ pub struct HotIndex {
     /// A directory came: it has to be watched before anything in it is missed.
     has_new_directory: bool,
     history: History,
-    /// Paths whose change was read, and when; still to be looked at.
-    touched: BTreeMap<RelPath, u64>,
-    /// Paths whose content was read after their last event, until the queue was found empty.
-    unverified: Vec<RelPath>,
 }
 
 impl HotIndex {
@@ -81,7 +63,7 @@ impl HotIndex {
         rules: Rules,
         index: Option<&Index>,
         key: Key,
-        mut queue: Option<&mut Queue>,
+        listener: &Listener,
         now: &dyn Fn() -> u64,
     ) -> Result<Self> {
         let handle = open_root(root)?;
@@ -89,17 +71,16 @@ impl HotIndex {
         let is_remote = is_remote(&handle);
         let mut unwatched = HashSet::new();
         let mut reason = is_remote.then_some(Reason::NetworkFileSystem);
-        if is_remote {
-            queue = None;
-        }
-        let is_late = queue.as_ref().is_some_and(|queue| queue.is_late());
+        let is_late = !is_remote && listener.is_late();
+        listener.set_root(key, open_root(root).ok());
+        let listener = (!is_remote).then_some(listener);
         let walked = walk_as(Request {
             root,
             handle: open_root(root)?,
             rules: &rules,
             index,
             reuse: None,
-            entering: &mut |fd, path| enter(&mut queue, key, fd, root, path, &mut unwatched, &mut reason),
+            entering: &mut |fd, path| enter(listener, key, fd, root, path, &mut unwatched, &mut reason),
             is_watched: true,
         })?;
         let mut hot = Self {
@@ -122,8 +103,6 @@ impl HotIndex {
             walks: 0,
             has_new_directory: false,
             history: History::default(),
-            touched: BTreeMap::new(),
-            unverified: Vec::new(),
         };
         hot.look_at(&walked.listed);
         // What happened before the scan was complete was not seen in order.
@@ -211,22 +190,6 @@ impl HotIndex {
         self.history.is_witnessed(path, moment_nanos)
     }
 
-    /// Reads again the files that changed last. One that is the very same now as it was read before some moment was
-    /// so at that moment, whatever happens to it from now on. With `hurried` only those that changed just before.
-    pub(super) fn witness(&mut self, hurried: bool, now: &dyn Fn() -> u64) {
-        let (since, count) =
-            if hurried { (now().saturating_sub(HURRIED_NANOS), HURRIED_FILES) } else { (0, WITNESSED_FILES) };
-        let mut left_bytes = WITNESSED_BYTES;
-        for (path, before) in self.history.newest(since, count) {
-            let Some(left) = left_bytes.checked_sub(before.bytes.len()) else { continue };
-            left_bytes = left;
-            let now = now();
-            if read_file(&self.handle, &path, &before.stat, HELD_FILE_BYTES).is_ok_and(|after| after == *before) {
-                self.history.found_same(&path, now);
-            }
-        }
-    }
-
     /// What is put into the scan for a file is not what is there now: it is looked at again next time, whatever its
     /// stat says.
     pub fn is_of_the_past(&mut self, path: &RelPath) {
@@ -277,8 +240,18 @@ impl HotIndex {
         self.has_new_directory || self.lost
     }
 
+    /// Takes note of what became known of a path.
+    pub(super) fn hear(&mut self, path: &RelPath, news: News) {
+        match news {
+            News::Event { event, read_nanos } => self.note(path, &event, read_nanos),
+            News::Changed { read_nanos, file } => self.changed(path, read_nanos, file),
+            News::Verified => self.history.verify(path),
+            News::Same { seen_nanos } => self.history.found_same(path, seen_nanos),
+        }
+    }
+
     /// Notes an event in `dir`.
-    pub(super) fn note(&mut self, dir: &RelPath, event: &Event, read_nanos: u64) {
+    fn note(&mut self, dir: &RelPath, event: &Event, read_nanos: u64) {
         let Event { name, what, .. } = event;
         let Some(path) = (!name.is_empty()).then(|| dir.join(name)).and_then(std::result::Result::ok) else {
             self.stale.insert(dir.clone());
@@ -297,56 +270,28 @@ impl HotIndex {
                 self.moved.insert(path);
             }
         } else {
-            self.note_edit(dir, path.clone(), *what);
-            if matches!(&**name, b".gitignore" | b".labignore") {
-                self.lose_rules();
-            }
-            self.touched.insert(path, read_nanos);
+            self.note_edit(dir, path, *what);
+            self.lost |= matches!(&**name, b".gitignore" | b".labignore");
         }
     }
 
-    fn lose_rules(&mut self) {
-        self.lost = true;
-    }
-
-    /// The queue is empty: what was read since the last time is as it was then.
-    pub(super) fn verify(&mut self) {
-        for path in std::mem::take(&mut self.unverified) {
-            if !self.touched.contains_key(&path) {
-                self.history.verify(&path);
-            }
+    /// Notes that a file has changed, and what it held after that, when it was read.
+    fn changed(&mut self, path: &RelPath, read_nanos: u64, file: Option<Arc<FileBytes>>) {
+        let entry = self.entry(path);
+        if entry.is_none() && self.is_left_out(path) {
+            // Another name for a file of the project, perhaps.
+            let path = crate::open::as_path(path.as_bytes());
+            self.lost |= statat(&self.handle.fd, path, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| kind_of(FileType::from_raw_mode(stat.st_mode)) == Kind::File && stat.st_nlink > 1);
+            return;
         }
-    }
-
-    /// Looks at what was touched: notes the change and reads small files.
-    pub(super) fn read_touched(&mut self) {
-        let may_hold = self.touched.len() <= HELD_FILES;
-        for (path, read_nanos) in std::mem::take(&mut self.touched) {
-            let entry = self.entry(&path);
-            if entry.is_none() && self.is_left_out(&path) {
-                // Another name for a file of the project, perhaps.
-                let path = crate::open::as_path(path.as_bytes());
-                self.lost |= statat(&self.handle.fd, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
-                    kind_of(FileType::from_raw_mode(stat.st_mode)) == Kind::File && stat.st_nlink > 1
-                });
-                continue;
-            }
-            let role = entry.and_then(|entry| entry.role.or(entry.known.as_ref().map(|known| known.role)));
-            let expected = entry.map_or_else(Stat::default, |entry| entry.stat);
-            let before = entry.filter(|_| !self.lost).and_then(|entry| {
-                let known = entry.known.clone().filter(|known| !known.unsteady)?;
-                Some(Candidate::Known(known, entry.stat))
-            });
-            self.history.changed(&path, read_nanos, || before);
-            if may_hold
-                && matches!(role.or_else(|| role_by_name(path.file_name())), Some(Role::Code | Role::Config) | None)
-                && let Ok(file) = read_file(&self.handle, &path, &expected, HELD_FILE_BYTES)
-                && !file.unsteady
-            {
-                self.history.hold(&path, file);
-                wait_for_writer(&self.handle, &path);
-            }
-            self.unverified.push(path);
+        let before = entry.filter(|_| !self.lost).and_then(|entry| {
+            let known = entry.known.clone().filter(|known| !known.unsteady)?;
+            Some(Candidate::Known(known, entry.stat))
+        });
+        self.history.changed(path, read_nanos, || before);
+        if let Some(file) = file {
+            self.history.hold(path, file);
         }
     }
 
@@ -386,23 +331,20 @@ impl HotIndex {
     }
 
     /// Brings the scan up to date. With `also_unwatched` what is not watched is looked at too.
-    pub(super) fn refresh(&mut self, key: Key, mut queue: Option<&mut Queue>, also_unwatched: bool) -> Result<()> {
+    pub(super) fn refresh(&mut self, key: Key, listener: &Listener, also_unwatched: bool) -> Result<()> {
         let handle = open_root(&self.root)?;
         if identity(&handle) != self.identity {
             self.identity = identity(&handle);
             self.handle = handle;
             self.lost = true;
-            if let Some(queue) = &mut queue {
-                queue.unwatch_below(key, &RelPath::root(), &|_| false);
-            }
+            listener.set_root(key, open_root(&self.root).ok());
+            listener.unwatch_below(key, &RelPath::root(), &|_| false);
         }
-        if self.reason == Some(Reason::NetworkFileSystem) {
-            queue = None;
-        }
+        let listener = (self.reason != Some(Reason::NetworkFileSystem)).then_some(listener);
         if also_unwatched && !self.unwatched.is_empty() {
             self.stale.extend(self.unwatched.iter().cloned());
-            if let Some(queue) = &mut queue {
-                queue.retry();
+            if let Some(listener) = listener {
+                listener.retry();
             }
         }
         if also_unwatched {
@@ -425,12 +367,12 @@ impl HotIndex {
             scan.started = (started.tv_sec, started.tv_nsec as u32);
         }
         while self.lost || !self.stale.is_empty() || !self.moved.is_empty() {
-            self.walk_again(key, &mut queue)?;
+            self.walk_again(key, listener)?;
         }
         Ok(())
     }
 
-    fn walk_again(&mut self, key: Key, queue: &mut Option<&mut Queue>) -> Result<()> {
+    fn walk_again(&mut self, key: Key, listener: Option<&Listener>) -> Result<()> {
         self.look_at_files();
         let all = std::mem::take(&mut self.lost);
         self.walks += 1;
@@ -451,7 +393,7 @@ impl HotIndex {
             reuse,
             entering: &mut |fd, path| {
                 entered.insert(path.as_bytes().into());
-                enter(queue, key, fd, &self.root, path, &mut unwatched, &mut reason);
+                enter(listener, key, fd, &self.root, path, &mut unwatched, &mut reason);
             },
             is_watched: true,
         });
@@ -469,14 +411,14 @@ impl HotIndex {
         let is_kept = |path: &[u8]| entered.contains(path);
         if all {
             self.unwatched.retain(|path| is_kept(path.as_bytes()));
-            if let Some(queue) = queue {
-                queue.unwatch_below(key, &RelPath::root(), &is_kept);
+            if let Some(listener) = listener {
+                listener.unwatch_below(key, &RelPath::root(), &is_kept);
             }
         }
         for gone in walked.replaced.iter().filter(|path| !is_kept(path.as_bytes())) {
             self.unwatched.remove(gone);
-            if let Some(queue) = queue {
-                queue.unwatch_below(key, gone, &is_kept);
+            if let Some(listener) = listener {
+                listener.unwatch_below(key, gone, &is_kept);
             }
         }
         let is_new_link = self.look_at(&walked.listed);
@@ -555,7 +497,7 @@ fn is_doubtful(entry: &ScanEntry, started: (i64, u32)) -> bool {
 }
 
 fn enter(
-    queue: &mut Option<&mut Queue>,
+    listener: Option<&Listener>,
     key: Key,
     fd: BorrowedFd<'_>,
     root: &Path,
@@ -563,10 +505,7 @@ fn enter(
     unwatched: &mut HashSet<RelPath>,
     reason: &mut Option<Reason>,
 ) {
-    let refused = match queue {
-        Some(queue) => queue.watch(key, fd, root, path),
-        None => Err(Refusal::Other),
-    };
+    let refused = listener.map_or(Err(Refusal::Other), |listener| listener.watch(key, fd, root, path));
     match refused {
         Ok(()) => {
             unwatched.remove(path);

@@ -16,6 +16,7 @@ use super::notified::Notified;
 pub(super) type Key = usize;
 
 /// One event.
+#[derive(Clone)]
 pub(super) struct Event {
     /// Of the directory that it happened in.
     pub number: i32,

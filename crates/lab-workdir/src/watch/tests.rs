@@ -284,6 +284,27 @@ fn a_change_after_the_moment_is_told_with_what_was_before() {
     project.check("last");
 }
 
+/// What a listener notes is in order and keeps its moments, whenever it is taken.
+#[test]
+fn what_was_listened_to_is_known_as_of_then() {
+    let mut project = Project::new(usize::MAX, &["a.py"]);
+    project.check("first");
+    let (listener, path) = (project.watches.listener(), RelPath::new("a.py").unwrap());
+    write(&project.at("a.py"), "one");
+    listener.listen(&now);
+    let moment = now();
+    listener.witness(&now);
+    write(&project.at("a.py"), "two");
+    listener.listen(&now);
+    let later = now();
+    project.watches.read_events(&now);
+    let hot = project.watches.get(project.id).unwrap();
+    assert!(hot.unsteady(moment).is_empty() && hot.unsteady(later).is_empty());
+    let witnessed = hot.witnessed(moment);
+    assert!(matches!(&witnessed[..], [file] if file.has_changed && file.file.bytes == b"one" && file.path == path));
+    project.check("last");
+}
+
 #[test]
 fn a_map_is_seen_when_it_is_closed() {
     let mut project = Project::new(usize::MAX, &["data.bin"]);
