@@ -229,6 +229,8 @@ fn words_on_runs(person: &mut Person) {
     person.answers("Tags for gamma", "gold").sees("gold");
     person.does(ActionId::Note);
     person.answers("What came of it", "better than before");
+    person.does(ActionId::Reason);
+    person.answers("Why it was run", "to see whether it learns");
     person.does(ActionId::Rename);
     person.answers("Another name", "best-one").sees("best-one ★").loses("gamma");
     person.does(ActionId::CopyCommand).sees("Copied sh train.sh");
@@ -292,7 +294,9 @@ fn charts(person: &mut Person) {
 
 fn one_run(person: &mut Person) {
     person.does(ActionId::Open).sees("Overview").sees("Environment");
-    person.does(ActionId::NextPart).sees("lines 1–8 of 8");
+    person.does(ActionId::NextPart).sees("lines 1–8 of 8").sees("epoch 1 loss");
+    person.does(ActionId::AsideRight).loses("epoch 1 loss");
+    person.does(ActionId::AsideLeft).sees("epoch 1 loss");
     person.does(ActionId::Find);
     person.answers("Find in the log", "epoch").sees("1 of 8 lines");
     person.does(ActionId::FindNext).sees("2 of 8 lines");

@@ -120,7 +120,9 @@ mod tests {
             assert!(!shown.chars().any(|letter| letter.is_control() || letter == '\u{202e}'), "{shown:?}");
             assert_ne!(shown, hostile);
         }
-        assert_eq!(safe("né 日本 👩‍🔬"), lab_model::display_bytes("né 日本 👩‍🔬".as_bytes()));
+        assert_eq!(safe("né 日本 👩"), "né 日本 👩");
+        // Terminals do not agree on how wide two that are joined are.
+        assert_eq!(safe("👩\u{200d}🔬"), "👩\\u{200d}🔬");
         assert!(safe(&"x".repeat(1 << 20)).len() <= LONGEST_BYTES);
     }
 

@@ -301,6 +301,10 @@ fn what_stands_around_the_places_is_read_when_there_is_room() {
     assert!(person.session.all_projects().is_empty());
     person.session.act(Action::Around(true));
     person.until("the projects", |session| session.all_projects().len() == 2);
+    // A list without a query is no list to keep.
+    person.act(ActionId::SaveView);
+    assert!(person.session.dialog().is_none());
+    person.act(ActionId::Filter).type_in("acc > 0").dialog(DialogAction::Accept);
     person.act(ActionId::SaveView).type_in("best").dialog(DialogAction::Accept);
     person.until("the saved list", |session| session.views().iter().any(|(name, _)| name == "best"));
     let other = person.session.all_projects().iter().find(|project| project.name == "weather").map(|found| &found.id);

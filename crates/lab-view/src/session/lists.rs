@@ -143,6 +143,9 @@ impl Session {
             Purpose::SaveView if self.project.is_none() => {
                 return self.say(Line::of("Views belong to a project: enter one first", Tone::Warn));
             }
+            Purpose::SaveView if query.trim().is_empty() => {
+                return self.say(Line::of("The list is as it always is: filter, sort or group it first", Tone::Warn));
+            }
             Purpose::SaveView => {
                 let hint = "letters, digits, - _ and .; the same name again replaces it";
                 return self.open(Dialog::ask(purpose, format!("Keep this list: {query}"), "", hint));
