@@ -104,7 +104,7 @@ impl Terminal {
     /// When that does not happen; the message has `what` and the screen.
     pub fn until(&mut self, what: &str, mut is_there: impl FnMut(&Self) -> bool) -> &mut Self {
         let deadline = Instant::now() + DEADLINE;
-        while !is_there(self) {
+        while self.is_amid_a_frame() || !is_there(self) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 self.is_open && !left.is_zero(),
@@ -115,6 +115,13 @@ impl Terminal {
             self.read(left.min(Duration::from_millis(50)));
         }
         self
+    }
+
+    /// Whether more is to come before the screen is as it was meant: a frame stands between two marks (synchronized
+    /// output, mode 2026).
+    fn is_amid_a_frame(&self) -> bool {
+        let last = |mark: &[u8]| self.bytes.windows(mark.len()).rposition(|part| part == mark);
+        self.is_open && last(b"\x1b[?2026h") > last(b"\x1b[?2026l")
     }
 
     /// Reads until the screen has this text.
