@@ -51,7 +51,6 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("eframe", &["lab-desktop"]),
     ("egui", &["lab-desktop"]),
     ("egui_commonmark", &["lab-desktop"]),
-    ("egui_plot", &["lab-desktop"]),
     ("fastcdc", &["lab-store"]),
     // Kernels sign their messages with HMAC-SHA-256.
     ("hmac", &["lab-exec"]),
