@@ -1,6 +1,7 @@
 //! The run under the cursor, told beside the list: what changed, did it help, and how it differs.
 
 use egui::{RichText, ScrollArea, Ui};
+use lab_view::session::{Action, Route};
 use lab_view::{ActionId, Align, Row, Table, Tone};
 
 use crate::app::Paint;
@@ -22,7 +23,11 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     ui.add_space(GAP);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 1.5 * GAP;
-        blocks::main_button(paint, ui, ActionId::Restore);
+        // This run's own, whichever others are marked.
+        let restore = ActionId::Restore.row();
+        if blocks::strong_button(ui, restore.label).on_hover_text(restore.help).clicked() {
+            paint.wish(Action::Go(Route::Restore(subject.run.clone())));
+        }
         for id in [ActionId::Compare, ActionId::Charts, ActionId::Open] {
             blocks::button(paint, ui, id);
         }

@@ -33,6 +33,11 @@ fn ctrl_adds_a_run_to_the_one_that_is_chosen_and_shift_what_lies_between() {
     stage.click_with(&names[6], Modifiers::SHIFT);
     assert_eq!(stage.marked(), 5);
     assert!(stage.harness.query_by_label("5 marked").is_some());
+    // The button beside a run is for that run, whichever others are marked.
+    stage.press("Restore…");
+    assert!(matches!(stage.session().route(), Route::Restore(_)));
+    stage.key(Key::Escape);
+    assert_eq!((stage.session().route(), stage.marked()), (&Route::Runs, 5));
     stage.key(Key::Escape);
     assert_eq!(stage.marked(), 0);
 }
