@@ -37,7 +37,10 @@ impl Screen {
         let small = small_project();
         let base = small.notebook().parent()?.to_owned();
         let mut server = Command::new("Xvfb");
-        server.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-fbdir"]).arg(&base);
+        // Without `-noreset` the server begins anew when xdotool, its only client so far, has gone, and drops the program.
+        server
+            .args(["-noreset", "-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-fbdir"])
+            .arg(&base);
         let server = server.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let has_hands = Command::new("xdotool").arg("version").stdout(Stdio::null()).status().is_ok();
         let (Ok(mut server), true) = (server, has_hands) else {
