@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use lab_ingest::frameworks::{At, Kind};
 use serde_json::Value;
 
+pub(crate) use file::born;
 use file::{Followed, Given, Looked};
 pub(crate) use walk::Walk;
 pub(crate) use witness::RunWitness;

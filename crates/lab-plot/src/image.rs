@@ -76,7 +76,7 @@ impl Image {
     }
 
     /// The same picture as large as it fits into so many pixels, with its sides in proportion. A small one grows by
-    /// whole factors at most [`Self::GROWTH`], so that its pixels stay square.
+    /// whole factors at most `GROWTH`, so that its pixels stay square.
     #[must_use]
     pub fn fitted(&self, width: usize, height: usize) -> Self {
         if self.width == 0 || self.height == 0 || self.pixels.len() != self.width * self.height {

@@ -347,7 +347,7 @@ impl Sink for Nobody {
 }
 
 /// When a file was made, where the file system knows.
-fn born(metadata: &std::fs::Metadata) -> Option<Stamp> {
+pub(crate) fn born(metadata: &std::fs::Metadata) -> Option<Stamp> {
     let since = metadata.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some((since.as_secs().cast_signed(), i64::from(since.subsec_nanos())))
 }

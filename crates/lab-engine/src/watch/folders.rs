@@ -21,7 +21,7 @@ use super::protocol::WatchedRun;
 use super::work::{Close, Job};
 use crate::Result;
 use crate::complete::Completion;
-use crate::follow::Walk;
+use crate::follow::{Walk, born};
 use crate::live::LiveRun;
 use crate::run::{Payload, own_key};
 use crate::snapshot::Taken;
@@ -109,7 +109,9 @@ impl Content {
                 let changed = metadata.mtime() * 1000 + metadata.mtime_nsec() / 1_000_000;
                 self.files += 1;
                 self.bytes += metadata.size();
-                (self.first, self.last) = (self.first.min(changed), self.last.max(changed));
+                // Made in one tick of the clock and written in the next: the run began with the first.
+                let made = born(&metadata).map_or(changed, |(seconds, nanos)| seconds * 1000 + nanos / 1_000_000);
+                (self.first, self.last) = (self.first.min(changed).min(made), self.last.max(changed));
             }
         }
     }
