@@ -89,7 +89,14 @@ impl Person {
 
     /// Does something, and waits until the screen is another one.
     fn changes_by(&mut self, id: ActionId) {
-        let before = self.terminal.text();
+        // What the key before asked for may still be on its way, and is not what this one changes.
+        let (mut before, mut looks) = (String::new(), 0);
+        self.terminal.until("a screen at rest", |terminal| {
+            let text = terminal.text();
+            looks = if text == before { looks + 1 } else { 0 };
+            before = text;
+            looks > 8
+        });
         self.does(id).until(&format!("{id:?}"), |terminal| {
             let text = terminal.text();
             // What is still being read says so above.
