@@ -197,6 +197,10 @@ mod tests {
         let mut child = std::process::Command::new("/bin/sleep");
         let mut child = child.args(["60"]).current_dir("/proc").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
+        // The kernel lets a parent go on before it has laid out the new program's command line.
+        while Look::at(pid).unwrap().stat().unwrap().image == 0 {
+            std::thread::yield_now();
+        }
         let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
         let check = |directories: &[&Path]| {
             concerns(&directories.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>(), pid)
