@@ -47,9 +47,13 @@ impl Watcher {
         i32::try_from(field(&self.status()["about"], "pid").as_i64().expect("a process")).expect("a process number")
     }
 
+    /// Waits until starts are noticed and all files have been seen once: what is edited from then on is an edit.
     fn until_noticing(&self) {
         until("starts are noticed", || {
-            field(&self.status()["about"], "method").as_str().is_some_and(|name| !name.contains(' '))
+            let status = self.status();
+            let is_noticing = field(&status["about"], "method").as_str().is_some_and(|name| !name.contains(' '));
+            is_noticing
+                && status["projects"].as_array().is_some_and(|all| all.iter().all(|one| is(one, "state", "full")))
         });
     }
 
@@ -127,7 +131,7 @@ fn field(fields: &Value, key: &str) -> Value {
 
 /// Waits until something is so.
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(180);
     while !is_so() {
         assert!(Instant::now() < end, "waited in vain until {what}");
         std::thread::yield_now();
@@ -168,8 +172,10 @@ fn a_run_without_wrapper_or_hook_is_kept() {
     assert_eq!(child.wait().unwrap().code(), Some(3));
     until("it is over", || watcher.runs().iter().all(|run| is(run, "status", "failed")));
     assert_eq!(watcher.runs().len(), 1, "{:?}", watcher.runs());
-    assert_eq!(watcher.home.ok(["cat", "@", "train.py"]), TRAIN);
     let page = json(&watcher.lab(&["show", "--json"]).run().ok().out);
+    // A machine may be so busy that the start is noticed after the edit: then that is said.
+    let is_said = page["missing"].to_string().contains("they changed while it was noticed: train.py");
+    assert!(watcher.home.ok(["cat", "@", "train.py"]) == TRAIN || is_said, "{page}");
     assert_eq!(page["about"]["exit_code"], 3, "{page}");
     assert!(page.to_string().contains("out.txt"), "{page}");
     assert!(page["missing"].to_string().contains("what it printed"), "{}", page["missing"]);
@@ -219,7 +225,8 @@ fn metrics_of_frameworks_are_found_without_any_wrapper() {
     watcher.write("fit.py", FRAMEWORK);
     let mut child = watcher.command("python3", &["fit.py"]).spawn().unwrap();
     let shown = || watcher.lab(&["show", "--json"]).run().out;
-    until("its metrics are there while it runs", || !watcher.runs().is_empty() && shown().contains("\"loss\""));
+    until("it is kept", || !watcher.runs().is_empty());
+    until("its metrics are there while it runs", || shown().contains("\"loss\""));
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     child.wait().unwrap();
     until("it is over", || watcher.runs().iter().all(|run| is(run, "status", "done")));

@@ -38,6 +38,7 @@ impl Notebook {
         remove_all(&new)?;
         // What the old index says was committed is indexed also where the commit itself is damaged.
         let known = schema::open_writable(self).and_then(|old| committed(self, &old)).unwrap_or_default();
+        files::create_new(&new).map_err(|error| StoreError::write(&new, error))?;
         let connection = schema::build(self, &new)?;
         let mut report = RebuildReport::default();
         in_transaction(self, &connection, |transaction| {

@@ -88,11 +88,16 @@ pub(crate) fn create(notebook: &Notebook, path: &Path) -> Result<()> {
         return Ok(());
     }
     check_version()?;
-    // The notebook's id makes no name of its own for each process; the process id does.
-    let temporary = with_suffix(path, &format!(".new-{}", std::process::id()));
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        remove_if_there(&with_suffix(&temporary, suffix))?;
-    }
+    // Threads and processes may do this at once, also processes with the same number in containers: each takes a free name.
+    let mut number = 0_u32;
+    let temporary = loop {
+        let free = with_suffix(path, &format!(".new-{number}"));
+        match files::create_new(&free) {
+            Ok(_) => break free,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(StoreError::write(&free, error)),
+        }
+    };
     drop(build(notebook, &temporary)?);
     match fs::hard_link(&temporary, path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -105,9 +110,8 @@ pub(crate) fn create(notebook: &Notebook, path: &Path) -> Result<()> {
     files::sync_dir(notebook.dir())
 }
 
-/// Makes an empty index in a new file, and keeps it open.
+/// Makes an empty index in an empty file, and keeps it open.
 pub(crate) fn build(notebook: &Notebook, path: &Path) -> Result<Connection> {
-    files::create_new(path).map_err(|error| StoreError::write(path, error))?;
     let error = |source| StoreError::Index { path: path.to_owned(), source };
     let connection = Connection::open_with_flags(path, flags(false)).map_err(error)?;
     let mode = if notebook.shared.network { "DELETE" } else { "WAL" };

@@ -277,6 +277,31 @@ fn the_index_of_another_notebook_is_refused() {
 }
 
 #[test]
+fn threads_that_open_a_new_notebook_at_once_get_one_index() {
+    let fixture = Fixture::new();
+    for turn in 0..40 {
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(fixture.path().join(format!("notebook.db{suffix}")));
+        }
+        let start = Barrier::new(4);
+        let open = || {
+            start.wait();
+            Notebook::open(&fixture.path()).unwrap().reader().map(|_| ())
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..4).map(|_| std::thread::Builder::new().spawn_scoped(scope, open).unwrap()).collect();
+            for thread in threads {
+                assert!(thread.join().unwrap().is_ok(), "turn {turn}");
+            }
+        });
+        let left = std::fs::read_dir(fixture.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains(".new")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
 fn other_processes_changes_are_noticed() {
     let mut fixture = Fixture::new();
     let reader = fixture.reader();
