@@ -33,8 +33,16 @@ pub struct Detector {
 
 #[derive(Debug)]
 enum Source {
-    Connector(Connector),
-    Loader { loader: Loader, looks: Looks },
+    Connector {
+        connector: Connector,
+        /// What was heard and not looked at yet.
+        heard: Vec<Message>,
+    },
+    Loader {
+        loader: Loader,
+        looks: Looks,
+        is_lost: bool,
+    },
     Polling,
 }
 
@@ -78,7 +86,7 @@ impl Detector {
             match Connector::open() {
                 Ok(connector) => {
                     probed.push(works(Method::Connector, "the kernel tells every start and end".to_owned()));
-                    found = Some(Source::Connector(connector));
+                    found = Some(Source::Connector { connector, heard: Vec::new() });
                 }
                 Err(why) => probed.push(Probe { method: Method::Connector, works: false, words: why }),
             }
@@ -90,7 +98,7 @@ impl Detector {
                 Ok(loader) => {
                     let words = format!("inotify watches {} loaders and C libraries", loader.files());
                     probed.push(works(Method::Loader, words));
-                    found = found.or_else(|| Some(Source::Loader { loader, looks: Looks::default() }));
+                    found = found.or_else(|| Some(Source::Loader { loader, looks: Looks::default(), is_lost: false }));
                 }
                 Err(error) => {
                     let why = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
@@ -105,7 +113,7 @@ impl Detector {
             epoll::add(&epoll, fd, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
                 .trying("watch for programs that start")?;
         }
-        let next_look_nanos = (!matches!(source, Source::Connector(_))).then_some(now_nanos + LOOK_EVERY_NANOS);
+        let next_look_nanos = (!matches!(source, Source::Connector { .. })).then_some(now_nanos + LOOK_EVERY_NANOS);
         Ok(Self { epoll, source, table, probed, directories: Vec::new(), next_look_nanos, looks_taken: 0 })
     }
 
@@ -117,7 +125,7 @@ impl Detector {
     /// The method in use.
     pub const fn method(&self) -> Method {
         match self.source {
-            Source::Connector(_) => Method::Connector,
+            Source::Connector { .. } => Method::Connector,
             Source::Loader { .. } => Method::Loader,
             Source::Polling => Method::Polling,
         }
@@ -160,12 +168,34 @@ impl Detector {
         look.into_iter().chain(self.next_look_nanos).min()
     }
 
+    /// Reads what was told, and says whether something has started or is about to. Never waits, and takes a few
+    /// microseconds: [`Detector::drain`] then looks at what it was.
+    pub fn hear(&mut self) -> bool {
+        match &mut self.source {
+            Source::Connector { connector, heard } => {
+                let before = heard.len();
+                while let Some(message) = connector.next() {
+                    heard.push(message);
+                }
+                heard[before..].iter().any(|message| !matches!(message, Message::Exit { .. }))
+            }
+            Source::Loader { loader, looks, is_lost } => {
+                let opened = loader.read();
+                *is_lost |= opened.lost;
+                looks.plan(opened.soon, opened.now, now_nanos());
+                opened.soon || opened.now || opened.lost
+            }
+            Source::Polling => false,
+        }
+    }
+
     /// Adds what happened since the last call. Never waits.
     pub fn drain(&mut self, events: &mut Vec<Event>) {
+        self.hear();
         let mut lost = false;
         match &mut self.source {
-            Source::Connector(connector) => {
-                while let Some(message) = connector.next() {
+            Source::Connector { heard, .. } => {
+                for message in heard.drain(..) {
                     match message {
                         Message::Exec { pid, .. } if !concerns(&self.directories, pid) => {}
                         Message::Exec { pid, at_nanos } => self.table.exec(pid, at_nanos, events),
@@ -176,11 +206,9 @@ impl Detector {
                     }
                 }
             }
-            Source::Loader { loader, looks } => {
-                let opened = loader.read();
-                lost = opened.lost;
+            Source::Loader { looks, is_lost, .. } => {
+                lost = std::mem::take(is_lost);
                 let now_nanos = now_nanos();
-                looks.plan(opened.soon, opened.now, now_nanos);
                 if looks.take(now_nanos) {
                     self.table.look_at_newest(now_nanos, events);
                 }
@@ -207,7 +235,7 @@ impl Detector {
 impl Source {
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Connector(connector) => Some(connector.as_fd()),
+            Self::Connector { connector, .. } => Some(connector.as_fd()),
             Self::Loader { loader, .. } => Some(loader.as_fd()),
             Self::Polling => None,
         }
