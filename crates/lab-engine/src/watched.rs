@@ -301,7 +301,7 @@ impl Moment {
             let Some((dir, entry)) = place_of(hot.scan(), &file.path) else { continue };
             let scan = hot.scan_mut();
             scan.forget_tree(dir);
-            let found = &mut scan.dirs[dir].entries[entry];
+            let found = &mut scan.dir_mut(dir).entries[entry];
             match file.candidates.first() {
                 Some(Candidate::Held(bytes)) => {
                     found.known = None;
@@ -322,7 +322,7 @@ impl Moment {
             }
             let scan = hot.scan_mut();
             scan.forget_tree(dir);
-            scan.dirs[dir].entries[entry].known = None;
+            scan.dir_mut(dir).entries[entry].known = None;
             held.insert((dir, entry), file.clone());
             if *has_changed {
                 hot.is_of_the_past(path);
@@ -390,7 +390,7 @@ impl Moment {
         }
         for (dir, entry) in found.into_keys() {
             scan.forget_tree(dir);
-            if let Some(known) = &mut scan.dirs[dir].entries[entry].known {
+            if let Some(known) = &mut scan.dir_mut(dir).entries[entry].known {
                 known.unsteady = true;
             }
         }

@@ -143,6 +143,7 @@ impl HotIndex {
     /// Forgets everything that was learned, so that every file is read again.
     pub fn forget(&mut self) {
         for dir in &mut self.scan_mut().dirs {
+            let dir = Arc::make_mut(dir);
             dir.known = None;
             dir.entries.iter_mut().for_each(|entry| entry.known = None);
         }
@@ -460,8 +461,9 @@ impl HotIndex {
     fn doubt(&mut self, stale: &[u32]) {
         let scan = Arc::make_mut(&mut self.scan);
         for number in stale {
-            for entry in &mut scan.dirs[*number as usize].entries {
-                if is_racy(&entry.stat, scan.started) {
+            let started = scan.started;
+            for entry in &mut scan.dir_mut(*number as usize).entries {
+                if is_racy(&entry.stat, started) {
                     entry.known = None;
                 }
             }

@@ -107,7 +107,7 @@ fn learn(scan: &mut Scan, root: &Path) {
     let root = open_root(root).unwrap();
     for place in scan.unknown_dirs().into_iter().rev() {
         let path = scan.dirs[place].path.clone();
-        for entry in &mut scan.dirs[place].entries {
+        for entry in &mut scan.dir_mut(place).entries {
             if entry.kind != Kind::File || entry.known.is_some() {
                 continue;
             }
@@ -120,7 +120,7 @@ fn learn(scan: &mut Scan, root: &Path) {
         let mut lines = String::new();
         line(scan, place, &mut lines);
         let tree = Hash::of(Domain::Content, lines.as_bytes());
-        scan.dirs[place].known = Some(KnownTree { tree, roles: [None; 4], sums: Sums::default() });
+        scan.dir_mut(place).known = Some(KnownTree { tree, roles: [None; 4], sums: Sums::default() });
     }
 }
 
