@@ -268,6 +268,7 @@ fn trials(count: usize, is_early: bool) {
     let mut told = BufReader::new(editor.stdout.take().unwrap()).lines();
     let mut go = editor.stdin.take().unwrap();
     let own = i32::try_from(editor.id()).unwrap();
+    lab_exec::observe::be_prompt();
     let mut counts: BTreeMap<(u64, u64), Counts> = BTreeMap::new();
     let mut by_distance: BTreeMap<i64, (usize, usize)> = BTreeMap::new();
     let mut delays = Vec::new();
@@ -344,6 +345,7 @@ fn trials(count: usize, is_early: bool) {
 /// Reads file events as they come, on a thread, as the background process does it.
 fn listen(listener: Listener) {
     let listen = move || {
+        lab_exec::observe::be_prompt();
         loop {
             rustix::event::poll(&mut [PollFd::new(&listener.as_fd().unwrap(), PollFlags::IN)], None).unwrap();
             listener.listen(&monotonic_nanos);

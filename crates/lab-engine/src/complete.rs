@@ -122,9 +122,8 @@ pub(crate) fn put_in(scan: &mut Scan, hashed: &HashMap<RelPath, Hashed>, config:
         return;
     }
     for place in 0..scan.dirs.len() {
-        let is_sampled = |entry: &ScanEntry| {
-            entry.known.as_ref().is_some_and(|known| matches!(known.content, Content::Sampled(_)))
-        };
+        let is_sampled =
+            |entry: &ScanEntry| entry.known.as_ref().is_some_and(|known| matches!(known.content, Content::Sampled(_)));
         if !scan.dirs[place].entries.iter().any(is_sampled) {
             continue;
         }

@@ -157,18 +157,22 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Goes on with runs that nobody follows: those of a watcher that is gone.
-    pub fn adopt(&mut self) {
+    /// Goes on with runs that nobody follows: those of a watcher that is gone. False when it is to be tried again.
+    pub fn adopt(&mut self) -> bool {
         let found = match self.engine.living_seen_runs() {
             Ok(found) => found,
-            Err(error) => return self.say(format_args!("open runs cannot be read: {error}")),
+            Err(error) => {
+                self.say(format_args!("open runs cannot be read: {error}"));
+                return false;
+            }
         };
         self.handled.retain(|run| found.iter().any(|(start, _)| start.run == *run));
-        for (start, project) in found {
-            if !self.handled.contains(&start.run) {
-                self.go_on_with(start, &project);
-            }
+        for (start, project) in
+            found.iter().filter(|(start, _)| !self.handled.contains(&start.run)).cloned().collect::<Vec<_>>()
+        {
+            self.go_on_with(start, &project);
         }
+        found.iter().all(|(start, _)| self.handled.contains(&start.run))
     }
 
     fn go_on_with(&mut self, start: RunStart, project: &Project) {

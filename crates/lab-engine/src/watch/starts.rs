@@ -76,6 +76,7 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
+        lab_exec::observe::be_prompt();
         let mut events = Vec::new();
         while self.wait() {
             if self.detector.hear() {

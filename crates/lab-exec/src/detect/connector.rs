@@ -29,7 +29,8 @@ pub(super) enum Message {
     Lost,
 }
 
-/// The socket, listening until it is dropped.
+/// One of the sockets, listening until it is dropped. Starts and ends come by different ones: nobody has to be woken by
+/// the ends of what does not matter.
 #[derive(Debug)]
 pub(super) struct Connector {
     socket: OwnedFd,
@@ -40,8 +41,10 @@ const CN_VAL_PROC: u32 = 1;
 const PROC_CN_MCAST_LISTEN: u32 = 1;
 const PROC_CN_MCAST_IGNORE: u32 = 2;
 const PROC_EVENT_NONE: u32 = 0;
-const PROC_EVENT_EXEC: u32 = 2;
-const PROC_EVENT_EXIT: u32 = 0x8000_0000;
+/// A process starts a program.
+pub(super) const PROC_EVENT_EXEC: u32 = 2;
+/// A thread ends, perhaps the first one of a process.
+pub(super) const PROC_EVENT_EXIT: u32 = 0x8000_0000;
 
 /// Marks our request; the answer carries one more, so that it can be told from that to another listener.
 const REQUEST: u32 = 0x6c61_6200;
@@ -62,8 +65,8 @@ const INITIAL: [(&str, &str); 2] =
     [("/proc/self/ns/pid", "pid:[4026531836]"), ("/proc/self/ns/user", "user:[4026531837]")];
 
 impl Connector {
-    /// The error says in words why it does not work here.
-    pub(super) fn open() -> Result<Self, String> {
+    /// Listens to events of one kind. The error says in words why it does not work here.
+    pub(super) fn open(kind: u32) -> Result<Self, String> {
         for (path, initial) in INITIAL {
             let found = rustix::fs::readlink(path, Vec::new()).map_err(|error| format!("{path}: {error}"))?;
             if found.to_bytes() != initial.as_bytes() {
@@ -83,9 +86,9 @@ impl Connector {
             None => return Err("the kernel does not answer".to_owned()),
         }
         // Since Linux 6.6 it can be told what matters. There is no answer: it is not among what was asked for.
-        let _ = connector.request(&[PROC_CN_MCAST_LISTEN, PROC_EVENT_EXEC | PROC_EVENT_EXIT]);
+        let _ = connector.request(&[PROC_CN_MCAST_LISTEN, kind]);
         // Without the filter more has to be read, no more.
-        let _ = filter(&connector.socket);
+        let _ = filter(&connector.socket, kind);
         Ok(connector)
     }
 
@@ -153,9 +156,9 @@ fn listening_socket() -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// Lets only starts of programs and ends of processes through, by a program for the kernel in the classic language of
-/// filters (`linux/filter.h`): every thread that ends would wake us otherwise, and compilers have many.
-fn filter(socket: &OwnedFd) -> std::io::Result<()> {
+/// Lets only events of one kind through, and of processes as a whole, by a program for the kernel in the classic language
+/// of filters (`linux/filter.h`): every thread that ends would be told of otherwise, and compilers have many.
+fn filter(socket: &OwnedFd, kind: u32) -> std::io::Result<()> {
     const LOAD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     const JUMP_IF_SAME: u32 = libc::BPF_JMP | libc::BPF_JEQ;
     let step = |code: u32, value: u32, if_true: u8, if_false: u8| libc::sock_filter {
@@ -167,8 +170,7 @@ fn filter(socket: &OwnedFd) -> std::io::Result<()> {
     // The language reads words as they are sent through networks; the connector writes them as the machine has them.
     let mut steps = [
         step(LOAD_WORD, EVENT as u32, 0, 0),
-        step(JUMP_IF_SAME | libc::BPF_K, PROC_EVENT_EXEC.to_be(), 5, 0),
-        step(JUMP_IF_SAME | libc::BPF_K, PROC_EVENT_EXIT.to_be(), 0, 5),
+        step(JUMP_IF_SAME | libc::BPF_K, kind.to_be(), 0, 5),
         // The thread and its process.
         step(LOAD_WORD, EVENT_FIELDS as u32, 0, 0),
         step(libc::BPF_MISC | libc::BPF_TAX, 0, 0, 0),

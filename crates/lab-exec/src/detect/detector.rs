@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use rustix::event::epoll;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::connector::{Connector, Message};
+use super::connector::Message;
 use super::followed::ended;
 use super::loader::Loader;
-use super::look::concerns;
 use super::table::Table;
+use super::told::Told;
 use super::{Event, Method, Probe};
 use crate::Result;
 use crate::error::Trying;
@@ -34,9 +34,9 @@ pub struct Detector {
 #[derive(Debug)]
 enum Source {
     Connector {
-        connector: Connector,
-        /// What was heard and not looked at yet.
-        heard: Vec<Message>,
+        told: Told,
+        /// Something lives whose end is waited for.
+        waits: bool,
     },
     Loader {
         loader: Loader,
@@ -83,10 +83,10 @@ impl Detector {
         let mut found = None;
         if methods.contains(&Method::Connector) {
             // First the listening, then the look at what is there: nothing falls between them.
-            match Connector::open() {
-                Ok(connector) => {
+            match Told::open() {
+                Ok(told) => {
                     probed.push(works(Method::Connector, "the kernel tells every start and end".to_owned()));
-                    found = Some(Source::Connector { connector, heard: Vec::new() });
+                    found = Some(Source::Connector { told, waits: false });
                 }
                 Err(why) => probed.push(Probe { method: Method::Connector, works: false, words: why }),
             }
@@ -172,13 +172,7 @@ impl Detector {
     /// microseconds: [`Detector::drain`] then looks at what it was.
     pub fn hear(&mut self) -> bool {
         match &mut self.source {
-            Source::Connector { connector, heard } => {
-                let before = heard.len();
-                while let Some(message) = connector.next() {
-                    heard.push(message);
-                }
-                heard[before..].iter().any(|message| !matches!(message, Message::Exit { .. }))
-            }
+            Source::Connector { told, .. } => told.hear(),
             Source::Loader { loader, looks, is_lost } => {
                 let opened = loader.read();
                 *is_lost |= opened.lost;
@@ -194,10 +188,9 @@ impl Detector {
         self.hear();
         let mut lost = false;
         match &mut self.source {
-            Source::Connector { heard, .. } => {
-                for message in heard.drain(..) {
+            Source::Connector { told, waits } => {
+                for message in told.sift(&self.directories, *waits) {
                     match message {
-                        Message::Exec { pid, .. } if !concerns(&self.directories, pid) => {}
                         Message::Exec { pid, at_nanos } => self.table.exec(pid, at_nanos, events),
                         Message::Exit { pid, at_nanos, wait_status } => {
                             self.table.exit(pid, at_nanos, ended(wait_status), events);
@@ -229,13 +222,32 @@ impl Detector {
         if lost {
             events.push(Event::Gap { at_nanos: now_nanos });
         }
+        self.wait_for_ends();
+    }
+
+    /// Is woken by ends as long as there are any to wait for.
+    fn wait_for_ends(&mut self) {
+        let Source::Connector { told, waits } = &mut self.source else { return };
+        let should = self.table.waits_for_ends();
+        if *waits == should {
+            return;
+        }
+        let ends = told.ends();
+        let done = if should {
+            epoll::add(&self.epoll, ends, epoll::EventData::new_u64(1), epoll::EventFlags::IN)
+        } else {
+            epoll::delete(&self.epoll, ends)
+        };
+        if done.is_ok() {
+            *waits = should;
+        }
     }
 }
 
 impl Source {
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Connector { connector, .. } => Some(connector.as_fd()),
+            Self::Connector { told, .. } => Some(told.starts()),
             Self::Loader { loader, .. } => Some(loader.as_fd()),
             Self::Polling => None,
         }

@@ -112,9 +112,17 @@ impl Table {
 
     /// The kernel says that this process has ended.
     pub(super) fn exit(&mut self, pid: i32, at_nanos: u64, ended: Ended, events: &mut Vec<Event>) {
-        if let Some(known) = self.known.remove(&pid) {
+        // One that was seen later has got the number of the one that ended.
+        if self.known.get(&pid).is_some_and(|known| known.seen_nanos <= at_nanos)
+            && let Some(known) = self.known.remove(&pid)
+        {
             tell_end(pid, &known, at_nanos, Some(ended), events);
         }
+    }
+
+    /// Whether anything that was told of has not ended yet.
+    pub(super) fn waits_for_ends(&self) -> bool {
+        self.known.values().any(|known| known.kind == Kind::Told)
     }
 
     /// Looks at the processes that may be new since the last look, and at young ones once more.
