@@ -28,7 +28,7 @@ use crate::live::{LiveRun, redacted};
 use crate::run::{Payload, own_key};
 use crate::snapshot::Taken;
 use crate::supervise::RunSink;
-use crate::watched::monotonic_nanos as now_nanos;
+use crate::watched::{Span, monotonic_nanos as now_nanos};
 use crate::{Engine, Result};
 
 /// Decisions that are remembered.
@@ -373,7 +373,8 @@ impl<'a> Watcher<'a> {
         kept = kept.or_else(|| before.and_then(|before| before.kept));
         let mut missing = vec![NO_LOG.to_owned()];
         if kept.is_none() && self.candidates.len() < BURST {
-            let as_of = at_nanos.saturating_sub(if exact { 0 } else { NOTICE_NANOS });
+            let earliest_nanos = at_nanos.saturating_sub(if exact { 0 } else { NOTICE_NANOS });
+            let as_of = Span { earliest_nanos, latest_nanos: at_nanos };
             kept = self
                 .engine
                 .keep_files(&mut self.projects.watched, &project, Some(as_of))

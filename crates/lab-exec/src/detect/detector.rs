@@ -189,7 +189,8 @@ impl Detector {
         let mut lost = false;
         match &mut self.source {
             Source::Connector { told, waits } => {
-                for message in told.sift(&self.directories, *waits) {
+                let (messages, are_ends_lost) = told.sift(&self.directories, *waits);
+                for message in messages {
                     match message {
                         Message::Exec { pid, at_nanos } => self.table.exec(pid, at_nanos, events),
                         Message::Exit { pid, at_nanos, wait_status } => {
@@ -197,6 +198,9 @@ impl Detector {
                         }
                         Message::Lost => lost = true,
                     }
+                }
+                if are_ends_lost {
+                    self.table.look_at_told(now_nanos(), events);
                 }
             }
             Source::Loader { looks, is_lost, .. } => {

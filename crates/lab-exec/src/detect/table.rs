@@ -120,6 +120,13 @@ impl Table {
         }
     }
 
+    /// Looks whether what was told of still lives.
+    pub(super) fn look_at_told(&mut self, now_nanos: u64, events: &mut Vec<Event>) {
+        let told = self.known.iter().filter(|(_, known)| known.kind == Kind::Told);
+        let told: Vec<i32> = told.map(|(pid, _)| *pid).collect();
+        told.into_iter().for_each(|pid| self.look_at(pid, now_nanos, events));
+    }
+
     /// Whether anything that was told of has not ended yet.
     pub(super) fn waits_for_ends(&self) -> bool {
         self.known.values().any(|known| known.kind == Kind::Told)
@@ -314,6 +321,19 @@ mod tests {
         table.exit(-6, 5, Ended::Exited(1), &mut events);
         let end = EndedProcess { pid: -5, start_ticks: Some(9), at_nanos: 3, ended: Some(Ended::Exited(1)) };
         assert_eq!(events, [Event::Ended(end)]);
+    }
+
+    #[test]
+    fn an_end_that_is_heard_late_is_not_that_of_who_has_the_number_now() {
+        let mut table = empty();
+        let mut events = Vec::new();
+        table.exec(-5, 7, &mut events);
+        assert!(table.waits_for_ends());
+        table.exit(-5, 6, Ended::Exited(0), &mut events);
+        assert_eq!(events.len(), 1, "{events:?}");
+        table.look_at_told(8, &mut events);
+        assert!(matches!(events[1..], [Event::Ended(EndedProcess { pid: -5, ended: None, .. })]), "{events:?}");
+        assert!(!table.waits_for_ends());
     }
 
     #[test]

@@ -290,6 +290,7 @@ fn what_was_listened_to_is_known_as_of_then() {
     let mut project = Project::new(usize::MAX, &["a.py"]);
     project.check("first");
     let (listener, path) = (project.watches.listener(), RelPath::new("a.py").unwrap());
+    let first = now();
     write(&project.at("a.py"), "one");
     listener.listen(&now);
     let moment = now();
@@ -300,6 +301,11 @@ fn what_was_listened_to_is_known_as_of_then() {
     project.watches.read_events(&now);
     let hot = project.watches.get(project.id).unwrap();
     assert!(hot.unsteady(moment).is_empty() && hot.unsteady(later).is_empty());
+    // Of a moment that is not known exactly nothing is certain that changed about then.
+    for (earliest_nanos, latest_nanos) in [(first, moment), (moment, later)] {
+        let span = Span { earliest_nanos, latest_nanos };
+        assert!(hot.witnessed(span).is_empty() && hot.unsteady(span).len() == 1, "{span:?}");
+    }
     let witnessed = hot.witnessed(moment);
     assert!(matches!(&witnessed[..], [file] if file.has_changed && file.file.bytes == b"one" && file.path == path));
     project.check("last");
