@@ -132,6 +132,14 @@ try:
     metrics = json.loads(run_lab("ls", "--json", "-n", "0", "--columns", "loss"))
     told["metrics"] = "loss" in json.dumps(metrics)
 
+    # The files of the run in a new folder, and beside them the notebook as it was run.
+    there = os.path.join(place, "there")
+    run_lab("restore", found[0]["name"], "--to", there)
+    with open(os.path.join(there, "all.ipynb")) as file:
+        check("the saved notebook", ["".join(one["source"]) for one in json.load(file)["cells"]], sources)
+    with open(os.path.join(there, "all.as-run.ipynb")) as file:
+        check("the notebook as it was run", json.load(file)["cells"], seen)
+
     # Out of order, in the same kernel: told, and the earlier cells are part of the record.
     with open(os.path.join(project, "config.txt"), "w") as file:
         file.write("as of the cell\n")

@@ -239,7 +239,8 @@ fn metrics_of_frameworks_are_found_without_any_wrapper() {
 #[test]
 fn a_folder_that_grows_without_a_process_is_a_run_until_it_is_quiet() {
     let watcher = Watcher::start();
-    watcher.write("lab.toml", "[watch]\nquiet_seconds = 3\n");
+    // However slow the machine is, nothing is over before this is changed.
+    watcher.write("lab.toml", "[watch]\nquiet_seconds = 600\n");
     watcher.write("lightning_logs/version_7/hparams.yaml", "lr: 0.125\n");
     let metrics = watcher.home.project().join("lightning_logs/version_7/metrics.csv");
     let mut steps = 0;
@@ -256,10 +257,11 @@ fn a_folder_that_grows_without_a_process_is_a_run_until_it_is_quiet() {
     let shown = || json(&watcher.lab(&["show", "--json"]).run().out);
     until("its metrics are there while it runs", || shown().to_string().contains("\"loss\""));
     assert_eq!(watcher.status()["runs"].as_array().map(Vec::len), Some(1));
+    watcher.write("lab.toml", "[watch]\nquiet_seconds = 1\n");
     until("it is over", || watcher.runs().iter().all(|run| !is(run, "status", "running")));
     let page = shown();
     let missing = page["missing"].to_string();
-    assert!(missing.contains("appeared in lightning_logs/version_7") && missing.contains("for 3 s"), "{missing}");
+    assert!(missing.contains("appeared in lightning_logs/version_7") && missing.contains("for 1 s"), "{missing}");
     assert!(page.to_string().contains("0.125"), "its parameters: {page}");
     // A program that is seen writes such a folder too: it is not another run.
     watcher.write("fit.py", &FRAMEWORK.replace("version_0", "version_8"));
@@ -269,16 +271,18 @@ fn a_folder_that_grows_without_a_process_is_a_run_until_it_is_quiet() {
     child.wait().unwrap();
     until("it is over", || watcher.runs().iter().all(|run| !is(run, "status", "running")));
     // The same walk that would find that folder finds a later one. What comes right after a run may be of that run, so
-    // there are several.
+    // there are several, and all of them grow.
     let mut size = 0;
     until("a later folder is a run", || {
         size += 1;
-        watcher.write(&format!("runs/later-{}/events.out.tfevents.1.host", size / 100), &" ".repeat(size));
+        for number in 0..=size {
+            watcher.write(&format!("runs/later-{number}/events.out.tfevents.1.host"), &" ".repeat(size));
+        }
         watcher.runs().len() > 2
     });
     let runs = watcher.runs();
-    assert_eq!(runs.len(), 3, "{runs:?}");
-    assert!(runs[0].to_string().contains("runs/later"), "{runs:?}");
+    let others = runs.iter().filter(|run| !run.to_string().contains("runs/later")).count();
+    assert_eq!(others, 2, "{runs:?}");
 }
 
 #[test]

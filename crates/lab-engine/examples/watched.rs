@@ -3,8 +3,9 @@
 //! - `snapshot FILES PER_DIRECTORY [TURNS]`: one changed file, then a snapshot as of now; beside it what the
 //!   same commit costs without any file, and, then, a second without events.
 //! - `burst FILES`: that many files are made while events are read; then a full scan must agree.
-//! - `trials COUNT`: a file is written, a program is started, the file is written again; what a snapshot as of the
-//!   start says is compared with what was true.
+//! - `trials COUNT [early]`: a file is written, a program is started, the file is written again; what a snapshot as of the
+//!   start says is compared with what was true. The second pause begins when the kernel has laid out the program; with
+//!   `early` it begins when `spawn` comes back, which is up to a tenth of a millisecond before the start.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures and prints, or stops")]
 
 use std::collections::BTreeMap;
@@ -26,9 +27,9 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("snapshot") => snapshot(number(1, 100_000), number(2, 1000), number(3, 50)),
         Some("burst") => burst(number(1, 200_000)),
-        Some("trials") => trials(number(1, 4000)),
-        Some("editor") => editor(Path::new(&arguments[1]), number(2, 0)),
-        _ => println!("snapshot FILES PER_DIRECTORY [TURNS] | burst FILES | trials COUNT"),
+        Some("trials") => trials(number(1, 4000), arguments.get(2).is_some_and(|word| word == "early")),
+        Some("editor") => editor(Path::new(&arguments[1]), number(2, 0), arguments[3] == "early"),
+        _ => println!("snapshot FILES PER_DIRECTORY [TURNS] | burst FILES | trials COUNT [early]"),
     }
 }
 
@@ -177,6 +178,8 @@ struct Counts {
     wrong: usize,
     uncertain: usize,
     uncertain_with_the_right_candidate: usize,
+    /// The second writing began before the kernel's word of the start had woken anybody.
+    uncertain_before_woken: usize,
     /// The second writing was under way at the start: nobody can say what was there, and nobody should.
     at_the_same_moment: usize,
     of_these_certain: usize,
@@ -187,13 +190,16 @@ const BEFORE_MICROS: [u64; 4] = [0, 1000, 5000, 50_000];
 /// Pauses between the start and the next writing.
 const AFTER_MICROS: [u64; 4] = [0, 300, 2000, 10_000];
 
+/// By how long after the kernel's time of the start the second writing began.
+const DISTANCES_MICROS: [i64; 9] = [0, 50, 100, 200, 500, 1000, 3000, 5000, 20_000];
+
 const fn pauses(trial: usize) -> (u64, u64) {
     (BEFORE_MICROS[trial % 4], AFTER_MICROS[trial / 4 % 4])
 }
 
 /// Plays the editor, in a process of its own: writes the file, starts a program, and writes the file again. Tells for
 /// each trial which process it started, and when the second writing began and ended.
-fn editor(file: &Path, count: usize) {
+fn editor(file: &Path, count: usize, is_early: bool) {
     let write = |text: &str, atomic: bool| {
         if atomic {
             let beside = file.with_extension("tmp");
@@ -211,6 +217,7 @@ fn editor(file: &Path, count: usize) {
         write(&format!("rate: {trial}\n"), trial / 16 % 2 == 0);
         pause(before);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        while !is_early && !is_laid_out(child.id()) {}
         pause(after);
         let begun = monotonic_nanos();
         write(&format!("other: {trial}\n"), trial / 16 % 2 == 0);
@@ -222,6 +229,15 @@ fn editor(file: &Path, count: usize) {
     }
 }
 
+/// Whether the kernel has laid out the program of a process: the time of the start is taken right after that.
+fn is_laid_out(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // Where the code begins, field 26 of proc(5); 1 for what must not be looked into.
+    let code = stat.rsplit(") ").next().unwrap().split(' ').nth(23).unwrap();
+    let name = stat.split(['(', ')']).nth(1).unwrap();
+    name == "sleep" && code != "0"
+}
+
 fn pause(micros: u64) {
     if micros > 0 {
         std::thread::sleep(Duration::from_micros(micros));
@@ -230,7 +246,7 @@ fn pause(micros: u64) {
 
 /// The snapshot of each trial is taken as of the time that the kernel gives for the start, as the background process
 /// does it. Needs the process connector.
-fn trials(count: usize) {
+fn trials(count: usize, is_early: bool) {
     let mut scene = Scene::new(|root| {
         std::fs::create_dir(root.join("conf")).unwrap();
         std::fs::write(root.join("conf/config.yaml"), "rate: 0\n").unwrap();
@@ -244,6 +260,7 @@ fn trials(count: usize) {
     let file = root.join("conf/config.yaml");
     let mut editor = std::process::Command::new(std::env::current_exe().unwrap())
         .args([OsStr::new("editor"), file.as_os_str(), OsStr::new(&count.to_string())])
+        .arg(if is_early { "early" } else { "late" })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -251,12 +268,14 @@ fn trials(count: usize) {
     let mut told = BufReader::new(editor.stdout.take().unwrap()).lines();
     let mut go = editor.stdin.take().unwrap();
     let own = i32::try_from(editor.id()).unwrap();
+    lab_exec::observe::be_prompt();
     let mut counts: BTreeMap<(u64, u64), Counts> = BTreeMap::new();
+    let mut by_distance: BTreeMap<i64, (usize, usize)> = BTreeMap::new();
     let mut delays = Vec::new();
     for trial in 0..count {
         go.write_all(b"\n").unwrap();
-        let started = wait_for_start(&files, &mut detector, own);
-        let delay = monotonic_nanos() - started.at_nanos;
+        let (started, woken_nanos) = wait_for_start(&files, &mut detector, own);
+        let delay = woken_nanos.saturating_sub(started.at_nanos);
         delays.push(Duration::from_nanos(delay));
         watched.witness(&project.id);
         let (outcome, unsteady) = watched.snapshot(engine, &project.id, Some(started.at_nanos)).unwrap();
@@ -280,6 +299,10 @@ fn trials(count: usize) {
             counts.of_these_certain += usize::from(named.is_none());
             continue;
         }
+        let distance = times[1].cast_signed() - started.at_nanos.cast_signed();
+        let limit_micros = DISTANCES_MICROS.iter().find(|limit| distance < **limit * 1000).unwrap_or(&i64::MAX);
+        let (trials, uncertain) = by_distance.entry(*limit_micros).or_default();
+        *trials += 1;
         match (&entry, named) {
             (Some(entry), None) if !entry.unsteady => {
                 counts.certain += 1;
@@ -292,6 +315,8 @@ fn trials(count: usize) {
             }
             _ => {
                 counts.uncertain += 1;
+                *uncertain += 1;
+                counts.uncertain_before_woken += usize::from(times[1] < woken_nanos);
                 let candidates = named.map(|file| file.candidates.as_slice()).unwrap_or_default();
                 counts.uncertain_with_the_right_candidate +=
                     usize::from(candidates.iter().any(|content| content.hash() == right));
@@ -299,7 +324,19 @@ fn trials(count: usize) {
         }
     }
     editor.wait().unwrap();
-    report("from the start to the files being certain", delays);
+    report("from the start to being woken", delays);
+    let sum = |of: &dyn Fn(&Counts) -> usize| counts.values().map(of).sum::<usize>();
+    let with_truth = sum(&|one| one.certain + one.uncertain);
+    println!(
+        "{with_truth} trials with a truth: {} wrong, {} uncertain, {} of them edited before anybody was woken; {} without",
+        sum(&|one| one.wrong),
+        sum(&|one| one.uncertain),
+        sum(&|one| one.uncertain_before_woken),
+        sum(&|one| one.at_the_same_moment)
+    );
+    for (limit_micros, (trials, uncertain)) in by_distance {
+        println!("edited less than {limit_micros} µs after the start: {uncertain} uncertain of {trials}");
+    }
     for ((before, after), counts) in counts {
         println!("written {before} µs before, edited {after} µs after: {counts:?}");
     }
@@ -308,6 +345,7 @@ fn trials(count: usize) {
 /// Reads file events as they come, on a thread, as the background process does it.
 fn listen(listener: Listener) {
     let listen = move || {
+        lab_exec::observe::be_prompt();
         loop {
             rustix::event::poll(&mut [PollFd::new(&listener.as_fd().unwrap(), PollFlags::IN)], None).unwrap();
             listener.listen(&monotonic_nanos);
@@ -316,18 +354,21 @@ fn listen(listener: Listener) {
     std::thread::Builder::new().name("files".to_owned()).spawn(listen).unwrap();
 }
 
-/// Waits for a program that `parent` starts.
-fn wait_for_start(files: &Listener, detector: &mut Detector, parent: i32) -> Started {
+/// Waits for a program that `parent` starts; tells also when it was woken.
+fn wait_for_start(files: &Listener, detector: &mut Detector, parent: i32) -> (Started, u64) {
     let mut events = Vec::new();
     loop {
         rustix::event::poll(&mut [PollFd::new(&detector.as_fd(), PollFlags::IN)], None).unwrap();
-        files.witness(&monotonic_nanos);
+        let woken_nanos = monotonic_nanos();
+        if detector.hear() {
+            files.witness(&monotonic_nanos);
+        }
         detector.drain(&mut events);
         for event in events.drain(..) {
             if let Event::Started(started) = event
                 && started.parent == parent
             {
-                return started;
+                return (started, woken_nanos);
             }
         }
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use lab_model::{Content, Domain, Hash, Hasher, OmissionReason, RelPath, Role};
-use lab_workdir::{Config, Keep, RoleConfig, Scan, Stat, open_root, open_stream};
+use lab_workdir::{Config, Keep, RoleConfig, Scan, ScanEntry, Stat, open_root, open_stream};
 use serde::{Deserialize, Serialize};
 
 /// The whole hash of a file that had only been sampled.
@@ -122,7 +122,12 @@ pub(crate) fn put_in(scan: &mut Scan, hashed: &HashMap<RelPath, Hashed>, config:
         return;
     }
     for place in 0..scan.dirs.len() {
-        let dir = &mut scan.dirs[place];
+        let is_sampled =
+            |entry: &ScanEntry| entry.known.as_ref().is_some_and(|known| matches!(known.content, Content::Sampled(_)));
+        if !scan.dirs[place].entries.iter().any(is_sampled) {
+            continue;
+        }
+        let dir = scan.dir_mut(place);
         let mut changed = false;
         for entry in &mut dir.entries {
             let Some(known) = entry.known.as_mut().filter(|known| matches!(known.content, Content::Sampled(_))) else {
@@ -135,10 +140,8 @@ pub(crate) fn put_in(scan: &mut Scan, hashed: &HashMap<RelPath, Hashed>, config:
                 changed = true;
             }
         }
-        let mut above = changed.then_some(place);
-        while let Some(dir) = above {
-            scan.dirs[dir].known = None;
-            above = (dir > 0).then(|| scan.dirs[dir].parent as usize);
+        if changed {
+            scan.forget_tree(place);
         }
     }
 }

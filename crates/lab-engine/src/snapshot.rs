@@ -74,7 +74,7 @@ impl Taken {
             let entries = dir.entries.iter().filter(|entry| entry.kind == Kind::File && since(&entry.stat));
             entries.filter_map(|entry| dir.path.join(&entry.name).ok()).collect()
         };
-        self.scan.dirs.iter().flat_map(written).collect()
+        self.scan.dirs.iter().flat_map(|dir| written(dir)).collect()
     }
 
     /// The files that are kept or hashed: path, bytes, role and content, sorted by directory.
@@ -201,7 +201,7 @@ impl Engine {
         let mut read_places = Vec::with_capacity(plan.jobs.len());
         for (job, read) in plan.jobs.iter().zip(done) {
             found.forget_tree(job.dir);
-            let entry = &mut found.dirs[job.dir].entries[job.entry];
+            let entry = &mut found.dir_mut(job.dir).entries[job.entry];
             entry.known = read.map(|read| {
                 entry.stat = read.stat.unwrap_or(entry.stat);
                 read.known
@@ -209,7 +209,7 @@ impl Engine {
             read_places.push((job.dir, job.entry));
         }
         for (dir, entry, known) in plan.settled.drain(..) {
-            found.dirs[dir].entries[entry].known = Some(known);
+            found.dir_mut(dir).entries[entry].known = Some(known);
         }
         Ok(read_places)
     }
@@ -330,7 +330,7 @@ fn build_trees(scan: &mut Scan, writer: &mut Writer, encoder: &mut Encoder) -> R
         if !writer.contains(&id)? {
             writer.append(encoder.encode(RecordKind::Tree, id, &encoded))?;
         }
-        scan.dirs[place].known = Some(KnownTree { tree: id, roles: tree.role_hashes(|index| below[index]), sums });
+        scan.dir_mut(place).known = Some(KnownTree { tree: id, roles: tree.role_hashes(|index| below[index]), sums });
     }
     Ok(scan.dirs[0].known.expect("because the loop above has come to the root last"))
 }

@@ -15,7 +15,7 @@ use lab_workdir::watch::{Candidate, HotIndex, Unsteady, WatchId, Watches, Witnes
 use lab_workdir::{Index, Scan};
 use rustix::time::{ClockId, clock_gettime};
 
-pub use lab_workdir::watch::{Listener, Reason, State};
+pub use lab_workdir::watch::{Listener, Reason, Span, State};
 
 use crate::engine::load_config;
 use crate::snapshot::{Held, Request, Taken, finish};
@@ -177,11 +177,11 @@ impl Watched {
         &mut self,
         engine: &Engine,
         project: &ProjectId,
-        as_of_nanos: Option<u64>,
+        as_of: Option<u64>,
     ) -> Result<(SnapshotOutcome, Vec<UnsteadyFile>)> {
         let started = std::time::Instant::now();
         let mut writer = engine.writer()?;
-        let (taken, unsteady) = self.take(engine, project, &mut writer, as_of_nanos)?;
+        let (taken, unsteady) = self.take(engine, project, &mut writer, as_of.map(Span::from))?;
         writer.append(taken.record.clone())?;
         writer.commit(engine.now())?;
         let outcome = SnapshotOutcome {
@@ -194,8 +194,8 @@ impl Watched {
         Ok((outcome, unsteady))
     }
 
-    /// Appends a snapshot to the writer's batch, as of a moment on the clock of [`monotonic_nanos`] or as of
-    /// now, and names the files that may not be as they were at that moment. The caller appends the record and
+    /// Appends a snapshot to the writer's batch, as of a moment on the clock of [`monotonic_nanos`], which need not be
+    /// known exactly, or as of now, and names the files that may not be as they were at that moment. The caller appends the record and
     /// commits; what was not committed is noticed at the next snapshot.
     ///
     /// # Errors
@@ -206,7 +206,7 @@ impl Watched {
         engine: &Engine,
         project: &ProjectId,
         writer: &mut Writer,
-        as_of_nanos: Option<u64>,
+        as_of: Option<Span>,
     ) -> Result<(Taken, Vec<UnsteadyFile>)> {
         let Self { watches, projects } = self;
         let place = projects.get_mut(project).ok_or_else(not_watched)?;
@@ -226,7 +226,7 @@ impl Watched {
         }
         watches.prepare(place.id, engine.rules_of(&request)?, &monotonic_nanos)?;
         let hot = watches.get_mut(place.id).ok_or_else(not_watched)?;
-        let mut moment = as_of_nanos.map(Moment::new);
+        let mut moment = as_of.map(Moment::new);
         let held = moment.as_mut().map(|moment| moment.hold(hot)).unwrap_or_default();
         // The rules lie beside the scan, so it is taken out while files are read.
         let mut found = hot.take_scan();
@@ -280,6 +280,8 @@ impl Watched {
 
 /// What a snapshot as of a moment has to know.
 struct Moment {
+    span: Span,
+    /// Its beginning: what changed later may have changed after it.
     nanos: u64,
     /// The same on the clock of file times.
     file_time: i128,
@@ -289,19 +291,21 @@ struct Moment {
 }
 
 impl Moment {
-    fn new(nanos: u64) -> Self {
-        Self { nanos, file_time: HotIndex::file_time_of(nanos), unsteady: Vec::new(), witnessed: Vec::new() }
+    fn new(span: Span) -> Self {
+        let nanos = span.earliest_nanos;
+        let file_time = HotIndex::file_time_of(nanos);
+        Self { span, nanos, file_time, unsteady: Vec::new(), witnessed: Vec::new() }
     }
 
     /// Finds what changed after the moment, and gives the bytes of before where they are held.
     fn hold(&mut self, hot: &mut HotIndex) -> Held {
-        self.unsteady = hot.unsteady(self.nanos);
+        self.unsteady = hot.unsteady(self.span);
         let mut held = Held::new();
         for file in self.unsteady.iter().filter(|file| file.before_is_known) {
             let Some((dir, entry)) = place_of(hot.scan(), &file.path) else { continue };
             let scan = hot.scan_mut();
             scan.forget_tree(dir);
-            let found = &mut scan.dirs[dir].entries[entry];
+            let found = &mut scan.dir_mut(dir).entries[entry];
             match file.candidates.first() {
                 Some(Candidate::Held(bytes)) => {
                     found.known = None;
@@ -314,7 +318,7 @@ impl Moment {
                 None => {}
             }
         }
-        self.witnessed = hot.witnessed(self.nanos);
+        self.witnessed = hot.witnessed(self.span);
         for Witnessed { path, file, has_changed } in &self.witnessed {
             let Some((dir, entry)) = place_of(hot.scan(), path) else { continue };
             if !has_changed && hot.scan().dirs[dir].entries[entry].known.is_some() {
@@ -322,7 +326,7 @@ impl Moment {
             }
             let scan = hot.scan_mut();
             scan.forget_tree(dir);
-            scan.dirs[dir].entries[entry].known = None;
+            scan.dir_mut(dir).entries[entry].known = None;
             held.insert((dir, entry), file.clone());
             if *has_changed {
                 hot.is_of_the_past(path);
@@ -345,7 +349,7 @@ impl Moment {
 
     /// Calls unsteady what changed after the moment; gives what is gone since.
     fn mark(&mut self, hot: &mut HotIndex, read: &[(usize, usize)]) -> Vec<Omission> {
-        let (by_events, vouches) = (hot.unsteady(self.nanos), hot.vouches_since(self.nanos));
+        let (by_events, vouches) = (hot.unsteady(self.span), hot.vouches_since(self.nanos));
         let differing: HashSet<(usize, usize)> =
             read.iter().copied().filter(|place| self.differs(hot, *place)).collect();
         let scan = hot.scan_mut();
@@ -390,7 +394,7 @@ impl Moment {
         }
         for (dir, entry) in found.into_keys() {
             scan.forget_tree(dir);
-            if let Some(known) = &mut scan.dirs[dir].entries[entry].known {
+            if let Some(known) = &mut scan.dir_mut(dir).entries[entry].known {
                 known.unsteady = true;
             }
         }

@@ -26,6 +26,8 @@ mod table;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests;
+#[cfg(target_os = "linux")]
+mod told;
 
 pub use detector::Detector;
 #[cfg(not(target_os = "linux"))]

@@ -47,7 +47,8 @@ fn grow(root: &Path, files: usize, directories: usize) {
 
 fn learn(scan: &mut Scan) {
     let hash = Hash::of(Domain::Content, b"");
-    for dir in &mut scan.dirs {
+    for place in 0..scan.dirs.len() {
+        let dir = scan.dir_mut(place);
         for entry in dir.entries.iter_mut().filter(|entry| entry.kind == Kind::File) {
             let role = entry.role.unwrap_or(Role::Code);
             entry.known = Some(Known { content: Content::Copied(hash), role, unsteady: false, note: None });

@@ -1,6 +1,7 @@
 //! What a walk through a project finds.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use lab_model::{Content, Hash, Kind, Omission, OmissionReason, RelPath, Role};
 
@@ -141,8 +142,9 @@ pub struct ScanDir {
 /// A project's directory at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Scan {
-    /// The directories, parents before children; the first is the root.
-    pub dirs: Vec<ScanDir>,
+    /// The directories, parents before children; the first is the root. Scans of one project share those that did not
+    /// change between them: see [`Scan::dir_mut`].
+    pub dirs: Vec<Arc<ScanDir>>,
     /// The root itself.
     pub root_stat: Stat,
     /// What is left out and why, sorted by path.
@@ -167,13 +169,18 @@ impl Scan {
             rules_digest: 0,
         };
         Self {
-            dirs: vec![root],
+            dirs: vec![Arc::new(root)],
             root_stat: Stat::default(),
             omissions: Vec::new(),
             files: 0,
             started: (0, 0),
             roles_digest: 0,
         }
+    }
+
+    /// A directory, to put in what was learned. It is copied when another scan shares it.
+    pub fn dir_mut(&mut self, place: usize) -> &mut ScanDir {
+        Arc::make_mut(&mut self.dirs[place])
     }
 
     /// Whether nothing at all has changed since the index was written.
@@ -221,15 +228,17 @@ impl Scan {
     }
 
     pub(crate) fn entry_mut(&mut self, dir: usize, name: &[u8]) -> Option<&mut ScanEntry> {
-        let entries = &mut self.dirs[dir].entries;
-        entries.binary_search_by(|entry| (*entry.name).cmp(name)).ok().map(|place| &mut entries[place])
+        let place = self.dirs[dir].entries.binary_search_by(|entry| (*entry.name).cmp(name)).ok()?;
+        Some(&mut self.dir_mut(dir).entries[place])
     }
 
     /// Says that a directory, and all that hold it, have changed.
     pub fn forget_tree(&mut self, dir: usize) {
         let mut above = Some(dir);
         while let Some(place) = above {
-            self.dirs[place].known = None;
+            if self.dirs[place].known.is_some() {
+                self.dir_mut(place).known = None;
+            }
             above = (place > 0).then(|| self.dirs[place].parent as usize);
         }
     }

@@ -128,7 +128,7 @@ struct Walk<'a> {
     reuse: Option<Reuse>,
     entering: &'a mut dyn FnMut(BorrowedFd<'_>, &RelPath),
     is_watched: bool,
-    dirs: Vec<ScanDir>,
+    dirs: Vec<Arc<ScanDir>>,
     chains: Vec<Arc<Chain>>,
     listed: Vec<u32>,
     stack: Vec<Pending>,
@@ -207,24 +207,24 @@ impl<'a> Walk<'a> {
     /// A directory that cannot or must not be entered stands there as an empty one.
     fn enter_empty(&mut self, pending: Pending, reason: OmissionReason) {
         let number = self.dirs.len() as u32;
-        self.dirs[pending.parent as usize].entries[pending.entry as usize].child = Some(number);
+        self.place_child(&pending, number);
         self.omit(pending.path.clone(), reason);
         self.listed.push(number);
         self.chains.push(Arc::clone(&pending.chain));
         let old = self.index.zip(pending.indexed).and_then(|(index, number)| index.directory(number));
-        self.dirs.push(ScanDir {
+        self.dirs.push(Arc::new(ScanDir {
             path: pending.path,
             parent: pending.parent,
             entries: Vec::new(),
             known: old.filter(|old| old.listed == 0).and_then(|old| old.known),
             passed: Vec::new(),
             rules_digest: pending.chain.digest,
-        });
+        }));
     }
 
     fn enter_listed(&mut self, fd: OwnedFd, names: &Names, pending: Pending) {
         let number = self.dirs.len() as u32;
-        self.dirs[pending.parent as usize].entries[pending.entry as usize].child = Some(number);
+        self.place_child(&pending, number);
         if self.is_watched {
             self.refresh_entry(&fd, &pending);
         }
@@ -264,14 +264,16 @@ impl<'a> Walk<'a> {
             verdict: pending.verdict,
             rule: "".into(),
         };
-        let list = &mut self.dirs[pending.parent as usize].passed;
+        let list = &mut self.dir_mut(pending.parent).passed;
         let place = list.partition_point(|other| other.name < passed.name);
         list.insert(place, passed);
     }
 
     /// The directory is not what the index knows.
     fn forget(&mut self, dir: u32) {
-        self.dirs[dir as usize].known = None;
+        if self.dirs[dir as usize].known.is_some() {
+            self.dir_mut(dir).known = None;
+        }
     }
 
     fn omit(&mut self, path: RelPath, reason: OmissionReason) {
@@ -300,14 +302,14 @@ impl<'a> Walk<'a> {
         self.listed.push(number);
         self.chains.push(Arc::clone(&chain));
         let mut old = self.index.zip(indexed).and_then(|(index, number)| index.directory(number));
-        self.dirs.push(ScanDir {
+        self.dirs.push(Arc::new(ScanDir {
             path: path.clone(),
             parent,
             entries: Vec::with_capacity(names.slots.len()),
             known: None,
             passed: Vec::new(),
             rules_digest: chain.digest,
-        });
+        }));
         let same_rules = old.as_ref().is_some_and(|old| old.rules_digest == chain.digest);
         let produced = self.rules.produced_in(&path);
         let here = Here { fd, number, path, chain, place, marks: names.marks, produced, same_rules };
@@ -322,7 +324,7 @@ impl<'a> Walk<'a> {
             && old.listed == tally.matched
             && (tally.matched + tally.tentative) as usize == self.dirs[number as usize].entries.len()
         {
-            self.dirs[number as usize].known = old.known;
+            self.dir_mut(number).known = old.known;
         }
     }
 
@@ -359,7 +361,7 @@ impl<'a> Walk<'a> {
     /// Leaves a name out by rule.
     fn pass(&mut self, here: &Here<'_>, name: &[u8], kind: Kind, verdict: Verdict, rule: String) {
         let kept = if verdict == Verdict::Ignore { rule.as_str().into() } else { "".into() };
-        self.dirs[here.number as usize].passed.push(Passed { name: name.into(), kind, verdict, rule: kept });
+        self.dir_mut(here.number).passed.push(Passed { name: name.into(), kind, verdict, rule: kept });
         self.omit_name(&here.path, name, OmissionReason::Ignored { rule });
     }
 
@@ -422,7 +424,7 @@ impl<'a> Walk<'a> {
                 self.omit_name(&here.path, name, OmissionReason::Special { kind });
             }
         }
-        self.dirs[here.number as usize].entries.push(entry);
+        self.dir_mut(here.number).entries.push(entry);
     }
 
     #[expect(clippy::too_many_arguments, reason = "one caller; split off to be read alone")]
@@ -458,6 +460,17 @@ impl<'a> Walk<'a> {
         });
     }
 
+    fn dir_mut(&mut self, number: u32) -> &mut ScanDir {
+        Arc::make_mut(&mut self.dirs[number as usize])
+    }
+
+    /// Says which number a directory got in the one that holds it.
+    fn place_child(&mut self, pending: &Pending, number: u32) {
+        if self.dirs[pending.parent as usize].entries[pending.entry as usize].child != Some(number) {
+            self.dir_mut(pending.parent).entries[pending.entry as usize].child = Some(number);
+        }
+    }
+
     fn finish(mut self, root_stat: Stat, started: (i64, u32)) -> Walked {
         let replaced = self.take_rest();
         // A directory is only known when everything below it is; children stand behind their parents.
@@ -472,7 +485,7 @@ impl<'a> Walk<'a> {
         for group in self.dropped.chunk_by(|left, right| left.0 == right.0) {
             let mut gone = group.iter().map(|(_, entry)| *entry).peekable();
             let mut place = 0;
-            self.dirs[group[0].0 as usize].entries.retain(|_| {
+            Arc::make_mut(&mut self.dirs[group[0].0 as usize]).entries.retain(|_| {
                 place += 1;
                 gone.next_if_eq(&(place - 1)).is_none()
             });

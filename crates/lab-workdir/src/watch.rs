@@ -47,7 +47,7 @@ mod listener;
 mod notified;
 mod queue;
 
-pub use self::history::{Candidate, Unsteady, Witnessed};
+pub use self::history::{Candidate, Span, Unsteady, Witnessed};
 pub use self::hot::HotIndex;
 pub use self::listener::Listener;
 

@@ -43,6 +43,7 @@ impl Files {
 /// Until the loop is gone.
 fn listen(listener: &Listener, mut bell: &UnixStream) {
     let Some(events) = listener.as_fd() else { return };
+    lab_exec::observe::be_prompt();
     loop {
         let mut waiting = [PollFd::new(&events, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
         // An interruption only means another turn.

@@ -75,6 +75,7 @@ struct FolderRun {
     payload: Payload,
     sink: RunSink,
     completion: Completion,
+    root: PathBuf,
     path: PathBuf,
     seen: Content,
     changed_nanos: u64,
@@ -125,6 +126,7 @@ impl FolderRun {
     /// True when it is over.
     fn tick(&mut self, now: u64) -> bool {
         self.ticked_nanos = now;
+        self.quiet_seconds = watch_config(&self.root).quiet_seconds;
         self.sink.tick_files((now - self.opened_nanos) / NANOS_PER_MILLI);
         let content = Content::of(&self.path);
         if content != self.seen {
@@ -265,6 +267,7 @@ impl Watcher<'_> {
             sink: RunSink::of_folder(self.engine, &payload, &path),
             payload,
             completion,
+            root: root.to_owned(),
             path,
             seen: content,
             changed_nanos: now,

@@ -28,7 +28,7 @@ use crate::live::{LiveRun, redacted};
 use crate::run::{Payload, own_key};
 use crate::snapshot::Taken;
 use crate::supervise::RunSink;
-use crate::watched::monotonic_nanos as now_nanos;
+use crate::watched::{Span, monotonic_nanos as now_nanos};
 use crate::{Engine, Result};
 
 /// Decisions that are remembered.
@@ -157,18 +157,22 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Goes on with runs that nobody follows: those of a watcher that is gone.
-    pub fn adopt(&mut self) {
+    /// Goes on with runs that nobody follows: those of a watcher that is gone. False when it is to be tried again.
+    pub fn adopt(&mut self) -> bool {
         let found = match self.engine.living_seen_runs() {
             Ok(found) => found,
-            Err(error) => return self.say(format_args!("open runs cannot be read: {error}")),
+            Err(error) => {
+                self.say(format_args!("open runs cannot be read: {error}"));
+                return false;
+            }
         };
         self.handled.retain(|run| found.iter().any(|(start, _)| start.run == *run));
-        for (start, project) in found {
-            if !self.handled.contains(&start.run) {
-                self.go_on_with(start, &project);
-            }
+        for (start, project) in
+            found.iter().filter(|(start, _)| !self.handled.contains(&start.run)).cloned().collect::<Vec<_>>()
+        {
+            self.go_on_with(start, &project);
         }
+        found.iter().all(|(start, _)| self.handled.contains(&start.run))
     }
 
     fn go_on_with(&mut self, start: RunStart, project: &Project) {
@@ -369,7 +373,8 @@ impl<'a> Watcher<'a> {
         kept = kept.or_else(|| before.and_then(|before| before.kept));
         let mut missing = vec![NO_LOG.to_owned()];
         if kept.is_none() && self.candidates.len() < BURST {
-            let as_of = at_nanos.saturating_sub(if exact { 0 } else { NOTICE_NANOS });
+            let earliest_nanos = at_nanos.saturating_sub(if exact { 0 } else { NOTICE_NANOS });
+            let as_of = Span { earliest_nanos, latest_nanos: at_nanos };
             kept = self
                 .engine
                 .keep_files(&mut self.projects.watched, &project, Some(as_of))

@@ -350,7 +350,7 @@ impl Watcher<'_> {
         let project = &kernel.project;
         let kept = self
             .engine
-            .keep_files(&mut self.projects.watched, project, Some(at_nanos))
+            .keep_files(&mut self.projects.watched, project, Some(at_nanos.into()))
             .inspect_err(|error| self.say(format_args!("the files of {} are not kept: {error}", project.name)))
             .ok();
         let notebook = kernel.notebook(code);

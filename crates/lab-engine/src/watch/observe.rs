@@ -12,7 +12,7 @@ use crate::engine::{COMPRESSION_LEVEL, load_config};
 use crate::live::LiveRun;
 use crate::run::{Payload, own_key};
 use crate::snapshot::{Request, Taken};
-use crate::watched::{Watched, monotonic_nanos};
+use crate::watched::{Span, Watched, monotonic_nanos};
 use crate::{Engine, Result};
 
 /// Files that are named as changed right after the start.
@@ -56,25 +56,15 @@ pub(crate) struct Seen {
 impl Engine {
     /// Keeps a project's files as they were at a moment of the monotonic clock, or as they are now. Durable when this
     /// returns.
-    pub(crate) fn keep_files(
-        &self,
-        watched: &mut Watched,
-        project: &Project,
-        as_of_nanos: Option<u64>,
-    ) -> Result<Kept> {
-        self.freeze_files(watched, project, as_of_nanos)?.commit(self)
+    pub(crate) fn keep_files(&self, watched: &mut Watched, project: &Project, as_of: Option<Span>) -> Result<Kept> {
+        self.freeze_files(watched, project, as_of)?.commit(self)
     }
 
     /// The same, but for being durable: later changes of the files do not matter when this returns.
-    pub(crate) fn freeze_files(
-        &self,
-        watched: &mut Watched,
-        project: &Project,
-        as_of_nanos: Option<u64>,
-    ) -> Result<Frozen> {
+    pub(crate) fn freeze_files(&self, watched: &mut Watched, project: &Project, as_of: Option<Span>) -> Result<Frozen> {
         let mut writer = self.writer()?;
         let kept = if watched.state(&project.id).is_some() {
-            let (taken, unsteady) = watched.take(self, &project.id, &mut writer, as_of_nanos)?;
+            let (taken, unsteady) = watched.take(self, &project.id, &mut writer, as_of)?;
             Kept { taken, unsteady: unsteady.into_iter().map(|file| file.path).collect() }
         } else {
             let (config, config_bytes) = load_config(Path::new(&project.root))?;
@@ -86,7 +76,8 @@ impl Engine {
                 hashed: &HashMap::new(),
             };
             let taken = self.take(&mut writer, &request, &mut |_, _| {})?;
-            let unsteady = as_of_nanos.map_or_else(Vec::new, |nanos| taken.written_since(self.millis_at(nanos)));
+            let since = |span: Span| taken.written_since(self.millis_at(span.earliest_nanos));
+            let unsteady = as_of.map_or_else(Vec::new, since);
             Kept { taken, unsteady }
         };
         Ok(Frozen { kept, writer: Some(writer) })
@@ -104,7 +95,7 @@ impl Engine {
         let unchanged = secured.and_then(|_| watched.unchanged(&project.id));
         match unchanged.filter(|taken| is_kept(taken).unwrap_or(false)) {
             Some(taken) => Ok(Frozen { kept: Kept { taken, unsteady: Vec::new() }, writer: None }),
-            None => self.freeze_files(watched, project, secured),
+            None => self.freeze_files(watched, project, secured.map(Span::from)),
         }
     }
 

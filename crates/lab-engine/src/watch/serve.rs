@@ -71,6 +71,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
         refreshed_nanos: 0,
         roots: Vec::new(),
         data_version: 0,
+        is_adopted: false,
         stopping: false,
     };
     server.publish();
@@ -101,6 +102,8 @@ struct Server<'a> {
     refreshed_nanos: u64,
     roots: Vec<std::path::PathBuf>,
     data_version: u64,
+    /// Every run that nobody followed is followed.
+    is_adopted: bool,
     stopping: bool,
 }
 
@@ -194,7 +197,9 @@ impl Server<'_> {
         }
         let version = self.watcher.engine.index().and_then(|index| Ok(index.data_version()?)).unwrap_or(0);
         let moved = self.roots.iter().any(|root| !root.is_dir());
-        self.watcher.adopt();
+        if told || version != self.data_version || !self.is_adopted {
+            self.is_adopted = self.watcher.adopt();
+        }
         if told || moved || version != self.data_version || self.roots.len() != self.watcher.projects.all.len() {
             self.data_version = version;
             self.watcher.refresh();

@@ -76,9 +76,10 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
+        lab_exec::observe::be_prompt();
         let mut events = Vec::new();
-        while let Some(is_started) = self.wait() {
-            if is_started {
+        while self.wait() {
+            if self.detector.hear() {
                 // Before any look at what it was: each costs time in which somebody may edit.
                 self.files.witness(&monotonic_nanos);
             }
@@ -97,19 +98,16 @@ impl Thread {
         }
     }
 
-    /// Waits for something to do: true when something started. `None` when the loop is gone.
-    fn wait(&self) -> Option<bool> {
+    /// Waits for something to do. False when the loop is gone.
+    fn wait(&self) -> bool {
         let left = self.detector.deadline_nanos().map(|due| due.saturating_sub(monotonic_nanos()).cast_signed());
         let left = left.map(|left| Timespec { tv_sec: left / 1_000_000_000, tv_nsec: left % 1_000_000_000 });
         let starts = self.detector.as_fd();
         let mut waiting = [PollFd::new(&starts, PollFlags::IN), PollFd::new(&self.bell, PollFlags::IN)];
         // An interruption only means another turn.
         let _ = poll(&mut waiting, left.as_ref());
-        let mut rings = [0; 64];
-        match (&self.bell).read(&mut rings) {
-            Ok(0) => None,
-            _ => Some(!waiting[0].revents().is_empty()),
-        }
+        let has_rung = !waiting[1].revents().is_empty();
+        !has_rung || !matches!((&self.bell).read(&mut [0; 64]), Ok(0))
     }
 
     fn watch(&mut self, roots: Vec<PathBuf>) {

@@ -4,7 +4,9 @@
 //! concluded from the version. Messages are laid out as in `linux/netlink.h`, `linux/connector.h` and
 //! `linux/cn_proc.h`.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#![expect(unsafe_code, reason = "rustix does not have filters of sockets")]
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -27,7 +29,8 @@ pub(super) enum Message {
     Lost,
 }
 
-/// The socket, listening until it is dropped.
+/// One of the sockets, listening until it is dropped. Starts and ends come by different ones: nobody has to be woken by
+/// the ends of what does not matter.
 #[derive(Debug)]
 pub(super) struct Connector {
     socket: OwnedFd,
@@ -38,8 +41,10 @@ const CN_VAL_PROC: u32 = 1;
 const PROC_CN_MCAST_LISTEN: u32 = 1;
 const PROC_CN_MCAST_IGNORE: u32 = 2;
 const PROC_EVENT_NONE: u32 = 0;
-const PROC_EVENT_EXEC: u32 = 2;
-const PROC_EVENT_EXIT: u32 = 0x8000_0000;
+/// A process starts a program.
+pub(super) const PROC_EVENT_EXEC: u32 = 2;
+/// A thread ends, perhaps the first one of a process.
+pub(super) const PROC_EVENT_EXIT: u32 = 0x8000_0000;
 
 /// Marks our request; the answer carries one more, so that it can be told from that to another listener.
 const REQUEST: u32 = 0x6c61_6200;
@@ -60,8 +65,8 @@ const INITIAL: [(&str, &str); 2] =
     [("/proc/self/ns/pid", "pid:[4026531836]"), ("/proc/self/ns/user", "user:[4026531837]")];
 
 impl Connector {
-    /// The error says in words why it does not work here.
-    pub(super) fn open() -> Result<Self, String> {
+    /// Listens to events of one kind. The error says in words why it does not work here.
+    pub(super) fn open(kind: u32) -> Result<Self, String> {
         for (path, initial) in INITIAL {
             let found = rustix::fs::readlink(path, Vec::new()).map_err(|error| format!("{path}: {error}"))?;
             if found.to_bytes() != initial.as_bytes() {
@@ -81,7 +86,9 @@ impl Connector {
             None => return Err("the kernel does not answer".to_owned()),
         }
         // Since Linux 6.6 it can be told what matters. There is no answer: it is not among what was asked for.
-        let _ = connector.request(&[PROC_CN_MCAST_LISTEN, PROC_EVENT_EXEC | PROC_EVENT_EXIT]);
+        let _ = connector.request(&[PROC_CN_MCAST_LISTEN, kind]);
+        // Without the filter more has to be read, no more.
+        let _ = filter(&connector.socket, kind);
         Ok(connector)
     }
 
@@ -147,6 +154,39 @@ fn listening_socket() -> Result<OwnedFd, Errno> {
     rustix::net::bind(&socket, &SocketAddrNetlink::new(0, CN_IDX_PROC))?;
     // Not connected: what is sent goes to the kernel anyway, and naming the group needs privileges.
     Ok(socket)
+}
+
+/// Lets only events of one kind through, and of processes as a whole, by a program for the kernel in the classic language
+/// of filters (`linux/filter.h`): every thread that ends would be told of otherwise, and compilers have many.
+fn filter(socket: &OwnedFd, kind: u32) -> std::io::Result<()> {
+    const LOAD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    const JUMP_IF_SAME: u32 = libc::BPF_JMP | libc::BPF_JEQ;
+    let step = |code: u32, value: u32, if_true: u8, if_false: u8| libc::sock_filter {
+        code: code as u16,
+        jt: if_true,
+        jf: if_false,
+        k: value,
+    };
+    // The language reads words as they are sent through networks; the connector writes them as the machine has them.
+    let mut steps = [
+        step(LOAD_WORD, EVENT as u32, 0, 0),
+        step(JUMP_IF_SAME | libc::BPF_K, kind.to_be(), 0, 5),
+        // The thread and its process.
+        step(LOAD_WORD, EVENT_FIELDS as u32, 0, 0),
+        step(libc::BPF_MISC | libc::BPF_TAX, 0, 0, 0),
+        step(LOAD_WORD, EVENT_FIELDS as u32 + 4, 0, 0),
+        step(JUMP_IF_SAME | libc::BPF_X, 0, 0, 1),
+        step(libc::BPF_RET | libc::BPF_K, u32::MAX, 0, 0),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    let length = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: the program and its steps live beyond the call, which copies them.
+    let result = unsafe {
+        let (level, option) = (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER);
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const program).cast(), length)
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 fn envelope(data: &[u8]) -> Vec<u8> {

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use rustix::event::epoll;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::connector::{Connector, Message};
+use super::connector::Message;
 use super::followed::ended;
 use super::loader::Loader;
-use super::look::concerns;
 use super::table::Table;
+use super::told::Told;
 use super::{Event, Method, Probe};
 use crate::Result;
 use crate::error::Trying;
@@ -33,8 +33,16 @@ pub struct Detector {
 
 #[derive(Debug)]
 enum Source {
-    Connector(Connector),
-    Loader { loader: Loader, looks: Looks },
+    Connector {
+        told: Told,
+        /// Something lives whose end is waited for.
+        waits: bool,
+    },
+    Loader {
+        loader: Loader,
+        looks: Looks,
+        is_lost: bool,
+    },
     Polling,
 }
 
@@ -75,10 +83,10 @@ impl Detector {
         let mut found = None;
         if methods.contains(&Method::Connector) {
             // First the listening, then the look at what is there: nothing falls between them.
-            match Connector::open() {
-                Ok(connector) => {
+            match Told::open() {
+                Ok(told) => {
                     probed.push(works(Method::Connector, "the kernel tells every start and end".to_owned()));
-                    found = Some(Source::Connector(connector));
+                    found = Some(Source::Connector { told, waits: false });
                 }
                 Err(why) => probed.push(Probe { method: Method::Connector, works: false, words: why }),
             }
@@ -90,7 +98,7 @@ impl Detector {
                 Ok(loader) => {
                     let words = format!("inotify watches {} loaders and C libraries", loader.files());
                     probed.push(works(Method::Loader, words));
-                    found = found.or_else(|| Some(Source::Loader { loader, looks: Looks::default() }));
+                    found = found.or_else(|| Some(Source::Loader { loader, looks: Looks::default(), is_lost: false }));
                 }
                 Err(error) => {
                     let why = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
@@ -105,7 +113,7 @@ impl Detector {
             epoll::add(&epoll, fd, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
                 .trying("watch for programs that start")?;
         }
-        let next_look_nanos = (!matches!(source, Source::Connector(_))).then_some(now_nanos + LOOK_EVERY_NANOS);
+        let next_look_nanos = (!matches!(source, Source::Connector { .. })).then_some(now_nanos + LOOK_EVERY_NANOS);
         Ok(Self { epoll, source, table, probed, directories: Vec::new(), next_look_nanos, looks_taken: 0 })
     }
 
@@ -117,7 +125,7 @@ impl Detector {
     /// The method in use.
     pub const fn method(&self) -> Method {
         match self.source {
-            Source::Connector(_) => Method::Connector,
+            Source::Connector { .. } => Method::Connector,
             Source::Loader { .. } => Method::Loader,
             Source::Polling => Method::Polling,
         }
@@ -160,14 +168,30 @@ impl Detector {
         look.into_iter().chain(self.next_look_nanos).min()
     }
 
+    /// Reads what was told, and says whether something has started or is about to. Never waits, and takes a few
+    /// microseconds: [`Detector::drain`] then looks at what it was.
+    pub fn hear(&mut self) -> bool {
+        match &mut self.source {
+            Source::Connector { told, .. } => told.hear(),
+            Source::Loader { loader, looks, is_lost } => {
+                let opened = loader.read();
+                *is_lost |= opened.lost;
+                looks.plan(opened.soon, opened.now, now_nanos());
+                opened.soon || opened.now || opened.lost
+            }
+            Source::Polling => false,
+        }
+    }
+
     /// Adds what happened since the last call. Never waits.
     pub fn drain(&mut self, events: &mut Vec<Event>) {
+        self.hear();
         let mut lost = false;
         match &mut self.source {
-            Source::Connector(connector) => {
-                while let Some(message) = connector.next() {
+            Source::Connector { told, waits } => {
+                let (messages, are_ends_lost) = told.sift(&self.directories, *waits);
+                for message in messages {
                     match message {
-                        Message::Exec { pid, .. } if !concerns(&self.directories, pid) => {}
                         Message::Exec { pid, at_nanos } => self.table.exec(pid, at_nanos, events),
                         Message::Exit { pid, at_nanos, wait_status } => {
                             self.table.exit(pid, at_nanos, ended(wait_status), events);
@@ -175,12 +199,13 @@ impl Detector {
                         Message::Lost => lost = true,
                     }
                 }
+                if are_ends_lost {
+                    self.table.look_at_told(now_nanos(), events);
+                }
             }
-            Source::Loader { loader, looks } => {
-                let opened = loader.read();
-                lost = opened.lost;
+            Source::Loader { looks, is_lost, .. } => {
+                lost = std::mem::take(is_lost);
                 let now_nanos = now_nanos();
-                looks.plan(opened.soon, opened.now, now_nanos);
                 if looks.take(now_nanos) {
                     self.table.look_at_newest(now_nanos, events);
                 }
@@ -201,13 +226,32 @@ impl Detector {
         if lost {
             events.push(Event::Gap { at_nanos: now_nanos });
         }
+        self.wait_for_ends();
+    }
+
+    /// Is woken by ends as long as there are any to wait for.
+    fn wait_for_ends(&mut self) {
+        let Source::Connector { told, waits } = &mut self.source else { return };
+        let should = self.table.waits_for_ends();
+        if *waits == should {
+            return;
+        }
+        let ends = told.ends();
+        let done = if should {
+            epoll::add(&self.epoll, ends, epoll::EventData::new_u64(1), epoll::EventFlags::IN)
+        } else {
+            epoll::delete(&self.epoll, ends)
+        };
+        if done.is_ok() {
+            *waits = should;
+        }
     }
 }
 
 impl Source {
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Connector(connector) => Some(connector.as_fd()),
+            Self::Connector { told, .. } => Some(told.starts()),
             Self::Loader { loader, .. } => Some(loader.as_fd()),
             Self::Polling => None,
         }

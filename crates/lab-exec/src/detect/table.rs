@@ -112,9 +112,24 @@ impl Table {
 
     /// The kernel says that this process has ended.
     pub(super) fn exit(&mut self, pid: i32, at_nanos: u64, ended: Ended, events: &mut Vec<Event>) {
-        if let Some(known) = self.known.remove(&pid) {
+        // One that was seen later has got the number of the one that ended.
+        if self.known.get(&pid).is_some_and(|known| known.seen_nanos <= at_nanos)
+            && let Some(known) = self.known.remove(&pid)
+        {
             tell_end(pid, &known, at_nanos, Some(ended), events);
         }
+    }
+
+    /// Looks whether what was told of still lives.
+    pub(super) fn look_at_told(&mut self, now_nanos: u64, events: &mut Vec<Event>) {
+        let told = self.known.iter().filter(|(_, known)| known.kind == Kind::Told);
+        let told: Vec<i32> = told.map(|(pid, _)| *pid).collect();
+        told.into_iter().for_each(|pid| self.look_at(pid, now_nanos, events));
+    }
+
+    /// Whether anything that was told of has not ended yet.
+    pub(super) fn waits_for_ends(&self) -> bool {
+        self.known.values().any(|known| known.kind == Kind::Told)
     }
 
     /// Looks at the processes that may be new since the last look, and at young ones once more.
@@ -306,6 +321,19 @@ mod tests {
         table.exit(-6, 5, Ended::Exited(1), &mut events);
         let end = EndedProcess { pid: -5, start_ticks: Some(9), at_nanos: 3, ended: Some(Ended::Exited(1)) };
         assert_eq!(events, [Event::Ended(end)]);
+    }
+
+    #[test]
+    fn an_end_that_is_heard_late_is_not_that_of_who_has_the_number_now() {
+        let mut table = empty();
+        let mut events = Vec::new();
+        table.exec(-5, 7, &mut events);
+        assert!(table.waits_for_ends());
+        table.exit(-5, 6, Ended::Exited(0), &mut events);
+        assert_eq!(events.len(), 1, "{events:?}");
+        table.look_at_told(8, &mut events);
+        assert!(matches!(events[1..], [Event::Ended(EndedProcess { pid: -5, ended: None, .. })]), "{events:?}");
+        assert!(!table.waits_for_ends());
     }
 
     #[test]

@@ -92,7 +92,8 @@ fn check_shape(scan: &Scan) {
 fn learn(scan: &mut Scan, root: &Path) -> Vec<String> {
     let root = open_root(root).unwrap();
     let mut read = Vec::new();
-    for dir in &mut scan.dirs {
+    for place in 0..scan.dirs.len() {
+        let dir = scan.dir_mut(place);
         let path = dir.path.clone();
         for entry in dir.entries.iter_mut().filter(|entry| entry.kind == Kind::File && entry.known.is_none()) {
             let path = path.join(&entry.name).unwrap();
@@ -368,7 +369,7 @@ fn an_unsteady_file_is_never_believed() {
     let project = Project::with(&["a"]);
     let mut scan = project.scan();
     learn(&mut scan, &project.root());
-    scan.dirs[0].entries[0].known.as_mut().unwrap().unsteady = true;
+    scan.dir_mut(0).entries[0].known.as_mut().unwrap().unsteady = true;
     Index::save(&scan, &KEY, &project.index()).unwrap();
     let scan = project.scan();
     assert_eq!(scan.dirs[0].entries[0].known, None);
@@ -391,7 +392,7 @@ fn notes_come_back() {
     ] {
         let mut scan = project.scan();
         learn(&mut scan, &project.root());
-        let known = scan.dirs[0].entries[0].known.as_mut().unwrap();
+        let known = scan.dir_mut(0).entries[0].known.as_mut().unwrap();
         known.note = Some(Box::new(note.clone()));
         let known = known.clone();
         Index::save(&scan, &KEY, &project.index()).unwrap();

@@ -17,7 +17,7 @@ use crate::{Stat, git};
 /// The directories of a scan stand in the order of a walk: all that lie below one follow it at once. So what
 /// nothing happened to is taken over in one piece.
 pub(crate) struct Reuse {
-    dirs: Vec<Option<ScanDir>>,
+    dirs: Vec<Option<Arc<ScanDir>>>,
     chains: Vec<Arc<Chain>>,
     /// Behind the last directory below each.
     ends: Vec<u32>,
@@ -70,8 +70,9 @@ impl Walk<'_> {
             return Some(pending);
         }
         let number = self.dirs.len() as u32;
-        self.dirs[pending.parent as usize].entries[pending.entry as usize].child = Some(number);
-        if reuse.is_stale_within(old) {
+        let is_partly_stale = reuse.is_stale_within(old);
+        self.place_child(&pending, number);
+        if is_partly_stale {
             self.reuse_one(old, pending.parent);
         } else {
             self.reuse_all(old, pending.parent);
@@ -85,7 +86,9 @@ impl Walk<'_> {
         let Some(mut dir) = reuse.dirs[old as usize].take() else { return };
         let chain = Arc::clone(&reuse.chains[old as usize]);
         let number = self.dirs.len() as u32;
-        dir.parent = parent;
+        if dir.parent != parent {
+            Arc::make_mut(&mut dir).parent = parent;
+        }
         let place = dir.path.parts().fold(None, |place, part| place_of(part, place));
         for (entry, listed) in dir.entries.iter().enumerate().rev() {
             let (Some(child), Ok(path)) = (listed.child, dir.path.join(&listed.name)) else { continue };
@@ -115,20 +118,23 @@ impl Walk<'_> {
         self.dirs.extend(reuse.dirs[range].iter_mut().filter_map(Option::take));
         if number != old {
             for dir in &mut self.dirs[number as usize..] {
+                let dir = Arc::make_mut(dir);
                 dir.parent = dir.parent.wrapping_add(number).wrapping_sub(old);
                 for child in dir.entries.iter_mut().filter_map(|entry| entry.child.as_mut()) {
                     *child = child.wrapping_add(number).wrapping_sub(old);
                 }
             }
         }
-        self.dirs[number as usize].parent = parent;
+        if self.dirs[number as usize].parent != parent {
+            self.dir_mut(number).parent = parent;
+        }
     }
 
     /// A directory changes when something in it does, which is no event for what holds it.
     pub(super) fn refresh_entry(&mut self, fd: &OwnedFd, pending: &Pending) {
         let Ok(stat) = rustix::fs::fstat(fd) else { return };
         let stat = Stat::from(&stat);
-        let entry = &mut self.dirs[pending.parent as usize].entries[pending.entry as usize];
+        let entry = &mut self.dir_mut(pending.parent).entries[pending.entry as usize];
         let same = entry.stat.mode == stat.mode
             && (entry.stat.mtime, entry.stat.mtime_nanos) == (stat.mtime, stat.mtime_nanos);
         entry.stat = stat;
@@ -140,8 +146,8 @@ impl Walk<'_> {
     /// Counts and omissions of what was taken over; gives the directories that were not.
     pub(super) fn take_rest(&mut self) -> Vec<RelPath> {
         let Some(reuse) = self.reuse.take() else { return Vec::new() };
-        let rest: Vec<ScanDir> = reuse.dirs.into_iter().flatten().collect();
-        let files = |dir: &ScanDir| dir.entries.iter().filter(|entry| entry.kind == Kind::File).count() as u64;
+        let rest: Vec<Arc<ScanDir>> = reuse.dirs.into_iter().flatten().collect();
+        let files = |dir: &Arc<ScanDir>| dir.entries.iter().filter(|entry| entry.kind == Kind::File).count() as u64;
         self.files += reuse.files - rest.iter().map(files).sum::<u64>();
         let replaced: HashSet<&RelPath> = rest.iter().map(|dir| &dir.path).collect();
         for mut omission in reuse.omissions {
@@ -159,6 +165,6 @@ impl Walk<'_> {
             }
             self.omissions.push(omission);
         }
-        rest.into_iter().map(|dir| dir.path).collect()
+        rest.iter().map(|dir| dir.path.clone()).collect()
     }
 }

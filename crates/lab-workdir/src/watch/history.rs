@@ -19,6 +19,22 @@ const VERSIONS: usize = 256;
 const LARGE_VERSIONS: usize = 6;
 const LARGE_BYTES: usize = 1 << 20;
 
+/// When something was, as far as it is known: in between, both included. In nanoseconds of the clock that
+/// [`super::Watches::drain`] was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// Not before this.
+    pub earliest_nanos: u64,
+    /// Not after this.
+    pub latest_nanos: u64,
+}
+
+impl From<u64> for Span {
+    fn from(nanos: u64) -> Self {
+        Self { earliest_nanos: nanos, latest_nanos: nanos }
+    }
+}
+
 /// What a file may have been at a moment.
 #[derive(Clone, Debug)]
 pub enum Candidate {
@@ -128,17 +144,17 @@ impl History {
     }
 
     /// The contents that were there both before and after a moment.
-    pub fn witnessed(&self, moment_nanos: u64) -> Vec<Witnessed> {
+    pub fn witnessed(&self, moment: Span) -> Vec<Witnessed> {
         let of = |(path, versions): (&RelPath, &Vec<Version>)| {
-            let (file, has_changed) = witnessed(versions, moment_nanos)?;
+            let (file, has_changed) = witnessed(versions, moment)?;
             Some(Witnessed { path: path.clone(), file: file.clone(), has_changed })
         };
         self.paths.iter().filter_map(of).collect()
     }
 
     /// Whether that is so of `path`.
-    pub fn is_witnessed(&self, path: &RelPath, moment_nanos: u64) -> bool {
-        self.paths.get(path).is_some_and(|versions| witnessed(versions, moment_nanos).is_some())
+    pub fn is_witnessed(&self, path: &RelPath, moment: Span) -> bool {
+        self.paths.get(path).is_some_and(|versions| witnessed(versions, moment).is_some())
     }
 
     /// The bytes of the last version before a moment.
@@ -151,14 +167,14 @@ impl History {
         }
     }
 
-    /// The paths that changed after `moment_nanos`, but for those of which it is known what they were then.
-    pub fn after(&self, moment_nanos: u64) -> Vec<Unsteady> {
+    /// The paths that may have changed after a moment, but for those of which it is known what they were then.
+    pub fn after(&self, moment: Span) -> Vec<Unsteady> {
         let mut found = Vec::new();
         for (path, versions) in &self.paths {
-            let first_after = versions.partition_point(|version| version.read_nanos <= moment_nanos);
+            let first_after = versions.partition_point(|version| version.read_nanos <= moment.earliest_nanos);
             let Some(changed) = versions.get(first_after) else { continue };
             let before = first_after.checked_sub(1);
-            if before.is_some_and(|before| versions[before].seen_nanos >= moment_nanos) {
+            if before.is_some_and(|before| versions[before].seen_nanos >= moment.latest_nanos) {
                 continue;
             }
             found.push(Unsteady {
@@ -188,11 +204,11 @@ impl History {
 }
 
 /// What was there both before and after a moment, and whether it has changed since.
-fn witnessed(versions: &[Version], moment_nanos: u64) -> Option<(&Arc<FileBytes>, bool)> {
-    let after = versions.partition_point(|version| version.read_nanos <= moment_nanos);
+fn witnessed(versions: &[Version], moment: Span) -> Option<(&Arc<FileBytes>, bool)> {
+    let after = versions.partition_point(|version| version.read_nanos <= moment.earliest_nanos);
     let at = &versions[after.checked_sub(1)?];
     match &at.state {
-        Some(Candidate::Held(file)) if at.seen_nanos >= moment_nanos => Some((file, after < versions.len())),
+        Some(Candidate::Held(file)) if at.seen_nanos >= moment.latest_nanos => Some((file, after < versions.len())),
         _ => None,
     }
 }

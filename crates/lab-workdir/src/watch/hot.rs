@@ -9,7 +9,7 @@ use lab_model::{Kind, OmissionReason, RelPath};
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::history::{Candidate, History, Unsteady, Witnessed};
+use super::history::{Candidate, History, Span, Unsteady, Witnessed};
 use super::listener::{Listener, News};
 use super::queue::{Event, Key, Refusal, What};
 use super::{Reason, State};
@@ -143,6 +143,7 @@ impl HotIndex {
     /// Forgets everything that was learned, so that every file is read again.
     pub fn forget(&mut self) {
         for dir in &mut self.scan_mut().dirs {
+            let dir = Arc::make_mut(dir);
             dir.known = None;
             dir.entries.iter_mut().for_each(|entry| entry.known = None);
         }
@@ -175,19 +176,19 @@ impl HotIndex {
         }
     }
 
-    /// What cannot be said to be as it was at `moment_nanos`, by the events.
-    pub fn unsteady(&self, moment_nanos: u64) -> Vec<Unsteady> {
-        self.history.after(moment_nanos)
+    /// What cannot be said to be as it was at a moment, by the events.
+    pub fn unsteady(&self, moment: impl Into<Span>) -> Vec<Unsteady> {
+        self.history.after(moment.into())
     }
 
-    /// The contents that recently changed files had at `moment_nanos` beyond doubt.
-    pub fn witnessed(&self, moment_nanos: u64) -> Vec<Witnessed> {
-        self.history.witnessed(moment_nanos)
+    /// The contents that recently changed files had at a moment beyond doubt.
+    pub fn witnessed(&self, moment: impl Into<Span>) -> Vec<Witnessed> {
+        self.history.witnessed(moment.into())
     }
 
-    /// Whether the content of a file as of `moment_nanos` is held and beyond doubt.
-    pub fn is_witnessed(&self, path: &RelPath, moment_nanos: u64) -> bool {
-        self.history.is_witnessed(path, moment_nanos)
+    /// Whether the content of a file as of a moment is held and beyond doubt.
+    pub fn is_witnessed(&self, path: &RelPath, moment: impl Into<Span>) -> bool {
+        self.history.is_witnessed(path, moment.into())
     }
 
     /// What is put into the scan for a file is not what is there now: it is looked at again next time, whatever its
@@ -460,8 +461,9 @@ impl HotIndex {
     fn doubt(&mut self, stale: &[u32]) {
         let scan = Arc::make_mut(&mut self.scan);
         for number in stale {
-            for entry in &mut scan.dirs[*number as usize].entries {
-                if is_racy(&entry.stat, scan.started) {
+            let started = scan.started;
+            for entry in &mut scan.dir_mut(*number as usize).entries {
+                if is_racy(&entry.stat, started) {
                     entry.known = None;
                 }
             }

@@ -90,8 +90,10 @@ impl Listener {
     /// the same as it was read before is certain, whatever is edited next.
     pub fn witness(&self, now: &dyn Fn() -> u64) {
         let mut shared = self.lock();
-        shared.listen(now);
-        shared.witness(None, now);
+        if shared.has_hurried(now()) {
+            shared.listen(now);
+            shared.witness(None, now);
+        }
     }
 
     pub(super) fn witness_project(&self, key: Key, now: &dyn Fn() -> u64) {
@@ -306,6 +308,11 @@ impl Shared {
         *bytes += file.bytes.len();
         wait_for_writer(root, path);
         Some(Arc::new(file))
+    }
+
+    /// Whether a file changed so lately that any start whatever has it read again.
+    fn has_hurried(&self, now_nanos: u64) -> bool {
+        self.recent.back().is_some_and(|recent| recent.read_nanos + HURRIED_NANOS >= now_nanos)
     }
 
     /// Reads again the files that changed last, of one project, or of all those that changed just before. One that is

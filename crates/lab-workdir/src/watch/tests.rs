@@ -107,7 +107,7 @@ fn learn(scan: &mut Scan, root: &Path) {
     let root = open_root(root).unwrap();
     for place in scan.unknown_dirs().into_iter().rev() {
         let path = scan.dirs[place].path.clone();
-        for entry in &mut scan.dirs[place].entries {
+        for entry in &mut scan.dir_mut(place).entries {
             if entry.kind != Kind::File || entry.known.is_some() {
                 continue;
             }
@@ -120,7 +120,7 @@ fn learn(scan: &mut Scan, root: &Path) {
         let mut lines = String::new();
         line(scan, place, &mut lines);
         let tree = Hash::of(Domain::Content, lines.as_bytes());
-        scan.dirs[place].known = Some(KnownTree { tree, roles: [None; 4], sums: Sums::default() });
+        scan.dir_mut(place).known = Some(KnownTree { tree, roles: [None; 4], sums: Sums::default() });
     }
 }
 
@@ -290,6 +290,7 @@ fn what_was_listened_to_is_known_as_of_then() {
     let mut project = Project::new(usize::MAX, &["a.py"]);
     project.check("first");
     let (listener, path) = (project.watches.listener(), RelPath::new("a.py").unwrap());
+    let first = now();
     write(&project.at("a.py"), "one");
     listener.listen(&now);
     let moment = now();
@@ -300,6 +301,11 @@ fn what_was_listened_to_is_known_as_of_then() {
     project.watches.read_events(&now);
     let hot = project.watches.get(project.id).unwrap();
     assert!(hot.unsteady(moment).is_empty() && hot.unsteady(later).is_empty());
+    // Of a moment that is not known exactly nothing is certain that changed about then.
+    for (earliest_nanos, latest_nanos) in [(first, moment), (moment, later)] {
+        let span = Span { earliest_nanos, latest_nanos };
+        assert!(hot.witnessed(span).is_empty() && hot.unsteady(span).len() == 1, "{span:?}");
+    }
     let witnessed = hot.witnessed(moment);
     assert!(matches!(&witnessed[..], [file] if file.has_changed && file.file.bytes == b"one" && file.path == path));
     project.check("last");
