@@ -17,13 +17,18 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod arguments;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod filter;
+pub(crate) mod helper;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(crate) mod keeper;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod listener;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod look;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod notes;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 mod nowhere;
 mod record;
@@ -52,6 +57,8 @@ pub struct Trace {
     pub root: PathBuf,
     /// The notebook's directory, whose files are nobody's business.
     pub own: PathBuf,
+    /// A directory in which the helper may be kept; without it every call waits.
+    pub helper: Option<PathBuf>,
 }
 
 /// What a file of events holds, as far as it was written.

@@ -1,0 +1,177 @@
+//! Notes that traced programs make themselves, in memory that they share with the tracer: see `shape`.
+
+#![expect(unsafe_code, reason = "memory that other processes write has no safe form")]
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::record::State;
+
+pub(super) mod shape;
+
+use shape::{CLOSED, FREE, File, GIVEN_UP, MARK, NOTED, SLOTS, Table};
+
+/// A slot that was taken and is not filled after so many rounds never will be.
+const ROUNDS_MAX: u32 = 8;
+
+/// The tracer's side of the table.
+#[derive(Debug)]
+pub(super) struct Notes {
+    table: *mut Table,
+    memory: OwnedFd,
+    /// The slots before this one were read, but for those in `passed`.
+    next: usize,
+    /// What was taken and not yet filled, with its age in rounds.
+    passed: Vec<(usize, u32)>,
+    /// Slots that were taken when it was closed.
+    closed_at: Option<usize>,
+}
+
+// SAFETY: the mapping belongs to it, and is only read and written by atomic operations or after one that says it may be.
+unsafe impl Send for Notes {}
+
+impl Notes {
+    /// An empty table.
+    pub(super) fn new() -> io::Result<Self> {
+        const NAME: &CStr = c"lab-opened-files";
+        let bytes = size_of::<Table>();
+        // SAFETY: plain system calls; the mapping is new, as large as the file, and zero, which is a valid table.
+        unsafe {
+            let fd = libc::memfd_create(NAME.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let memory = OwnedFd::from_raw_fd(fd);
+            // Nobody must be able to make it shorter: whoever writes behind the end of a file is killed.
+            let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+            if libc::ftruncate(fd, bytes as libc::off_t) != 0 || libc::fcntl(fd, libc::F_ADD_SEALS, seals) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let table = libc::mmap(std::ptr::null_mut(), bytes, access, libc::MAP_SHARED, fd, 0);
+            if table == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            let table: *mut Table = table.cast();
+            (*table).mark.store(MARK, Ordering::Release);
+            Ok(Self { table, memory, next: 0, passed: Vec::new(), closed_at: None })
+        }
+    }
+
+    fn table(&self) -> &Table {
+        // SAFETY: the mapping lives as long as this, and all that is shared is atomic or a `File`, which nobody
+        // reads by reference.
+        unsafe { &*self.table }
+    }
+
+    /// What the variable of the programs says: where they find the table.
+    pub(super) fn place(&self) -> io::Result<String> {
+        let inode = rustix::fs::fstat(&self.memory)?.st_ino;
+        Ok(format!("{}/{}/{inode}", std::process::id(), self.memory.as_raw_fd()))
+    }
+
+    /// Reads all notes that were made before this is called. `take` gets the absolute path of a file and how it was
+    /// when it was opened. Notes that are being made meanwhile may come too.
+    pub(super) fn drain(&mut self, mut take: impl FnMut(&[u8], State)) {
+        let taken = self.table().taken.load(Ordering::Acquire);
+        let end = self.closed_at.unwrap_or((taken as u32 as usize).min(SLOTS));
+        let mut path = Vec::new();
+        let mut passed = std::mem::take(&mut self.passed);
+        passed.retain(|(slot, rounds)| {
+            !self.read(*slot, &mut path, &mut take) && !(*rounds >= ROUNDS_MAX && self.give_up(*slot))
+        });
+        for slot in self.next..end {
+            if !self.read(slot, &mut path, &mut take) {
+                passed.push((slot, 0));
+            }
+        }
+        (self.passed, self.next) = (passed, end.max(self.next));
+        if end > 0 && self.passed.is_empty() && self.closed_at.is_none() {
+            let anew = ((taken >> 32).wrapping_add(1) & 0x7fff_ffff) << 32;
+            // Somebody may have taken another one meanwhile: then the next time.
+            let swapped = self.table().taken.compare_exchange(taken, anew, Ordering::AcqRel, Ordering::Relaxed);
+            if swapped.is_ok() {
+                self.next = 0;
+            }
+        }
+    }
+
+    /// Reads a note, which frees its slot; false when there is none yet.
+    fn read(&self, slot: usize, path: &mut Vec<u8>, take: &mut impl FnMut(&[u8], State)) -> bool {
+        let slot = &self.table().slots[slot];
+        match slot.state.load(Ordering::Acquire) {
+            FREE => return false,
+            NOTED => {}
+            _ => return true,
+        }
+        // SAFETY: it was marked by whoever filled it, and is free for others only after the store below. A
+        // program that runs wild may write anything here at any time, so it is copied, and then checked.
+        let file: File = unsafe { (&raw const slot.file).read_volatile() };
+        slot.state.store(FREE, Ordering::Release);
+        let name = file.name.get(..file.name_bytes as usize).unwrap_or_default();
+        path.clear();
+        path.extend(name);
+        if path.first() == Some(&b'/') && !path.contains(&0) {
+            take(path, file.state());
+        }
+        true
+    }
+
+    /// Whoever took the slot was killed before it could use the file, or stands still and will find this: then it
+    /// asks the tracer.
+    fn give_up(&self, slot: usize) -> bool {
+        let state = &self.table().slots[slot].state;
+        state.compare_exchange(FREE, GIVEN_UP, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Time goes by: to be called now and then.
+    pub(super) fn grow_older(&mut self) {
+        for (_, rounds) in &mut self.passed {
+            *rounds += 1;
+        }
+    }
+
+    /// From now on every call that opens a file waits for the tracer.
+    pub(super) fn close(&mut self) {
+        if self.closed_at.is_none() {
+            let taken = self.table().taken.swap(CLOSED, Ordering::AcqRel);
+            self.closed_at = Some((taken as u32 as usize).min(SLOTS));
+        }
+    }
+
+    /// From now on programs ask for the name of their working directory each time.
+    pub(super) fn ask_for_directories(&self) {
+        self.table().asks.store(1, Ordering::Release);
+    }
+}
+
+impl File {
+    fn state(&self) -> State {
+        State {
+            size: self.size,
+            modified: (self.modified, self.modified_nanos),
+            changed: (self.changed, self.changed_nanos),
+        }
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        // SAFETY: it is this one's mapping; who else has it keeps the memory.
+        unsafe { libc::munmap(self.table.cast(), size_of::<Table>()) };
+    }
+}
+
+/// Whether `place` leads to a table of a tracer that lives: this very process is traced by it then.
+pub(super) fn is_place(place: &str) -> bool {
+    let mut parts = place.split('/');
+    let (Some(process), Some(descriptor), Some(inode)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let found = std::fs::metadata(Path::new("/proc").join(process).join("fd").join(descriptor));
+    found.is_ok_and(|found| inode.parse() == Ok(found.ino()))
+}
