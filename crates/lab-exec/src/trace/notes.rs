@@ -13,7 +13,7 @@ use super::record::State;
 
 pub(super) mod shape;
 
-use shape::{CLOSED, FREE, File, GIVEN_UP, MARK, NOTED, SLOTS, Table};
+use shape::{CLOSED, FREE, GIVEN_UP, MARK, NAME_BYTES, NOTED, SLOTS, Table};
 
 /// A slot that was taken and is not filled after so many rounds never will be.
 const ROUNDS_MAX: u32 = 8;
@@ -63,8 +63,8 @@ impl Notes {
     }
 
     fn table(&self) -> &Table {
-        // SAFETY: the mapping lives as long as this, and all that is shared is atomic or a `File`, which nobody
-        // reads by reference.
+        // SAFETY: the mapping lives as long as this, and all that is shared is atomic or the files in slots,
+        // which nobody refers to.
         unsafe { &*self.table }
     }
 
@@ -108,15 +108,31 @@ impl Notes {
             NOTED => {}
             _ => return true,
         }
-        // SAFETY: it was marked by whoever filled it, and is free for others only after the store below. A
-        // program that runs wild may write anything here at any time, so it is copied, and then checked.
-        let file: File = unsafe { (&raw const slot.file).read_volatile() };
-        slot.state.store(FREE, Ordering::Release);
-        let name = file.name.get(..file.name_bytes as usize).unwrap_or_default();
+        let file = &raw const slot.file;
         path.clear();
-        path.extend(name);
+        // SAFETY: it was marked by whoever filled it, and is free for others only after the store below. A program
+        // that runs wild may write anything here at any time: what is read is checked, and read once.
+        let state = unsafe {
+            let length = (&raw const (*file).name_bytes).read_volatile() as usize;
+            let name = (&raw const (*file).name).cast::<u8>();
+            path.reserve(NAME_BYTES);
+            std::ptr::copy_nonoverlapping(name, path.as_mut_ptr(), NAME_BYTES);
+            path.set_len(length.min(NAME_BYTES));
+            State {
+                size: (&raw const (*file).size).read_volatile(),
+                modified: (
+                    (&raw const (*file).modified).read_volatile(),
+                    (&raw const (*file).modified_nanos).read_volatile(),
+                ),
+                changed: (
+                    (&raw const (*file).changed).read_volatile(),
+                    (&raw const (*file).changed_nanos).read_volatile(),
+                ),
+            }
+        };
+        slot.state.store(FREE, Ordering::Release);
         if path.first() == Some(&b'/') && !path.contains(&0) {
-            take(path, file.state());
+            take(path, state);
         }
         true
     }
@@ -146,16 +162,6 @@ impl Notes {
     /// From now on programs ask for the name of their working directory each time.
     pub(super) fn ask_for_directories(&self) {
         self.table().asks.store(1, Ordering::Release);
-    }
-}
-
-impl File {
-    fn state(&self) -> State {
-        State {
-            size: self.size,
-            modified: (self.modified, self.modified_nanos),
-            changed: (self.changed, self.changed_nanos),
-        }
     }
 }
 

@@ -230,28 +230,26 @@ impl Recorder {
 
     /// Whether this is to be noted, and was not yet.
     fn is_new(&mut self, real: &[u8], bit: u8) -> bool {
-        // Most files are opened again and again.
-        if self.known.get(real).is_some_and(|known| known & bit != 0) || self.software.contains(real) {
-            return false;
+        // Most files are opened again and again, so this comes first.
+        if let Some(known) = self.known.get_mut(real) {
+            let is_new = *known & bit == 0;
+            *known |= bit;
+            return is_new;
         }
         match self.folded(real) {
-            Fold::PassedOver => return false,
+            Fold::PassedOver => {}
             Fold::Counted => {
-                if self.software.len() < FILES_MAX {
+                if self.software.len() < FILES_MAX && !self.software.contains(real) {
                     self.software.insert(real.to_vec());
                 }
-                return false;
             }
-            Fold::Named => {}
+            Fold::Named if self.known.len() >= FILES_MAX => self.more += 1,
+            Fold::Named => {
+                self.known.insert(real.to_vec(), bit);
+                return true;
+            }
         }
-        if self.known.len() >= FILES_MAX && !self.known.contains_key(real) {
-            self.more += 1;
-            return false;
-        }
-        let known = self.known.entry(real.to_vec()).or_default();
-        let is_new = *known & bit == 0;
-        *known |= bit;
-        is_new
+        false
     }
 
     /// Writes what is buffered, and how many files were counted.
