@@ -298,14 +298,7 @@ unsafe fn open_to_read(directory: c_int, path: *const u8, flags: c_int) -> Optio
 }
 
 /// Finds the real name of a file and notes it; false when that cannot be done here.
-unsafe fn note_by(
-    table: &Table,
-    stat: &Stat,
-    directory: c_int,
-    path: *const u8,
-    fd: usize,
-    is_by_link: bool,
-) -> bool {
+unsafe fn note_by(table: &Table, stat: &Stat, directory: c_int, path: *const u8, fd: usize, is_by_link: bool) -> bool {
     // SAFETY: the path ends with a zero.
     let first = unsafe { *path };
     if is_by_link || (first != b'/' && directory != AT_FDCWD) {
@@ -516,9 +509,7 @@ macro_rules! functions {
 
 unsafe fn raw(directory: c_int, path: *const u8, flags: c_int, mode: u32) -> c_int {
     // SAFETY: the kernel checks the path.
-    returned(unsafe {
-        plain(SYS_OPENAT, [directory as usize, path as usize, flags as usize, mode as usize, 0, 0])
-    })
+    returned(unsafe { plain(SYS_OPENAT, [directory as usize, path as usize, flags as usize, mode as usize, 0, 0]) })
 }
 
 /// `fopen` for modes that only read.

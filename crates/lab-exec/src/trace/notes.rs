@@ -181,3 +181,110 @@ pub(super) fn is_place(place: &str) -> bool {
     let found = std::fs::metadata(Path::new("/proc").join(process).join("fd").join(descriptor));
     found.is_ok_and(|found| inode.parse() == Ok(found.ino()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the helper does.
+    fn take(notes: &Notes) -> Option<usize> {
+        let taken = notes.table().taken.load(Ordering::Acquire);
+        let slot = taken as u32 as usize;
+        notes.table().slots.get(slot)?;
+        notes.table().taken.store(taken + 1, Ordering::Release);
+        let is_free = notes.table().slots[slot].state.load(Ordering::Acquire) == FREE;
+        if is_free { Some(slot) } else { take(notes) }
+    }
+
+    fn fill(notes: &Notes, slot: usize, name: &str, length: usize) -> bool {
+        let slot = &notes.table().slots[slot];
+        let file = (&raw const slot.file).cast_mut();
+        // SAFETY: nobody else uses this table.
+        unsafe {
+            (&raw mut (*file).name_bytes).write(length as u32);
+            (&raw mut (*file).size).write(7);
+            std::ptr::copy_nonoverlapping(name.as_ptr(), (&raw mut (*file).name).cast(), name.len());
+        }
+        slot.state.compare_exchange(FREE, NOTED, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
+    fn note(notes: &Notes, name: &str) -> bool {
+        take(notes).is_some_and(|slot| fill(notes, slot, name, name.len()))
+    }
+
+    fn drained(notes: &mut Notes) -> Vec<String> {
+        let mut found = Vec::new();
+        notes.drain(|path, state| {
+            assert_eq!(state.size, 7);
+            found.push(String::from_utf8_lossy(path).into_owned());
+        });
+        found
+    }
+
+    #[test]
+    fn slots_are_used_again_and_none_is_lost() {
+        let mut notes = Notes::new().unwrap();
+        for round in 0..3 {
+            let mut count = 0;
+            while note(&notes, &format!("/{round}/{count}")) {
+                count += 1;
+            }
+            assert_eq!(count, SLOTS);
+            assert_eq!(drained(&mut notes).len(), SLOTS);
+        }
+        assert!(drained(&mut notes).is_empty());
+    }
+
+    #[test]
+    fn whoever_is_slow_comes_later_and_whoever_is_dead_never() {
+        let mut notes = Notes::new().unwrap();
+        let (slow, dead) = (take(&notes).unwrap(), take(&notes).unwrap());
+        assert!(note(&notes, "/a"));
+        assert_eq!(drained(&mut notes), ["/a"]);
+        assert!(fill(&notes, slow, "/slow", 5) && note(&notes, "/b"));
+        assert_eq!(drained(&mut notes), ["/slow", "/b"]);
+        for _ in 0..ROUNDS_MAX {
+            assert!(drained(&mut notes).is_empty());
+            notes.grow_older();
+        }
+        assert!(drained(&mut notes).is_empty());
+        assert!(!fill(&notes, dead, "/late", 5), "who comes too late learns of it");
+        // From the beginning again, past the one that was given up.
+        let slots: Vec<_> = (0..3).map(|_| take(&notes).unwrap()).collect();
+        assert_eq!(slots, [0, 2, 3]);
+    }
+
+    #[test]
+    fn nonsense_is_passed_over() {
+        let mut notes = Notes::new().unwrap();
+        for (name, length) in [("relative", 8), ("/zero\0", 6), ("", 0), ("/long", 100_000)] {
+            let slot = take(&notes).unwrap();
+            fill(&notes, slot, name, length);
+        }
+        notes.table().slots[take(&notes).unwrap()].state.store(77, Ordering::Release);
+        assert!(note(&notes, "/good"));
+        assert_eq!(drained(&mut notes), ["/good"]);
+        notes.table().taken.store(u64::MAX - 1, Ordering::Release);
+        assert!(drained(&mut notes).is_empty());
+    }
+
+    #[test]
+    fn when_it_is_closed_what_was_noted_is_read_and_nothing_more_is_taken() {
+        let mut notes = Notes::new().unwrap();
+        assert!(note(&notes, "/a"));
+        notes.close();
+        assert!(take(&notes).is_none());
+        assert_eq!(drained(&mut notes), ["/a"]);
+        notes.close();
+        assert!(drained(&mut notes).is_empty() && take(&notes).is_none());
+    }
+
+    #[test]
+    fn a_table_is_known_by_its_place() {
+        let notes = Notes::new().unwrap();
+        let place = notes.place().unwrap();
+        assert!(is_place(&place));
+        drop(notes);
+        assert!(!is_place(&place) && !is_place("1/2") && !is_place(""));
+    }
+}

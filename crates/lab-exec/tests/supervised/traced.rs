@@ -88,7 +88,7 @@ int main(void) {
 }
 "#;
 
-fn scene() -> tempfile::TempDir {
+pub fn scene() -> tempfile::TempDir {
     let scene = tempfile::tempdir().unwrap();
     let write = |name: &str| std::fs::write(scene.path().join(name), format!("text of {name}\n")).unwrap();
     std::fs::create_dir(scene.path().join("d")).unwrap();
@@ -96,7 +96,7 @@ fn scene() -> tempfile::TempDir {
     scene
 }
 
-fn has(program: &str) -> bool {
+pub fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
     let found = found.unwrap().success();
     if !found {
@@ -214,7 +214,7 @@ fn seen_rename(add: &mut impl FnMut(&str, &lab_model::FilePath), from: &lab_mode
     add(&format!("rename {from}"), to);
 }
 
-fn check(name: &str, argv: &[&str]) {
+pub fn check(name: &str, argv: &[&str]) {
     let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
     let expected = by_strace(&argv);
     for how in ["--trace", "--helped"] {
