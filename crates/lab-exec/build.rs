@@ -1,6 +1,8 @@
 //! Builds the helper that `trace` has loaded into traced programs. Where it cannot be built the crate
 //! does without: tracing is slower then, and sees the same.
 
+#![expect(clippy::disallowed_methods, reason = "cargo tells a build script everything by variables")]
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};

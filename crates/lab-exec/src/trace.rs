@@ -6,6 +6,13 @@
 //! of its own), and a tiny process stands by to let calls go on should the supervisor end
 //! (`keeper`). What was seen is appended to a file, line by line ([`Event`]).
 //!
+//! To wait costs more than most calls. So a small library is loaded into the programs ([`Trace::helper`]; `helper`,
+//! `preload/helper.rs`), which opens files that are only read by a call that the filter lets pass, and notes them, with
+//! their state, in memory that the tracer shares (`notes`). The tracer reads all notes before it lets a call go on that
+//! waits, so that what was read before something was written stays in this order. Whatever the library does not see, and
+//! whatever does not load it, waits as before: what is seen is the same. From the first call on that changes what names
+//! mean or forbids calls (chroot, mount, seccomp, …) every call waits.
+//!
 //! Linux on x86-64 and aarch64; elsewhere the log says that it cannot be done. Not seen: programs of
 //! 32 bits on aarch64, files that a container maps to other names, files that are received from other
 //! processes. Programs cannot use `io_uring` while they are traced; they get `ENOSYS` and do without.

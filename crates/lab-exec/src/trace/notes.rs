@@ -82,7 +82,8 @@ impl Notes {
         let mut path = Vec::new();
         let mut passed = std::mem::take(&mut self.passed);
         passed.retain(|(slot, rounds)| {
-            !self.read(*slot, &mut path, &mut take) && !(*rounds >= ROUNDS_MAX && self.give_up(*slot))
+            let is_done = self.read(*slot, &mut path, &mut take) || (*rounds >= ROUNDS_MAX && self.give_up(*slot));
+            !is_done
         });
         for slot in self.next..end {
             if !self.read(slot, &mut path, &mut take) {

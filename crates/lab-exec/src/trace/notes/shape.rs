@@ -10,8 +10,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 /// Tells a table from any other memory, and this shape from others.
 pub const MARK: u64 = u64::from_le_bytes(*b"labnote1");
 
-/// How many slots there are: with the head 4 MiB, of which only what is used takes up memory.
-pub const SLOTS: usize = 16_383;
+/// How many slots there are: with the head 1 MiB. A call that waits has to wait until all are read, so more would not be
+/// better; a process that finds none left makes such a call.
+pub const SLOTS: usize = 4095;
 
 /// The longest name that a slot takes; longer ones are told by a call that waits.
 pub const NAME_BYTES: usize = 208;
@@ -77,4 +78,4 @@ pub struct File {
     pub name: [u8; NAME_BYTES],
 }
 
-const _: () = assert!(size_of::<Slot>() == 256 && size_of::<Table>() == 4 << 20);
+const _: () = assert!(size_of::<Slot>() == 256 && size_of::<Table>() == 1 << 20);
