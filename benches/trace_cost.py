@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""What tracing costs a command: untraced and traced in turns, medians of wall and CPU (user + system).
+"""What tracing costs a command: untraced, traced by calls that wait alone (full), and with the helper in the programs
+(hybrid), in turns; medians of wall and CPU (user + system), and how much more than untraced that is.
 
 Needs `cargo build --profile profiling -p lab-exec --example supervised`; as root it runs at `nice -n -20`.
 The CPU is that of everything: the command, both processes of the run, the keeper.
 
-    benches/trace_cost.py [--pairs 9] [--python venv/bin/python] [workload ...]
+    benches/trace_cost.py [--rounds 5] [--python venv/bin/python] [workload ...]
 """
 
 import argparse
@@ -25,14 +26,32 @@ WORKLOADS = {
     "sklearn": ["{python}", "-c", "import sklearn.linear_model"],
     "opens": ["{python}", "-c", f"for n in range({FILES}): open('f%d' % n).close()"],
     "one file": ["{python}", "-c", f"for n in range({FILES}): open('f0').close()"],
+    "opens in C": ["{place}/opens"],
+    "fork+exec": ["sh", "-c", "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done"],
     "writes": ["{python}", "-c", "for n in range(5000): open('f%d' % n, 'a').close()"],
 }
 
 
-def once(argv, traced, place):
+HOW = {"off": [], "full": ["--trace"], "hybrid": ["--helped"]}
+OPENS = """#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void) {
+    char name[16], byte;
+    for (int n = 0; n < 100000; n++) {
+        sprintf(name, "f%d", n % 20000);
+        int fd = open(name, O_RDONLY);
+        if (read(fd, &byte, 1) != 0) return 1;
+        close(fd);
+    }
+}
+"""
+
+
+def once(argv, how, place):
     """Seconds of wall and CPU of one run."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [SUPERVISED, folder, *(["--trace"] if traced else []), "--", *argv]
+        command = [SUPERVISED, folder, *HOW[how], "--", *argv]
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run(command, cwd=place, check=True, stdin=subprocess.DEVNULL)
         wall = time.perf_counter() - start
@@ -42,27 +61,34 @@ def once(argv, traced, place):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
     options = parser.parse_args()
     if os.geteuid() == 0:
         os.nice(-20)
-    print(f"medians of {options.pairs} pairs; the last column compares the quickest runs of both")
-    print(f"{'':10} {'wall off':>9} {'traced':>9} {'':8} {'CPU off':>9} {'traced':>9} {'':8} {'least':>8}")
+    print(f"medians of {options.rounds} rounds; in brackets by how much the least is more than the least of off")
     with tempfile.TemporaryDirectory() as place:
         for number in range(FILES):
             Path(place, f"f{number}").touch()
+        Path(place, "opens.c").write_text(OPENS)
+        subprocess.run(["cc", "-O2", "-o", "opens", "opens.c"], cwd=place, check=True)
         for name in options.workloads:
-            argv = [word.replace("{python}", options.python) for word in WORKLOADS[name]]
-            once(argv, True, place)
-            pairs = [(once(argv, False, place), once(argv, True, place)) for _ in range(options.pairs)]
-            columns = [name.ljust(10)]
-            for measure in (0, 1):
-                off, on = (statistics.median(pair[side][measure] for pair in pairs) for side in (0, 1))
-                columns.append(f"{off * 1e3:7.1f}ms {on * 1e3:7.1f}ms {on / off - 1:+8.1%}")
-            least = min(pair[1][0] for pair in pairs) / min(pair[0][0] for pair in pairs) - 1
-            print(*columns, f"{least:+8.1%}", flush=True)
+            argv = [word.format(python=options.python, place=place) for word in WORKLOADS[name]]
+            once(argv, "hybrid", place)
+            rounds = [{how: once(argv, how, place) for how in HOW} for _ in range(options.rounds)]
+            for measure, kind in enumerate(("wall", "CPU")):
+                columns = [f"{name:10} {kind:4}"]
+                for how in HOW:
+                    median, least, off, least_off = (
+                        of(taken[which][measure] for taken in rounds)
+                        for which in (how, "off")
+                        for of in (statistics.median, min)
+                    )
+                    columns.append(f"{how} {median * 1e3:7.1f} ms")
+                    if how != "off":
+                        columns.append(f"{median / off - 1:+7.1%} ({least / least_off - 1:+.1%})")
+                print(*columns, sep="  ", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ pub struct Run {
     /// What is kept of code, config, data or output files: copy, hash or skip
     #[arg(long, value_name = "ROLE=HOW", value_parser = keep)]
     keep: Vec<(Role, Keep)>,
-    /// Which files the command reads and writes: full sees all of them, off none [default: full]
+    /// How it is seen which files the command reads and writes: hybrid, full (the same without a library of its own in
+    /// the programs, and slower) or off [default: hybrid]
     #[arg(long, value_name = "HOW", value_parser = trace)]
     trace: Option<TraceMode>,
     /// The command, best after `--`
@@ -55,9 +56,10 @@ fn keep(text: &str) -> std::result::Result<(Role, Keep), String> {
 
 fn trace(text: &str) -> std::result::Result<TraceMode, String> {
     match text {
+        "hybrid" => Ok(TraceMode::Hybrid),
         "full" => Ok(TraceMode::Full),
         "off" => Ok(TraceMode::Off),
-        _ => Err("it is full or off".to_owned()),
+        _ => Err("it is hybrid, full or off".to_owned()),
     }
 }
 

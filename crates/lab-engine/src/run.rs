@@ -77,7 +77,9 @@ fn trace_of(
 ) -> Option<Trace> {
     let mode = request.trace.unwrap_or(config.trace);
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    (mode == TraceMode::Full).then(|| Trace { log: live.trace_file(), root: canonical(root), own: canonical(own) })
+    let (own, cache) = (canonical(own), canonical(&own.join("cache")));
+    let helper = (mode == TraceMode::Hybrid).then_some(cache);
+    (mode != TraceMode::Off).then(|| Trace { log: live.trace_file(), root: canonical(root), own, helper })
 }
 
 /// [`Keep`] as it travels.

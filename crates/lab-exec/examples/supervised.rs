@@ -1,7 +1,7 @@
 //! Runs a command as `lab run` does, with a sink that writes down what it is told. Both processes of a
 //! run are this program; the tests drive it.
 //!
-//! `supervised FOLDER [--terminal] [--trace] -- command…`: in FOLDER, `log` gets the output, `events` one line
+//! `supervised FOLDER [--terminal] [--trace] [--helped] -- command…`: in FOLDER, `log` gets the output, `events` one line
 //! for each thing that happened, `front` and `supervisor` the process ids, `trace` the files that were opened.
 
 #![expect(clippy::unwrap_used, clippy::exit, clippy::disallowed_methods, reason = "a program for tests")]
@@ -82,12 +82,13 @@ fn main() {
     if folder == "--supervise" {
         return supervise();
     }
-    let (mut terminal, mut trace) = (false, false);
+    let (mut terminal, mut trace, mut helper) = (false, false, None);
     let mut argv: Vec<OsString> = arguments.collect();
     while argv[0] != "--" {
         let option = argv.remove(0);
         terminal |= option == "--terminal";
-        trace |= option == "--trace";
+        trace |= option == "--trace" || option == "--helped";
+        helper = helper.or_else(|| (option == "--helped").then(|| PathBuf::from(&folder)));
     }
     argv.remove(0);
     let folder = PathBuf::from(folder);
@@ -107,7 +108,7 @@ fn main() {
     }
     let own = folder.join("own");
     let root = std::env::current_dir().unwrap();
-    let trace = trace.then(|| Trace { log: folder.join("trace"), root, own });
+    let trace = trace.then(|| Trace { log: folder.join("trace"), root, own, helper });
     match front.go(folder.as_os_str().as_bytes(), trace.as_ref()) {
         Ok(()) => {}
         Err(Error::Interrupted { signal }) => {

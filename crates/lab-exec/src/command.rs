@@ -73,6 +73,7 @@ fn spawn(
         }
     }
     if let Some(hook) = hook.map(Arc::clone) {
+        command.envs(hook.environment());
         // SAFETY: it makes plain system calls, which a forked process may make. The last that is done, so that
         // only the program's own calls are seen.
         unsafe {

@@ -6,6 +6,13 @@
 //! of its own), and a tiny process stands by to let calls go on should the supervisor end
 //! (`keeper`). What was seen is appended to a file, line by line ([`Event`]).
 //!
+//! To wait costs more than most calls. So a small library is loaded into the programs ([`Trace::helper`]; `helper`,
+//! `preload/helper.rs`), which opens files that are only read by a call that the filter lets pass, and notes them, with
+//! their state, in memory that the tracer shares (`notes`). The tracer reads all notes before it lets a call go on that
+//! waits, so that what was read before something was written stays in this order. Whatever the library does not see, and
+//! whatever does not load it, waits as before: what is seen is the same. From the first call on that changes what names
+//! mean or forbids calls (chroot, mount, seccomp, …) every call waits.
+//!
 //! Linux on x86-64 and aarch64; elsewhere the log says that it cannot be done. Not seen: programs of
 //! 32 bits on aarch64, files that a container maps to other names, files that are received from other
 //! processes. Programs cannot use `io_uring` while they are traced; they get `ENOSYS` and do without.
@@ -17,13 +24,18 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod arguments;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod filter;
+pub(crate) mod helper;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(crate) mod keeper;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod listener;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod look;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod notes;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 mod nowhere;
 mod record;
@@ -52,6 +64,8 @@ pub struct Trace {
     pub root: PathBuf,
     /// The notebook's directory, whose files are nobody's business.
     pub own: PathBuf,
+    /// A directory in which the helper may be kept; without it every call waits.
+    pub helper: Option<PathBuf>,
 }
 
 /// What a file of events holds, as far as it was written.

@@ -216,7 +216,10 @@ impl Notebook {
             Err(error) => return Err(StoreError::read(&directory, error)),
         };
         for entry in entries.flatten() {
-            remove_if_there(&entry.path())?;
+            // Programs of a traced run load a library from there, which knows nothing of records.
+            if entry.path().extension() != Some("so".as_ref()) {
+                remove_if_there(&entry.path())?;
+            }
         }
         files::sync_dir(&directory)
     }

@@ -48,6 +48,7 @@ pub fn page(config: &Config, path: &str, exists: bool, notebook: &str) -> Settin
     settings.push("cross_filesystems", "cross_filesystems", yes_or_no(config.cross_filesystems));
     settings.push("log_limit_bytes", "log_limit", size(config.log_limit_bytes));
     let trace = match config.trace {
+        TraceMode::Hybrid => Cell::plain("hybrid"),
         TraceMode::Full => Cell::plain("full"),
         TraceMode::Off => Cell::new("off", Tone::Warn),
     };

@@ -29,9 +29,11 @@ pub enum Keep {
 pub enum TraceMode {
     /// Not at all.
     Off,
-    /// Every opening of a file is seen.
-    #[default]
+    /// Every opening of a file waits until it is seen.
     Full,
+    /// The same, and programs note themselves what they open only to read, where they can.
+    #[default]
+    Hybrid,
 }
 
 /// What is settled for one role.
@@ -212,7 +214,7 @@ impl Default for Config {
             seal: Vec::new(),
             unseal: Vec::new(),
             log_limit_bytes: 256 * MIB,
-            trace: TraceMode::Full,
+            trace: TraceMode::Hybrid,
             metrics: Vec::new(),
             watch: WatchConfig::default(),
         }
@@ -447,8 +449,9 @@ const TEMPLATE: &str = r#"# Settings of this project for `lab`. Every key is opt
 # log_limit = "256 MiB"
 
 # [run]
-# Which files a run reads and writes: "full" sees all of them, "off" none.
-# trace = "full"
+# How it is seen which files a run reads and writes: "hybrid", "full" (the same without a library of its own
+# in the programs, and slower) or "off".
+# trace = "hybrid"
 
 # For each role: how much is kept ("copy" every byte, "hash" only, or "skip"), the largest file that
 # is copied, how much one snapshot copies at most, and which files have the role whatever the

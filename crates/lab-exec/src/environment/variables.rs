@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use crate::trace::helper;
+
 /// Variables whose values are recorded: those that decide what a program computes, on what device
 /// and with how many threads. What names a job, a person or a place is not among them, since it
 /// differs between runs that are the same.
@@ -93,6 +95,9 @@ pub(super) fn split(
 ) -> (BTreeMap<String, String>, Vec<String>) {
     let (mut recorded, mut others) = (BTreeMap::new(), Vec::new());
     for (name, value) in variables {
+        // What tracing adds is no choice of the person's.
+        let own = if name == helper::PRELOAD { helper::without(value) } else { Some(value.clone()) };
+        let Some(value) = own else { continue };
         let name = name.to_string_lossy();
         let is_recorded = NAMES.contains(&name.as_ref()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         if is_recorded && !NOT.contains(&name.as_ref()) {

@@ -1,6 +1,8 @@
 //! The filter that the kernel asks at every system call of a traced command: calls that take the path of
 //! a file wait until they were seen, all others pass. See seccomp(2), `SECCOMP_RET_USER_NOTIF`.
 
+use super::notes::shape::PASS;
+
 /// A system call that names a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Call {
@@ -19,9 +21,21 @@ pub(super) enum Call {
     Symlink,
     SymlinkAt,
     Truncate,
+    /// Of matter to the helper only.
+    ChangeDirectory,
+    /// Names mean something else from here on, or calls are forbidden: of matter to the helper only.
+    Confine,
+    /// The same, for one value of the first argument.
+    Control,
     /// Whoever opens files through a ring is seen by nobody: programs are told that there are none, and
     /// all of them know how to do without.
     RingSetup,
+}
+
+impl Call {
+    const fn is_for_helper(self) -> bool {
+        matches!(self, Self::ChangeDirectory | Self::Confine | Self::Control)
+    }
 }
 
 /// One architecture whose programs this kernel can run: its audit number, and its calls by number.
@@ -54,6 +68,15 @@ const TABLES: &[Table] = &[
             (88, Call::Symlink),
             (266, Call::SymlinkAt),
             (76, Call::Truncate),
+            (80, Call::ChangeDirectory),
+            (81, Call::ChangeDirectory),
+            (155, Call::Confine), // pivot_root
+            (161, Call::Confine), // chroot
+            (165, Call::Confine), // mount
+            (429, Call::Confine), // move_mount
+            (308, Call::Confine), // setns
+            (317, Call::Confine), // seccomp
+            (157, Call::Control), // prctl
             (IO_URING_SETUP, Call::RingSetup),
         ],
     },
@@ -144,12 +167,19 @@ fn jump(test: u32, value: u32, when_so: usize, otherwise: usize) -> libc::sock_f
     }
 }
 
-/// The whole program. What passes always is so for every value of the arguments, which the kernel
+/// The low half of a word that only the helper puts there.
+const fn low(word: u64) -> u32 {
+    word as u32
+}
+
+/// The whole program, `with_helper` in the programs. What passes always is so for every value of the arguments, which the kernel
 /// notices and remembers: such calls then cost next to nothing.
-pub(super) fn program() -> Vec<libc::sock_filter> {
+pub(super) fn program(with_helper: bool) -> Vec<libc::sock_filter> {
     let mut program = vec![load(OFFSET_AUDIT)];
     for table in TABLES {
-        let block = block(table.calls);
+        let is_of_matter = |(_, call): &&(u32, Call)| with_helper || !call.is_for_helper();
+        let calls: Vec<_> = table.calls.iter().filter(is_of_matter).copied().collect();
+        let block = block(&calls, with_helper);
         program.push(jump(libc::BPF_JEQ, table.audit, 0, block.len()));
         program.extend(block);
     }
@@ -158,7 +188,7 @@ pub(super) fn program() -> Vec<libc::sock_filter> {
 }
 
 /// What is decided for one architecture; its last steps are answers only.
-fn block(calls: &[(u32, Call)]) -> Vec<libc::sock_filter> {
+fn block(calls: &[(u32, Call)], with_helper: bool) -> Vec<libc::sock_filter> {
     let notify = libc::SECCOMP_RET_USER_NOTIF;
     let refuse = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
     let look_at_flags = |argument| {
@@ -174,12 +204,30 @@ fn block(calls: &[(u32, Call)]) -> Vec<libc::sock_filter> {
     ends.extend(look_at_flags(1));
     let looks_at_2 = ends.len();
     ends.extend(look_at_flags(2));
+    let looks_at_words = ends.len();
+    ends.extend([
+        load(offset_of_argument(4)),
+        jump(libc::BPF_JEQ, low(PASS[0]), 0, 3),
+        load(offset_of_argument(5)),
+        jump(libc::BPF_JEQ, low(PASS[1]), 0, 1),
+        answer(libc::SECCOMP_RET_ALLOW),
+        answer(notify),
+    ]);
+    let looks_at_option = ends.len();
+    ends.extend([
+        load(offset_of_argument(0)),
+        jump(libc::BPF_JEQ, libc::PR_SET_SECCOMP.cast_unsigned(), 0, 1),
+        answer(notify),
+        answer(libc::SECCOMP_RET_ALLOW),
+    ]);
     let mut block = vec![load(OFFSET_NUMBER), statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !X32_BIT)];
     for (place, (number, call)) in calls.iter().enumerate() {
         let end = match call {
             Call::Open => looks_at_1,
             Call::OpenAt => looks_at_2,
             Call::RingSetup => refuses,
+            Call::OpenAt2 | Call::ChangeDirectory if with_helper => looks_at_words,
+            Call::Control => looks_at_option,
             _ => notifies,
         };
         block.push(jump(libc::BPF_JEQ, *number, calls.len() - 1 - place + end, 0));
@@ -194,7 +242,7 @@ mod tests {
     use super::*;
 
     /// What the kernel would do, step by step.
-    fn run(program: &[libc::sock_filter], number: u32, audit: u32, arguments: [u32; 3]) -> u32 {
+    fn run(program: &[libc::sock_filter], number: u32, audit: u32, arguments: [u32; 6]) -> u32 {
         let word = |offset: u32| match offset {
             0 => number,
             4 => audit,
@@ -224,23 +272,36 @@ mod tests {
 
     #[test]
     fn calls_that_name_files_are_seen_and_no_others() {
-        let program = program();
         let (notify, allow) = (libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_ALLOW);
-        for table in TABLES {
-            for number in 0..1000 {
-                let arguments = [0, FLAGS_PASSED, FLAGS_PASSED];
-                let found = run(&program, number, table.audit, [0; 3]);
-                let with_flags = run(&program, number, table.audit, arguments);
-                let expected = match call(table.audit, number.cast_signed()) {
-                    None => (allow, allow),
-                    Some(Call::RingSetup) => (libc::SECCOMP_RET_ERRNO | 38, libc::SECCOMP_RET_ERRNO | 38),
-                    Some(Call::Open | Call::OpenAt) => (notify, allow),
-                    Some(_) => (notify, notify),
-                };
-                assert_eq!((found, with_flags), expected, "{number} of {:x}", table.audit);
+        let refuse = libc::SECCOMP_RET_ERRNO | 38;
+        for with_helper in [false, true] {
+            let program = program(with_helper);
+            for table in TABLES {
+                for number in 0..1000 {
+                    let found = |arguments| run(&program, number, table.audit, arguments);
+                    let plain = found([0; 6]);
+                    let with_flags = found([0, FLAGS_PASSED, FLAGS_PASSED, 0, 0, 0]);
+                    let with_option = found([22, 0, 0, 0, 0, 0]);
+                    let with_words = found([0, 0, 0, 0, low(PASS[0]), low(PASS[1])]);
+                    let expected = match call(table.audit, number.cast_signed()) {
+                        Some(call) if call.is_for_helper() && !with_helper => [allow; 4],
+                        None => [allow; 4],
+                        Some(Call::RingSetup) => [refuse; 4],
+                        Some(Call::Open | Call::OpenAt) => [notify, allow, notify, notify],
+                        Some(Call::OpenAt2 | Call::ChangeDirectory) if with_helper => [notify, notify, notify, allow],
+                        Some(Call::Control) => [allow, allow, notify, allow],
+                        Some(_) => [notify; 4],
+                    };
+                    let found = [plain, with_flags, with_option, with_words];
+                    assert_eq!(found, expected, "{number} of {:x}", table.audit);
+                }
+            }
+            assert_eq!(run(&program, 257, 0xdead, [0; 6]), allow);
+            for half in [[low(PASS[0]), 0], [0, low(PASS[1])]] {
+                let found = run(&program, OPENAT2, TABLES[0].audit, [0, 0, 0, 0, half[0], half[1]]);
+                assert_eq!(found, notify, "both words or none");
             }
         }
-        assert_eq!(run(&program, 257, 0xdead, [0; 3]), allow);
     }
 
     #[test]
@@ -256,5 +317,20 @@ mod tests {
         assert_eq!(known(libc::SYS_symlinkat), Some(Call::SymlinkAt));
         assert_eq!(known(libc::SYS_truncate), Some(Call::Truncate));
         assert_eq!(known(libc::SYS_io_uring_setup), Some(Call::RingSetup));
+        let of_helper = |call| if cfg!(target_arch = "x86_64") { Some(call) } else { None };
+        for number in [libc::SYS_chdir, libc::SYS_fchdir] {
+            assert_eq!(known(number), of_helper(Call::ChangeDirectory));
+        }
+        for number in [
+            libc::SYS_pivot_root,
+            libc::SYS_chroot,
+            libc::SYS_mount,
+            libc::SYS_move_mount,
+            libc::SYS_setns,
+            libc::SYS_seccomp,
+        ] {
+            assert_eq!(known(number), of_helper(Call::Confine));
+        }
+        assert_eq!(known(libc::SYS_prctl), of_helper(Call::Control));
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Hook(());
 
 impl Hook {
     pub(crate) fn attach(&self) {}
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&str, &std::ffi::OsStr)> {
+        std::iter::empty()
+    }
 }
 
 /// What would have been seen.

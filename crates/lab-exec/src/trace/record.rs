@@ -1,6 +1,6 @@
 //! What was seen, as lines of a file that survives whoever writes it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -105,7 +105,7 @@ pub(super) struct Recorder {
     /// What is noted of a path already: under the words of the call, and under the real path.
     asked: HashMap<Vec<u8>, u8>,
     known: HashMap<Vec<u8>, u8>,
-    software: HashMap<Vec<u8>, ()>,
+    software: HashSet<Vec<u8>>,
     more: u64,
     told: (u64, u64),
 }
@@ -121,7 +121,7 @@ impl Recorder {
             own: bytes(&trace.own),
             asked: HashMap::new(),
             known: HashMap::new(),
-            software: HashMap::new(),
+            software: HashSet::new(),
             more: 0,
             told: (0, 0),
         }
@@ -168,6 +168,18 @@ impl Recorder {
         if self.is_new(real, WRITTEN) {
             let path = self.name(real);
             self.note(&Event::Write { path, before, keeps });
+        }
+    }
+
+    /// A program has noted that it opened the file `path`, without links, to read it; whether it is a local one.
+    pub(super) fn noted(&mut self, path: &[u8], state: State, is_local: bool) {
+        let has_detours = path.windows(2).any(|pair| pair == b"//" || pair == b"/.");
+        let path = if has_detours { &*clean(path) } else { path };
+        if !is_local {
+            self.opened(path, false);
+        } else if self.is_new(path, READ) {
+            let path = self.name(path);
+            self.note(&Event::Read { path, state });
         }
     }
 
@@ -218,24 +230,26 @@ impl Recorder {
 
     /// Whether this is to be noted, and was not yet.
     fn is_new(&mut self, real: &[u8], bit: u8) -> bool {
+        // Most files are opened again and again, so this comes first.
+        if let Some(known) = self.known.get_mut(real) {
+            let is_new = *known & bit == 0;
+            *known |= bit;
+            return is_new;
+        }
         match self.folded(real) {
-            Fold::PassedOver => return false,
+            Fold::PassedOver => {}
             Fold::Counted => {
-                if self.software.len() < FILES_MAX {
-                    self.software.insert(real.to_vec(), ());
+                if self.software.len() < FILES_MAX && !self.software.contains(real) {
+                    self.software.insert(real.to_vec());
                 }
-                return false;
             }
-            Fold::Named => {}
+            Fold::Named if self.known.len() >= FILES_MAX => self.more += 1,
+            Fold::Named => {
+                self.known.insert(real.to_vec(), bit);
+                return true;
+            }
         }
-        if self.known.len() >= FILES_MAX && !self.known.contains_key(real) {
-            self.more += 1;
-            return false;
-        }
-        let known = self.known.entry(real.to_vec()).or_default();
-        let is_new = *known & bit == 0;
-        *known |= bit;
-        is_new
+        false
     }
 
     /// Writes what is buffered, and how many files were counted.

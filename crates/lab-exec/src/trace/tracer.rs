@@ -1,6 +1,6 @@
 //! Looks at each call that waits: which file does it name, and what is done to it?
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -12,10 +12,13 @@ use std::time::Duration;
 use rustix::fs::{FileType, Stat};
 
 use super::Trace;
+use super::arguments::{flagged_rename, how, named};
 use super::filter::{self, Call};
+use super::helper;
 use super::keeper::{self, Mailbox, Received};
 use super::listener::{self, Found, Slot, Waiting, let_go_on};
 use super::look::{self, Away, Mounts};
+use super::notes::{self, Notes, shape};
 use super::record::{Event, Recorder, State};
 
 /// Looks at the calls of a command. Made before it starts; [`Self::serve`] runs until nobody is left who is
@@ -25,11 +28,43 @@ pub struct Tracer {
     slot: Slot,
     mailbox: Mailbox,
     keeper: Option<OwnedFd>,
-    mounts: Mounts,
-    recorder: Shared,
+    book: Shared,
 }
 
-type Shared = Arc<Mutex<Recorder>>;
+/// What was seen so far, and what it takes to see more.
+#[derive(Debug)]
+struct Book {
+    mounts: Mounts,
+    recorder: Recorder,
+    /// What programs note themselves.
+    notes: Option<Notes>,
+}
+
+impl Book {
+    /// Takes what programs have noted; false when there is nothing new.
+    fn gather(&mut self) -> bool {
+        let Self { mounts, recorder, notes } = self;
+        let mut is_new = false;
+        if let Some(notes) = notes {
+            notes.drain(|path, state| {
+                is_new = true;
+                recorder.noted(path, state, mounts.is_local(path));
+            });
+        }
+        is_new
+    }
+
+    /// Everything that happened before this is called.
+    fn finish(&mut self) {
+        self.gather();
+        self.recorder.finish();
+    }
+}
+
+type Shared = Arc<Mutex<Book>>;
+
+/// How long it takes until notes of programs are seen in which nothing else happens.
+const MILLIS_BETWEEN_LOOKS: i32 = 200;
 
 /// What was seen is written when nothing new came for so long: at most this much is lost with the process.
 const MILLIS_UNWRITTEN: i32 = 50;
@@ -39,9 +74,15 @@ const MILLIS_UNWRITTEN: i32 = 50;
 pub(crate) struct Hook {
     program: Vec<libc::sock_filter>,
     sender: OwnedFd,
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Hook {
+    /// Variables of the command, beside its own.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&str, &OsStr)> {
+        self.environment.iter().map(|(name, value)| (*name, value.as_os_str()))
+    }
+
     /// Installs the filter on this process and sends the listener to those who wait for it. A
     /// failure is told and is no reason not to start: plain system calls, for use after a fork.
     pub(crate) fn attach(&self) {
@@ -67,7 +108,7 @@ impl Seen {
         const ATTEMPTS: u32 = 200;
         for _ in 0..ATTEMPTS {
             match self.0.try_lock() {
-                Ok(mut recorder) => return recorder.finish(),
+                Ok(mut book) => return book.finish(),
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner().finish(),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
             }
@@ -78,7 +119,7 @@ impl Seen {
     pub(crate) fn descriptor(&self, fd: BorrowedFd<'_>, writes: bool) {
         let Ok(stat) = rustix::fs::fstat(fd) else { return };
         let Some(path) = look::name_of_file(fd, &stat) else { return };
-        let mut recorder = lock(&self.0);
+        let recorder = &mut lock(&self.0).recorder;
         if writes {
             recorder.write(&path, &path, Some(state(&stat)), false);
         } else {
@@ -87,8 +128,8 @@ impl Seen {
     }
 }
 
-fn lock(recorder: &Shared) -> MutexGuard<'_, Recorder> {
-    recorder.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(book: &Shared) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What can be made ready before it is known what is to be traced. Dropped, it was never there.
@@ -135,10 +176,29 @@ pub(crate) fn prepare(
 
 fn make(standby: Standby, trace: &Trace) -> (Tracer, Hook, Seen) {
     let Standby { slot, mailbox, sender, keeper } = standby;
-    let recorder = Arc::new(Mutex::new(Recorder::new(trace)));
-    let seen = Seen(Arc::clone(&recorder));
-    let tracer = Tracer { slot, mailbox, keeper: Some(keeper), mounts: Mounts::new(), recorder };
-    (tracer, Hook { program: filter::program(), sender }, seen)
+    let mounts = Mounts::new();
+    let (notes, environment) = trace.helper.as_deref().and_then(|place| help(place, &mounts)).unzip();
+    let program = filter::program(notes.is_some());
+    let book = Arc::new(Mutex::new(Book { mounts, recorder: Recorder::new(trace), notes }));
+    let seen = Seen(Arc::clone(&book));
+    let tracer = Tracer { slot, mailbox, keeper: Some(keeper), book };
+    (tracer, Hook { program, sender, environment: environment.unwrap_or_default() }, seen)
+}
+
+/// Has programs note themselves what they open, with a library that is kept in the directory `place`. `None` where
+/// that cannot be.
+#[expect(clippy::disallowed_methods, reason = "the variables that the command will inherit")]
+fn help(place: &Path, mounts: &Mounts) -> Option<(Notes, Vec<(&'static str, OsString)>)> {
+    // Programs would wait for a file system that does not answer. And who is traced already is seen there.
+    let is_traced = std::env::var(shape::VARIABLE).is_ok_and(|place| notes::is_place(&place));
+    if is_traced || !mounts.is_local(place.as_os_str().as_bytes()) {
+        return None;
+    }
+    let library = helper::install(place)?;
+    let notes = Notes::new().ok()?;
+    let place = notes.place().ok()?.into();
+    let preload = helper::with(std::env::var_os(helper::PRELOAD), &library);
+    Some((notes, vec![(shape::VARIABLE, place), (helper::PRELOAD, preload)]))
 }
 
 /// Whether executing a program changes whose rights a process has. For `root` it makes no difference.
@@ -167,13 +227,14 @@ impl Tracer {
             match self.mailbox.receive() {
                 Received::Listener(listener) => {
                     listener::prefer_turns(listener.as_fd());
-                    lock(&self.recorder).note(&Event::Begin);
+                    lock(&self.book).recorder.note(&Event::Begin);
                     self.follow(listener.as_fd());
                 }
                 Received::Failed(error) => {
-                    let mut recorder = lock(&self.recorder);
-                    recorder.note(&Event::Untraced { why: words(error) });
-                    recorder.flush();
+                    let mut book = lock(&self.book);
+                    book.notes = None;
+                    book.recorder.note(&Event::Untraced { why: words(error) });
+                    book.recorder.flush();
                 }
                 Received::Over => return,
             }
@@ -181,9 +242,10 @@ impl Tracer {
     }
 
     fn follow(&mut self, listener: BorrowedFd<'_>) {
+        let between_looks = if lock(&self.book).notes.is_some() { MILLIS_BETWEEN_LOOKS } else { -1 };
         let mut is_written = false;
         loop {
-            let millis = if is_written { -1 } else { MILLIS_UNWRITTEN };
+            let millis = if is_written { between_looks } else { MILLIS_UNWRITTEN };
             match listener::wait(listener, self.keeper.as_ref().map(AsFd::as_fd), true, millis) {
                 Found::Call => {
                     is_written = false;
@@ -195,16 +257,19 @@ impl Tracer {
                 }
                 Found::Gone => self.keeper = keeper::start_again(&self.slot, listener).ok(),
                 Found::Nothing => {
-                    let mut recorder = lock(&self.recorder);
-                    self.note_unseen(&mut recorder);
-                    recorder.flush();
-                    drop(recorder);
-                    is_written = true;
+                    let mut book = lock(&self.book);
+                    let is_new = book.gather();
+                    if let Some(notes) = &mut book.notes {
+                        notes.grow_older();
+                    }
+                    self.note_unseen(&mut book.recorder);
+                    book.recorder.flush();
+                    is_written = !is_new;
                 }
                 Found::Over => {
-                    let mut recorder = lock(&self.recorder);
-                    self.note_unseen(&mut recorder);
-                    recorder.finish();
+                    let mut book = lock(&self.book);
+                    self.note_unseen(&mut book.recorder);
+                    book.finish();
                     return;
                 }
             }
@@ -214,11 +279,13 @@ impl Tracer {
     /// Takes one call; false when looking at it failed in a way that must not happen.
     fn take(&self, listener: BorrowedFd<'_>) -> bool {
         // Held until everything about the call is noted: who flushes after the caller went on finds it.
-        let mut recorder = lock(&self.recorder);
+        let book = &mut *lock(&self.book);
         // A caller that is gone by now has taken its call along.
         let Ok(waiting) = self.slot.receive(listener) else { return true };
-        let mut look = Look { mounts: &self.mounts, recorder: &mut recorder };
         let seen = catch_unwind(AssertUnwindSafe(|| {
+            // What was noted before comes first.
+            book.gather();
+            let mut look = Look { mounts: &book.mounts, recorder: &mut book.recorder, notes: book.notes.as_mut() };
             let path = look.at(&waiting);
             let_go_on(listener, waiting.id);
             if let Some(path) = path {
@@ -228,10 +295,11 @@ impl Tracer {
         }));
         if seen.is_err() {
             let_go_on(listener, waiting.id);
-            recorder.note(&Event::Incomplete { why: "the tracer failed in the middle of the run".to_owned() });
-            recorder.flush();
+            let why = "the tracer failed in the middle of the run".to_owned();
+            book.recorder.note(&Event::Incomplete { why });
+            book.recorder.flush();
         }
-        self.note_unseen(&mut recorder);
+        self.note_unseen(&mut book.recorder);
         seen.is_ok()
     }
 
@@ -252,10 +320,16 @@ fn words(error: i32) -> String {
     }
 }
 
+/// The number of seccomp(2) on x86-64, the only system with a helper.
+const SECCOMP: i32 = 317;
+/// Operations beyond this ask.
+const SECCOMP_SETS_MAX: u64 = libc::SECCOMP_SET_MODE_FILTER as u64;
+
 /// A look at one call.
 struct Look<'a> {
     mounts: &'a Mounts,
     recorder: &'a mut Recorder,
+    notes: Option<&'a mut Notes>,
 }
 
 /// The path of a file that is only read: who reads does not have to wait until it is found out which one it
@@ -298,9 +372,24 @@ impl Look<'_> {
             Call::LinkAt => self.make_name(&path(directory(2), 3)?),
             Call::Symlink => self.make_name(&path(here, 1)?),
             Call::SymlinkAt => self.make_name(&path(directory(1), 2)?),
+            // Made by a program without the helper, or behind its back.
+            Call::ChangeDirectory => self.ask_for_directories(),
+            // The helper makes other calls than the program would, and names files as the program sees them.
+            Call::Confine if waiting.number == SECCOMP && argument(0) > SECCOMP_SETS_MAX => {}
+            Call::Confine | Call::Control => {
+                if let Some(notes) = &mut self.notes {
+                    notes.close();
+                }
+            }
             Call::RingSetup => {}
         }
         None
+    }
+
+    fn ask_for_directories(&self) {
+        if let Some(notes) = &self.notes {
+            notes.ask_for_directories();
+        }
     }
 
     fn open(&mut self, path: Vec<u8>, flags: i32) -> ToRead {
@@ -354,6 +443,7 @@ impl Look<'_> {
 
     fn rename(&mut self, from: &[u8], to: &[u8], flags: u32) {
         if self.rename_seen(from, to, flags).is_err() {
+            self.ask_for_directories();
             self.recorder.rename(from, to, true);
         }
     }
@@ -365,6 +455,7 @@ impl Look<'_> {
         let Some((from, to)) = self.mounts.place(from)?.zip(self.mounts.place(to)?) else { return Ok(()) };
         let target = self.mounts.state(&to)?;
         if flags & EXCHANGE != 0 {
+            self.ask_for_directories();
             for (path, stat) in [(&from, Some(before)), (&to, target)] {
                 self.recorder.write(b"", path, stat.as_ref().map(state), false);
             }
@@ -377,6 +468,9 @@ impl Look<'_> {
         let is_in_the_way = flags & NO_REPLACE != 0 && target.is_some();
         if !is_elsewhere && !is_in_the_way {
             let is_directory = FileType::from_raw_mode(before.st_mode) == FileType::Directory;
+            if is_directory {
+                self.ask_for_directories();
+            }
             self.recorder.rename(&from, &to, is_directory);
         }
         Ok(())
@@ -404,84 +498,6 @@ impl Look<'_> {
             Err(Away) => self.recorder.opened(path, true),
         }
     }
-}
-
-/// The number of `renameat2`.
-const fn flagged_rename(audit: u32) -> i32 {
-    match audit {
-        0x4000_0003 => 353,
-        0xc000_00b7 => 276,
-        _ => 316,
-    }
-}
-
-/// The flags in the structure of `openat2`.
-fn how(thread: u32, address: u64) -> Option<i32> {
-    let mut bytes = [0; 8];
-    (listener::read_memory(thread, address, &mut bytes) == 8).then(|| u64::from_le_bytes(bytes) as i32)
-}
-
-const PATH_BYTES: usize = libc::PATH_MAX as usize;
-
-/// The path at `address` in the memory of `thread`, made absolute: an empty one is the directory itself.
-fn named(thread: u32, directory: i32, address: u64) -> Option<Vec<u8>> {
-    let path = text(thread, address)?;
-    if path.first() == Some(&b'/') {
-        return Some(own_links(thread, path));
-    }
-    let link = if directory == libc::AT_FDCWD {
-        format!("/proc/{thread}/cwd")
-    } else {
-        format!("/proc/{thread}/fd/{directory}")
-    };
-    let mut base = look::absolute_link(&link)?;
-    if path.is_empty() {
-        return Some(base);
-    }
-    base.push(b'/');
-    base.extend(path);
-    Some(base)
-}
-
-/// Text that ends with a zero byte. Never across the end of a page in one go: the next may not be there.
-fn text(thread: u32, address: u64) -> Option<Vec<u8>> {
-    const PAGE: usize = 4096;
-    let mut found = Vec::new();
-    let mut buffer = [0; PAGE];
-    while found.len() < PATH_BYTES {
-        let at = address + found.len() as u64;
-        let length = (PAGE - at as usize % PAGE).min(if found.is_empty() { 256 } else { PAGE });
-        let read = listener::read_memory(thread, at, &mut buffer[..length]);
-        if read == 0 {
-            return None;
-        }
-        let read = &buffer[..read];
-        if let Some(end) = read.iter().position(|byte| *byte == 0) {
-            found.extend(&read[..end]);
-            return Some(found);
-        }
-        found.extend(read);
-    }
-    None
-}
-
-/// Links by which a process names its own descriptors mean something else in this process.
-fn own_links(thread: u32, path: Vec<u8>) -> Vec<u8> {
-    let links: [(&[u8], &str); 6] = [
-        (b"/proc/self/", "/"),
-        (b"/proc/thread-self/", "/"),
-        (b"/dev/fd/", "/fd/"),
-        (b"/dev/stdin", "/fd/0"),
-        (b"/dev/stdout", "/fd/1"),
-        (b"/dev/stderr", "/fd/2"),
-    ];
-    let own = links.iter().find_map(|(link, own)| Some((own, path.strip_prefix(*link)?)));
-    let Some((own, rest)) = own else { return path };
-    let Ok(rest) = str::from_utf8(rest) else { return path };
-    let place = format!("/proc/{thread}{own}{rest}");
-    // What a descriptor stands for can be told without a look at it.
-    let is_descriptor = place.rsplit_once("/fd/").is_some_and(|(_, number)| number.parse::<u32>().is_ok());
-    is_descriptor.then(|| look::absolute_link(&place)).flatten().unwrap_or_else(|| place.into_bytes())
 }
 
 fn state(stat: &Stat) -> State {

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails, and says what it leaves out"
 )]
 
+mod helped;
 mod pipes;
 mod support;
 mod terminal;

@@ -71,10 +71,15 @@ impl Place {
         pid
     }
 
-    /// The same, traced.
+    /// The same, traced with the helper in the programs.
     pub fn traced(&self, argv: &[impl AsRef<OsStr>]) -> Command {
+        self.traced_by("--helped", argv)
+    }
+
+    /// The same, traced in one way or the other.
+    pub fn traced_by(&self, how: &str, argv: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(program());
-        command.arg(self.folder.path()).args(["--trace", "--"]).args(argv).stdin(Stdio::null());
+        command.arg(self.folder.path()).args([how, "--"]).args(argv).stdin(Stdio::null());
         command
     }
 

@@ -88,7 +88,7 @@ int main(void) {
 }
 "#;
 
-fn scene() -> tempfile::TempDir {
+pub fn scene() -> tempfile::TempDir {
     let scene = tempfile::tempdir().unwrap();
     let write = |name: &str| std::fs::write(scene.path().join(name), format!("text of {name}\n")).unwrap();
     std::fs::create_dir(scene.path().join("d")).unwrap();
@@ -96,7 +96,7 @@ fn scene() -> tempfile::TempDir {
     scene
 }
 
-fn has(program: &str) -> bool {
+pub fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
     let found = found.unwrap().success();
     if !found {
@@ -179,10 +179,10 @@ fn one_call(line: &str, root: &Path, seen: &mut Seen) {
 }
 
 /// What the tracer says.
-fn by_tracer(argv: &[String]) -> Seen {
+fn by_tracer(how: &str, argv: &[String]) -> Seen {
     let (place, scene) = (Place::new(), scene());
     let root = scene.path().canonicalize().unwrap();
-    let output = place.traced(argv).current_dir(&root).output().unwrap();
+    let output = place.traced_by(how, argv).current_dir(&root).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let mut events = Vec::new();
     until("the end of the trace", || {
@@ -214,9 +214,12 @@ fn seen_rename(add: &mut impl FnMut(&str, &lab_model::FilePath), from: &lab_mode
     add(&format!("rename {from}"), to);
 }
 
-fn check(name: &str, argv: &[&str]) {
+pub fn check(name: &str, argv: &[&str]) {
     let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
-    assert_eq!(by_tracer(&argv), by_strace(&argv), "{name}");
+    let expected = by_strace(&argv);
+    for how in ["--trace", "--helped"] {
+        assert_eq!(by_tracer(how, &argv), expected, "{name} {how}");
+    }
 }
 
 #[test]

@@ -1,0 +1,558 @@
+//! A library that is loaded into the programs of a traced run. It makes noting which files they read cheap: where a
+//! program opens a file through the C library only to read it, the note goes into memory that the tracer shares
+//! (`shape::Table`), instead of the call waiting until the tracer has looked. Every other call, and every call of
+//! programs that do not load this, takes the slow way and is seen all the same.
+//!
+//! It uses no library, allocates nothing and takes no lock, so that it works in signal handlers and between fork and exec.
+//! A program behaves as without it: the same results, the same `errno`.
+
+#![no_std]
+
+use core::arch::asm;
+use core::ffi::{c_char, c_int, c_void};
+use core::mem::MaybeUninit;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+
+#[path = "../src/trace/notes/shape.rs"]
+mod shape;
+
+use shape::{CLOSED, FREE, GIVEN_UP, MARK, NAME_BYTES, NOTED, PASS, SLOTS, Table, VARIABLE};
+
+// Symbols of the C library that the program uses. One that is not there is 0.
+core::arch::global_asm!(".weak dlsym", ".weak fdopen", ".weak environ", ".weak __errno_location");
+
+// What the compiler calls for copies of memory. Hidden: nobody else must get them instead of their own.
+core::arch::global_asm!(
+    ".globl memcpy, memset, strlen",
+    ".hidden memcpy, memset, strlen",
+    "memcpy: mov rax, rdi",
+    "mov rcx, rdx",
+    "rep movsb",
+    "ret",
+    "memset: mov r8, rdi",
+    "mov eax, esi",
+    "mov rcx, rdx",
+    "rep stosb",
+    "mov rax, r8",
+    "ret",
+    "strlen: mov rax, rdi",
+    "2: cmp byte ptr [rax], 0",
+    "lea rax, [rax + 1]",
+    "jne 2b",
+    "sub rax, rdi",
+    "dec rax",
+    "ret",
+);
+
+unsafe extern "C" {
+    fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+    fn fdopen(fd: c_int, mode: *const c_char) -> *mut c_void;
+    fn __errno_location() -> *mut c_int;
+    static environ: *const *const u8;
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: ends the process, as an abort does. Nothing here panics.
+    unsafe { asm!("ud2", options(noreturn)) }
+}
+
+// The numbers and values of <fcntl.h>, <sys/mman.h> and <linux/openat2.h> for x86-64.
+const SYS_MMAP: usize = 9;
+const SYS_CLOSE: usize = 3;
+const SYS_FSTAT: usize = 5;
+const SYS_GETPID: usize = 39;
+const SYS_GETCWD: usize = 79;
+const SYS_CHDIR: usize = 80;
+const SYS_FCHDIR: usize = 81;
+const SYS_READLINK: usize = 89;
+const SYS_OPENAT: usize = 257;
+const SYS_OPENAT2: usize = 437;
+const AT_FDCWD: c_int = -100;
+const O_RDWR: u64 = 2;
+const O_CLOEXEC: c_int = 0o2_000_000;
+/// Writing, making, cutting off, directories, and descriptors that stand for a path alone.
+const O_OTHER: c_int = 0o3 | 0o100 | 0o1000 | 0o200_000 | 0o10_000_000 | 0o20_000_000;
+const RESOLVE_NO_SYMLINKS: u64 = 4;
+const ENOENT: isize = -2;
+const EINTR: isize = -4;
+const ENOTDIR: isize = -20;
+const ELOOP: isize = -40;
+
+/// A system call that the filter lets pass. The words that say so are gone when it returns: nobody else's call may
+/// have them by chance.
+unsafe fn pass(number: usize, a: usize, b: usize, c: usize, d: usize) -> isize {
+    let result;
+    // SAFETY: the caller answers for the arguments; the kernel leaves all other registers alone.
+    unsafe {
+        asm!(
+            "syscall", "xor r8d, r8d", "xor r9d, r9d",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d,
+            inlateout("r8") PASS[0] => _, inlateout("r9") PASS[1] => _,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// A system call as any program makes it.
+unsafe fn plain(number: usize, arguments: [usize; 6]) -> isize {
+    let [a, b, c, d, e, f] = arguments;
+    let result;
+    // SAFETY: as above.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// What a function of the C library returns.
+fn returned(result: isize) -> c_int {
+    if result >= 0 {
+        return result as c_int;
+    }
+    // SAFETY: it is this thread's own.
+    unsafe {
+        if __errno_location as *const () as usize != 0 {
+            *__errno_location() = -result as c_int;
+        }
+    }
+    -1
+}
+
+/// `struct open_how`.
+#[repr(C)]
+struct How {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// `struct stat`.
+#[repr(C)]
+struct Stat {
+    device: u64,
+    inode: u64,
+    links: u64,
+    mode: u32,
+    ids: [u32; 3],
+    special: u64,
+    size: i64,
+    blocks: [u64; 2],
+    accessed: [i64; 2],
+    modified: [i64; 2],
+    changed: [i64; 2],
+    unused: [u64; 3],
+}
+
+fn stat_of(fd: usize) -> Option<Stat> {
+    let mut stat = MaybeUninit::<Stat>::uninit();
+    // SAFETY: the kernel fills the structure when it succeeds.
+    unsafe { (pass(SYS_FSTAT, fd, stat.as_mut_ptr() as usize, 0, 0) == 0).then(|| stat.assume_init()) }
+}
+
+/// The table, once it is found.
+static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
+/// The process that this was loaded into: its children by fork have another number.
+static PROCESS: AtomicU64 = AtomicU64::new(0);
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEGIN: extern "C" fn() = begin;
+
+extern "C" fn begin() {
+    find_next();
+    // SAFETY: it looks at the variables before the program runs, so nobody changes them meanwhile.
+    if let Some(table) = unsafe { variable().and_then(|value| find_table(value)) } {
+        // SAFETY: a plain system call.
+        PROCESS.store(unsafe { pass(SYS_GETPID, 0, 0, 0, 0) } as u64, Ordering::Relaxed);
+        TABLE.store(table, Ordering::Release);
+    }
+}
+
+/// The value of the variable that says where the table is.
+unsafe fn variable() -> Option<*const u8> {
+    // SAFETY: the list and each text in it end with a zero, which nothing here goes past.
+    unsafe {
+        let mut next = (&raw const environ).as_ref().copied().filter(|list| !list.is_null())?;
+        while !(*next).is_null() {
+            let mut text = *next;
+            let is_name = VARIABLE.bytes().chain([b'=']).all(|byte| {
+                let is_same = *text == byte;
+                text = text.add(usize::from(is_same));
+                is_same
+            });
+            if is_name {
+                return Some(text);
+            }
+            next = next.add(1);
+        }
+    }
+    None
+}
+
+/// Maps the table that `PROCESS/DESCRIPTOR/INODE` names.
+unsafe fn find_table(value: *const u8) -> Option<*mut Table> {
+    // SAFETY: the text ends with a zero; everything else is checked before it is used.
+    unsafe {
+        let (process, rest) = number(value)?;
+        let (descriptor, rest) = number((*rest == b'/').then(|| rest.add(1))?)?;
+        let (inode, rest) = number((*rest == b'/').then(|| rest.add(1))?)?;
+        let mut path = [0; 64];
+        let mut length = 0;
+        for part in [&b"/proc/"[..], &digits(process), b"/fd/", &digits(descriptor)] {
+            for byte in part.iter().filter(|byte| **byte != 0) {
+                path[length] = *byte;
+                length += 1;
+            }
+        }
+        let how = How { flags: O_RDWR | O_CLOEXEC as u64, mode: 0, resolve: 0 };
+        let fd = open_by(AT_FDCWD, path.as_ptr(), &how);
+        let fd = usize::try_from(fd).ok().filter(|_| *rest == 0)?;
+        let stat = stat_of(fd);
+        let is_it = stat.is_some_and(|stat| stat.inode == inode && stat.size == size_of::<Table>() as i64);
+        let (read_and_write, shared) = (3, 1);
+        let mapped = plain(SYS_MMAP, [0, if is_it { size_of::<Table>() } else { 0 }, read_and_write, shared, fd, 0]);
+        pass(SYS_CLOSE, fd, 0, 0, 0);
+        let table = (mapped > 0).then_some(mapped as *mut Table)?;
+        ((*table).mark.load(Ordering::Relaxed) == MARK).then_some(table)
+    }
+}
+
+unsafe fn number(mut text: *const u8) -> Option<(u64, *const u8)> {
+    let mut value: Option<u64> = None;
+    // SAFETY: the text ends with a zero.
+    unsafe {
+        while (*text).is_ascii_digit() {
+            value = Some(value.unwrap_or(0).wrapping_mul(10).wrapping_add(u64::from(*text - b'0')));
+            text = text.add(1);
+        }
+    }
+    value.map(|value| (value, text))
+}
+
+/// The digits of a number, after zero bytes.
+fn digits(mut number: u64) -> [u8; 20] {
+    let mut digits = [0; 20];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    digits
+}
+
+unsafe fn open_by(directory: c_int, path: *const u8, how: &How) -> isize {
+    // SAFETY: the kernel checks the path.
+    unsafe { pass(SYS_OPENAT2, directory as usize, path as usize, ptr::from_ref(how) as usize, size_of::<How>()) }
+}
+
+/// Opens a file that is only to be read, and notes it; `None` when this is for the C library to do.
+unsafe fn open_to_read(directory: c_int, path: *const u8, flags: c_int) -> Option<c_int> {
+    if flags & O_OTHER != 0 {
+        return None;
+    }
+    // SAFETY: a table stays mapped for as long as the process lives.
+    let table = unsafe { TABLE.load(Ordering::Acquire).as_ref()? };
+    if table.taken.load(Ordering::Acquire) as u32 as usize >= SLOTS {
+        return None;
+    }
+    let mut how = How { flags: u64::from(flags as u32), mode: 0, resolve: RESOLVE_NO_SYMLINKS };
+    // SAFETY: the kernel checks the path.
+    let mut fd = unsafe { open_by(directory, path, &how) };
+    let is_by_link = fd == ELOOP;
+    if is_by_link {
+        how.resolve = 0;
+        // SAFETY: as above.
+        fd = unsafe { open_by(directory, path, &how) };
+    }
+    match fd {
+        0.. => {}
+        ENOENT | ENOTDIR | EINTR => return Some(returned(fd)),
+        // Also where this call is not known or not allowed.
+        _ => return None,
+    }
+    let noted = match stat_of(fd as usize) {
+        Some(stat) if stat.mode & 0o170_000 != 0o100_000 || stat.links == 0 => true,
+        // SAFETY: the kernel has read the path: it ends with a zero.
+        Some(stat) => unsafe { note_by(table, &stat, directory, path, fd as usize, is_by_link) },
+        None => false,
+    };
+    if !noted {
+        // The kernel refuses this call for its size; but first the tracer is asked, who looks what is opened by it.
+        // SAFETY: as above.
+        unsafe { plain(SYS_OPENAT2, [directory as usize, path as usize, ptr::from_ref(&how) as usize, 0, 0, 0]) };
+    }
+    Some(fd as c_int)
+}
+
+/// Finds the real name of a file and notes it; false when that cannot be done here.
+unsafe fn note_by(table: &Table, stat: &Stat, directory: c_int, path: *const u8, fd: usize, is_by_link: bool) -> bool {
+    // SAFETY: the path ends with a zero.
+    let first = unsafe { *path };
+    if is_by_link || (first != b'/' && directory != AT_FDCWD) {
+        let mut name = [0; NAME_BYTES];
+        let length = real_name(fd, &mut name);
+        return length.is_some_and(|length| note(table, stat, &[], &name[..length]));
+    }
+    let mut length = 0;
+    // SAFETY: as above.
+    let path = unsafe {
+        while *path.add(length) != 0 {
+            length += 1;
+        }
+        core::slice::from_raw_parts(path, length)
+    };
+    if first == b'/' {
+        return note(table, stat, &[], path);
+    }
+    let mut base = [0; BASE_BYTES];
+    working_directory(table, &mut base).is_some_and(|length| note(table, stat, &base[..length], path))
+}
+
+/// What the kernel calls a file that is open here.
+fn real_name(fd: usize, name: &mut [u8; NAME_BYTES]) -> Option<usize> {
+    let mut link = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let digits = digits(fd as u64);
+    let start = digits.iter().position(|digit| *digit != 0)?;
+    link[14..14 + digits.len() - start].copy_from_slice(&digits[start..]);
+    // SAFETY: the kernel writes as far as the buffer goes.
+    let length = unsafe { pass(SYS_READLINK, link.as_ptr() as usize, name.as_mut_ptr() as usize, NAME_BYTES, 0) };
+    // One that fills the buffer may go on.
+    usize::try_from(length).ok().filter(|length| *length < NAME_BYTES && name[0] == b'/')
+}
+
+/// Fills the next slot; false when there is none, or the name is too long.
+fn note(table: &Table, stat: &Stat, base: &[u8], path: &[u8]) -> bool {
+    let length = base.len() + path.len();
+    if length > NAME_BYTES {
+        return false;
+    }
+    let Some(slot) = take(table) else { return false };
+    let place = (&raw const slot.file).cast_mut();
+    // SAFETY: the slot is this thread's until it is marked. Should it have been given up meanwhile, nobody reads it.
+    unsafe {
+        (&raw mut (*place).name_bytes).write(length as u32);
+        (&raw mut (*place).size).write(stat.size as u64);
+        (&raw mut (*place).modified).write(stat.modified[0]);
+        (&raw mut (*place).changed).write(stat.changed[0]);
+        (&raw mut (*place).modified_nanos).write(stat.modified[1] as u32);
+        (&raw mut (*place).changed_nanos).write(stat.changed[1] as u32);
+        let name = (&raw mut (*place).name).cast::<u8>();
+        ptr::copy_nonoverlapping(base.as_ptr(), name, base.len());
+        ptr::copy_nonoverlapping(path.as_ptr(), name.add(base.len()), path.len());
+    }
+    slot.state.compare_exchange(FREE, NOTED, Ordering::Release, Ordering::Relaxed).is_ok()
+}
+
+fn take(table: &Table) -> Option<&shape::Slot> {
+    let mut taken = table.taken.load(Ordering::Acquire);
+    loop {
+        let slot = table.slots.get(taken as u32 as usize)?;
+        match table.taken.compare_exchange_weak(taken, taken + 1, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) if slot.state.load(Ordering::Acquire) != GIVEN_UP => return Some(slot),
+            Ok(_) => taken = table.taken.load(Ordering::Acquire),
+            Err(now) => taken = now,
+        }
+    }
+}
+
+const BASE_WORDS: usize = 25;
+const BASE_BYTES: usize = 8 * BASE_WORDS;
+
+/// Changes of this process's working directory: how many began, in the upper half, and how many of them are under way.
+static MOVES: AtomicU64 = AtomicU64::new(0);
+/// Somebody shares this memory and not the working directory: its name is asked for every time.
+static APART: AtomicBool = AtomicBool::new(false);
+
+/// The name of the working directory, remembered as of [`MOVES`]: to ask costs half a microsecond.
+struct Remembered {
+    writes: AtomicBool,
+    as_of: AtomicU64,
+    length: AtomicU64,
+    words: [AtomicU64; BASE_WORDS],
+}
+
+static REMEMBERED: Remembered = Remembered {
+    writes: AtomicBool::new(false),
+    as_of: AtomicU64::new(CLOSED),
+    length: AtomicU64::new(0),
+    words: [const { AtomicU64::new(0) }; BASE_WORDS],
+};
+
+impl Remembered {
+    fn get(&self, as_of: u64, base: &mut [u8; BASE_BYTES]) -> Option<usize> {
+        if self.as_of.load(Ordering::Acquire) != as_of {
+            return None;
+        }
+        let length = self.length.load(Ordering::Relaxed) as usize;
+        for (word, bytes) in self.words.iter().zip(base.as_chunks_mut::<8>().0).take(length.div_ceil(8)) {
+            *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        }
+        fence(Ordering::Acquire);
+        (self.as_of.load(Ordering::Relaxed) == as_of && length <= BASE_BYTES).then_some(length)
+    }
+
+    /// One at a time; whoever comes meanwhile, be it a signal handler, leaves it be.
+    fn set(&self, as_of: u64, base: &[u8; BASE_BYTES], length: usize) {
+        if self.writes.swap(true, Ordering::Acquire) {
+            return;
+        }
+        self.as_of.store(CLOSED, Ordering::Relaxed);
+        fence(Ordering::Release);
+        self.length.store(length as u64, Ordering::Relaxed);
+        for (word, bytes) in self.words.iter().zip(base.as_chunks::<8>().0).take(length.div_ceil(8)) {
+            word.store(u64::from_ne_bytes(*bytes), Ordering::Relaxed);
+        }
+        self.as_of.store(as_of, Ordering::Release);
+        self.writes.store(false, Ordering::Release);
+    }
+}
+
+/// The working directory and its length, with a slash at its end.
+fn working_directory(table: &Table, base: &mut [u8; BASE_BYTES]) -> Option<usize> {
+    let moves = MOVES.load(Ordering::Acquire);
+    let is_steady = moves as u32 == 0 && table.asks.load(Ordering::Acquire) == 0 && !APART.load(Ordering::Relaxed);
+    if let Some(length) = is_steady.then(|| REMEMBERED.get(moves, base)).flatten() {
+        return Some(length);
+    }
+    // SAFETY: the kernel writes as far as the buffer goes, and counts the zero at the end.
+    let length = unsafe { pass(SYS_GETCWD, base.as_mut_ptr() as usize, BASE_BYTES, 0, 0) };
+    let length = usize::try_from(length).ok().filter(|length| *length > 1 && base[0] == b'/')?;
+    base[length - 1] = b'/';
+    if is_steady && MOVES.load(Ordering::Acquire) == moves {
+        REMEMBERED.set(moves, base, length);
+    }
+    Some(length)
+}
+
+/// Changes the working directory.
+unsafe fn change(number: usize, to: usize) -> c_int {
+    MOVES.fetch_add((1 << 32) + 1, Ordering::AcqRel);
+    // SAFETY: the kernel checks the argument.
+    let result = unsafe { pass(number, to, 0, 0, 0) };
+    // A child that was forked shares nothing, or, by vfork, this memory alone.
+    // SAFETY: a plain system call.
+    if unsafe { pass(SYS_GETPID, 0, 0, 0, 0) } as u64 != PROCESS.load(Ordering::Relaxed) {
+        APART.store(true, Ordering::Relaxed);
+    }
+    MOVES.fetch_sub(1, Ordering::AcqRel);
+    returned(result)
+}
+
+/// # Safety
+/// As chdir(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chdir(path: *const u8) -> c_int {
+    // SAFETY: the kernel checks the path.
+    unsafe { change(SYS_CHDIR, path as usize) }
+}
+
+/// # Safety
+/// As fchdir(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fchdir(fd: c_int) -> c_int {
+    // SAFETY: the argument is a number.
+    unsafe { change(SYS_FCHDIR, fd as usize) }
+}
+
+/// Defines functions of the C library that open files: `own` looks first, and then the next library that has the
+/// function is called, which is the C library or something that a person put before it.
+macro_rules! functions {
+    ($($name:ident $text:literal $next:ident ($($argument:ident: $type:ty),*) -> $result:ty { $own:expr } else { $raw:expr })*) => {
+        $(
+            static $next: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+            /// # Safety
+            /// As the function of the C library that has this name.
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn $name($($argument: $type),*) -> $result {
+                // SAFETY: the arguments are those that the program gave.
+                unsafe {
+                    if let Some(result) = $own {
+                        return result;
+                    }
+                    let next = $next.load(Ordering::Relaxed);
+                    if next.is_null() {
+                        // Before the libraries are ready, or without one that could be asked.
+                        return $raw;
+                    }
+                    let next: unsafe extern "C" fn($($type),*) -> $result = core::mem::transmute(next);
+                    next($($argument),*)
+                }
+            }
+        )*
+
+        fn find_next() {
+            let next = usize::MAX as *mut c_void;
+            // SAFETY: the names end with a zero.
+            unsafe {
+                if dlsym as *const () as usize == 0 {
+                    return;
+                }
+                $($next.store(dlsym(next, concat!($text, "\0").as_ptr().cast()), Ordering::Relaxed);)*
+            }
+        }
+    };
+}
+
+unsafe fn raw(directory: c_int, path: *const u8, flags: c_int, mode: u32) -> c_int {
+    // SAFETY: the kernel checks the path.
+    returned(unsafe { plain(SYS_OPENAT, [directory as usize, path as usize, flags as usize, mode as usize, 0, 0]) })
+}
+
+/// `fopen` for modes that only read.
+unsafe fn stream(path: *const u8, mode: *const u8) -> Option<*mut c_void> {
+    // SAFETY: a mode ends with a zero.
+    unsafe {
+        if fdopen as *const () as usize == 0 || *mode != b'r' {
+            return None;
+        }
+        let (mut flags, mut next) = (0, mode.add(1));
+        loop {
+            match *next {
+                0 => break,
+                b'b' => {}
+                b'e' => flags |= O_CLOEXEC,
+                _ => return None,
+            }
+            next = next.add(1);
+        }
+        let fd = open_to_read(AT_FDCWD, path, flags)?;
+        Some(if fd < 0 { ptr::null_mut() } else { fdopen(fd, mode.cast()) })
+    }
+}
+
+functions! {
+    open "open" NEXT_OPEN (path: *const u8, flags: c_int, mode: u32) -> c_int
+        { open_to_read(AT_FDCWD, path, flags) } else { raw(AT_FDCWD, path, flags, mode) }
+    open64 "open64" NEXT_OPEN64 (path: *const u8, flags: c_int, mode: u32) -> c_int
+        { open_to_read(AT_FDCWD, path, flags) } else { raw(AT_FDCWD, path, flags, mode) }
+    openat "openat" NEXT_OPENAT (directory: c_int, path: *const u8, flags: c_int, mode: u32) -> c_int
+        { open_to_read(directory, path, flags) } else { raw(directory, path, flags, mode) }
+    openat64 "openat64" NEXT_OPENAT64 (directory: c_int, path: *const u8, flags: c_int, mode: u32) -> c_int
+        { open_to_read(directory, path, flags) } else { raw(directory, path, flags, mode) }
+    __open_2 "__open_2" NEXT_OPEN_2 (path: *const u8, flags: c_int) -> c_int
+        { open_to_read(AT_FDCWD, path, flags) } else { raw(AT_FDCWD, path, flags, 0) }
+    __open64_2 "__open64_2" NEXT_OPEN64_2 (path: *const u8, flags: c_int) -> c_int
+        { open_to_read(AT_FDCWD, path, flags) } else { raw(AT_FDCWD, path, flags, 0) }
+    __openat_2 "__openat_2" NEXT_OPENAT_2 (directory: c_int, path: *const u8, flags: c_int) -> c_int
+        { open_to_read(directory, path, flags) } else { raw(directory, path, flags, 0) }
+    __openat64_2 "__openat64_2" NEXT_OPENAT64_2 (directory: c_int, path: *const u8, flags: c_int) -> c_int
+        { open_to_read(directory, path, flags) } else { raw(directory, path, flags, 0) }
+    fopen "fopen" NEXT_FOPEN (path: *const u8, mode: *const u8) -> *mut c_void
+        { stream(path, mode) } else { ptr::null_mut() }
+    fopen64 "fopen64" NEXT_FOPEN64 (path: *const u8, mode: *const u8) -> *mut c_void
+        { stream(path, mode) } else { ptr::null_mut() }
+}
