@@ -1,6 +1,7 @@
 mod columns;
 mod following;
 mod log;
+mod outlines;
 mod table;
 
 pub(crate) use following::Following;
@@ -31,7 +32,7 @@ pub struct Reader {
     columns: RefCell<Option<Arc<columns::Runs>>>,
     log_lines: RefCell<log::Counts>,
     following: Arc<Following>,
-    outlines: RefCell<following::Outlines>,
+    outlines: RefCell<outlines::Outlines>,
 }
 
 impl Reader {
