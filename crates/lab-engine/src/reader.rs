@@ -1,10 +1,11 @@
+mod cells;
 mod columns;
 mod following;
 mod log;
 mod outlines;
 mod table;
 
-pub(crate) use following::Following;
+pub(crate) use following::Shared;
 pub use log::LogWindow;
 
 use std::cell::RefCell;
@@ -29,9 +30,8 @@ pub struct Reader {
     live: PathBuf,
     key_file: PathBuf,
     key: OnceLock<Option<SealKey>>,
-    columns: RefCell<Option<Arc<columns::Runs>>>,
     log_lines: RefCell<log::Counts>,
-    following: Arc<Following>,
+    shared: Arc<Shared>,
     outlines: RefCell<outlines::Outlines>,
 }
 
@@ -42,9 +42,8 @@ impl Reader {
             live,
             key_file,
             key: OnceLock::new(),
-            columns: RefCell::default(),
             log_lines: RefCell::default(),
-            following: Arc::default(),
+            shared: Arc::default(),
             outlines: RefCell::default(),
         }
     }

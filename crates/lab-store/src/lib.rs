@@ -45,7 +45,7 @@ pub use error::{CopyError, Flaw, LargeError, Result, StoreError};
 pub use gc::{GcOptions, GcReport};
 pub use notebook::{FORMAT, Notebook, Options};
 pub use purge::{PurgeReport, PurgeRequest};
-pub use query::{NoteRow, RunQuery, RunRow, UsedFile};
+pub use query::{NoteRow, RunQuery, RunRow, State, UsedFile};
 pub use reader::{Found, Reader};
 pub use rebuild::RebuildReport;
 pub use record::{Encoding, Record, RecordKind};

@@ -91,6 +91,14 @@ pub struct RunQuery {
     pub oldest_first: bool,
 }
 
+/// Which index, and how far the packs went that it was made of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Numbers of runs are those of one file alone.
+    index: (u64, u64),
+    packs: Vec<(i64, u64)>,
+}
+
 fn note_kind(text: &str) -> NoteKind {
     match text {
         "reason" => NoteKind::Reason,
@@ -362,6 +370,19 @@ impl Reader {
             rows.collect()
         };
         self.sql(select())
+    }
+
+    /// How far the index has come: another after every commit or rebuild, and the same for all readers of the same.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn state(&self) -> Result<State> {
+        let select = || {
+            let mut select = self.connection.prepare_cached("SELECT id, end FROM pack ORDER BY id")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        Ok(State { index: self.index, packs: self.sql(select())? })
     }
 
     /// A number that changes when another process has changed the index. Only numbers of the same

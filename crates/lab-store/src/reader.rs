@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ use crate::{CopyError, Flaw, Notebook, RecordKind, Result, SealKey, StoreError, 
 pub struct Reader {
     pub(crate) notebook: Notebook,
     pub(crate) connection: Connection,
+    /// The index's file: device and number.
+    pub(crate) index: (u64, u64),
     packs: RefCell<HashMap<i64, Arc<OpenPack>>>,
     decoder: RefCell<Decoder>,
 }
@@ -120,7 +122,8 @@ impl Notebook {
 
 impl Reader {
     pub(crate) fn over(notebook: &Notebook, connection: Connection) -> Self {
-        Self { notebook: notebook.clone(), connection, packs: RefCell::default(), decoder: RefCell::default() }
+        let index = std::fs::metadata(notebook.index_path()).map_or((0, 0), |file| (file.dev(), file.ino()));
+        Self { notebook: notebook.clone(), connection, index, packs: RefCell::default(), decoder: RefCell::default() }
     }
 
     /// The body of a record, checked against its id.

@@ -7,17 +7,23 @@ use lab_model::RunId;
 use lab_store::RunRow;
 
 use super::Reader;
+use super::columns::Runs;
 use crate::live::LiveReader;
 
-/// Runs that go on, each with what has been read of it. Readers of one interface share them.
+/// What the readers of one interface share.
 #[derive(Default)]
-pub(crate) struct Following(Mutex<HashMap<RunId, Arc<Mutex<LiveReader>>>>);
+pub(crate) struct Shared {
+    /// Runs that go on, each with what has been read of it.
+    followed: Mutex<HashMap<RunId, Arc<Mutex<LiveReader>>>>,
+    /// The columns of all runs, as the index last stood.
+    pub(super) columns: Mutex<Option<Arc<Runs>>>,
+}
 
 impl Reader {
     /// Looks at the metrics of a run that goes on; reads only what is new.
     pub(super) fn followed<T>(&self, row: &RunRow, look: impl FnOnce(&mut LiveReader) -> T) -> T {
         let reader = {
-            let mut all = self.following.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.shared.followed.lock().unwrap_or_else(PoisonError::into_inner);
             if !all.contains_key(&row.start.run) {
                 // Those of runs that are over are not asked for again.
                 all.retain(|run, _| self.live.join(run.as_str()).exists());
@@ -30,8 +36,8 @@ impl Reader {
         look(&mut reader)
     }
 
-    /// The same reader, which shares what it follows with others.
-    pub(crate) fn following(self, following: Arc<Following>) -> Self {
-        Self { following, ..self }
+    /// The same reader, which shares with others.
+    pub(crate) fn sharing(self, shared: Arc<Shared>) -> Self {
+        Self { shared, ..self }
     }
 }
