@@ -37,7 +37,7 @@ mod verify_index;
 mod writer;
 
 pub use chain::{Commit, CommitRef, Retire, RetireReason, RetiredPack};
-pub use columns::{ColumnSink, ColumnValue, Flag, KeyKind, MetricPart, RunField, RunLine, WORD_END};
+pub use columns::{ColumnSink, ColumnValue, EarlierRun, Flag, KeyKind, MetricPart, RunField, RunLine, WORD_END};
 pub use contents::{LiveContent, Statistics};
 pub use decode::Decoder;
 pub use encoder::{CHUNK_LIMIT, DEFAULT_LEVEL, Encoder, Large, hash_reader, sample_hash};
