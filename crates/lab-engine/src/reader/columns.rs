@@ -330,7 +330,8 @@ fn likely(keys: &[(u32, KeyKind, String)]) -> Vec<Field> {
     let named = |kind| keys.iter().filter(move |key| key.1 == kind).map(|(_, _, name)| name);
     let texts = [Field::Status, Field::Run(RunField::Name), Field::Tags, Field::Notes, Field::Run(RunField::Command)];
     let metrics = |part| named(KeyKind::Metric).map(move |name| Field::Metric(name.clone(), part));
-    let fields = texts.into_iter().chain([Field::Started, Field::Run(RunField::Duration)]);
+    let others = [Field::Started, Field::Run(RunField::Duration), Field::Project, Field::Script];
+    let fields = texts.into_iter().chain(others).chain([RunField::Host, RunField::Branch].map(Field::Run));
     let fields = fields.chain(named(KeyKind::Param).cloned().map(Field::Param));
     fields.chain(metrics(MetricPart::Last)).chain(metrics(MetricPart::Best)).collect()
 }
