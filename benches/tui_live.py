@@ -54,17 +54,14 @@ def measure(what, pid, begin, seconds, pattern):
     print(f"{what:10} {told}, {used:5.1f} % of a core", flush=True)
 
 
-def main():
-    lab = shutil.which(sys.argv[1]) or os.path.abspath(sys.argv[1])
-    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    folder = tempfile.mkdtemp(prefix="lab-live-")
+def start_runs(lab, folder, lasts):
+    """Ten runs in a notebook of their own; gives their environment and processes once they log."""
     project = os.path.join(folder, "project")
     os.mkdir(project)
     with open(os.path.join(project, "train.py"), "w") as file:
         file.write(PROGRAM)
-    begin = time.time()
-    env = {**os.environ, "LAB_NOTEBOOK": os.path.join(folder, "notebook"), "BEGIN": str(begin)}
-    env.update(LASTS=str(4 * seconds + 30), LANG="C.UTF-8", COLORTERM="truecolor", NO_PROXY="*")
+    env = {**os.environ, "LAB_NOTEBOOK": os.path.join(folder, "notebook"), "BEGIN": str(time.time())}
+    env.update(LASTS=str(lasts), LANG="C.UTF-8", COLORTERM="truecolor", NO_PROXY="*")
     subprocess.run([lab, "init"], cwd=project, env=env, check=True, stdout=subprocess.DEVNULL)
     command = [lab, "--quiet", "run", "--", "python3", "train.py"]
     runs = [
@@ -72,6 +69,23 @@ def main():
         for _ in range(RUNS)
     ]
     time.sleep(6)
+    return env, runs
+
+
+def end_runs(runs, folder):
+    for run in runs:
+        run.terminate()
+    for run in runs:
+        run.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    lab = shutil.which(sys.argv[1]) or os.path.abspath(sys.argv[1])
+    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    folder = tempfile.mkdtemp(prefix="lab-live-")
+    env, runs = start_runs(lab, folder, 4 * seconds + 30)
+    project, begin = os.path.join(folder, "project"), float(env["BEGIN"])
     try:
         words = " ".join(f"{name}={env[name]}" for name in ("LAB_NOTEBOOK", "LANG", "COLORTERM"))
         tmux("kill-server")
@@ -93,11 +107,7 @@ def main():
         print(f"memory     {int(peak[1]) / 1024:.0f} MB at most")
     finally:
         tmux("kill-server")
-        for run in runs:
-            run.terminate()
-        for run in runs:
-            run.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        end_runs(runs, folder)
 
 
 if __name__ == "__main__":

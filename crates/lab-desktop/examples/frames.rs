@@ -1,6 +1,8 @@
 //! How fast the window is on a notebook, without a screen: from the start to the first full frame, and how long a frame
 //! takes while one scrolls, types and moves, triangles included. Memory is that of the whole process.
-//! `cargo run --release -p lab-desktop --example frames -- NOTEBOOK [WIDTH HEIGHT]`.
+//! CPU is that of the thread that paints, user and system.
+//! `cargo run --release -p lab-desktop --example frames -- NOTEBOOK [--live SECONDS] [WIDTH HEIGHT]`; with `--live` it
+//! only looks on, at the list and then at the charts of the newest runs, as `benches/window_live.py` has it.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for measurements")]
 
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 use egui::{Event, Modifiers, MouseWheelUnit, RawInput, Rect, TouchPhase, pos2, vec2};
 use lab_desktop::App;
 use lab_engine::EngineConfig;
+use lab_testkit::meter::{Cost, Meter, memory_megabytes, process_cpu_millis, spread};
 use lab_view::ActionId;
 use lab_view::list::Motion;
 use lab_view::screens::charts::ChartsAction;
@@ -30,12 +33,14 @@ struct Stage {
 }
 
 fn main() {
-    let mut words = std::env::args().skip(1);
+    let mut words = std::env::args().skip(1).peekable();
     let notebook = PathBuf::from(words.next().expect("a notebook"));
+    let is_live = words.next_if(|word| word == "--live").is_some();
+    let lasts = if is_live { words.next().unwrap().parse().unwrap() } else { 0 };
     let mut size = words.map(|word| word.parse::<f32>().unwrap());
     let size = vec2(size.next().unwrap_or(1920.0), size.next().unwrap_or(1080.0));
     let config = EngineConfig::from_system(Some(notebook)).unwrap();
-    let started = Instant::now();
+    let (started, start) = (Instant::now(), Meter::start());
     let (ring, bell) = sync_channel(16);
     // A bell that is ringing already, or that nobody hears any more, need not ring.
     let wake = Arc::new(move || ring.try_send(()).unwrap_or_default());
@@ -45,7 +50,14 @@ fn main() {
     session.act(Action::Do(ActionId::GoRuns));
     let mut stage = Stage { app: App::for_session(session), context, size, bell, started };
     stage.settle();
-    println!("start to first full frame    {:>8.1} ms", millis(started.elapsed()));
+    println!(
+        "start to first full frame    {:>8.1} ms, {:.1} ms of CPU to paint it",
+        millis(started.elapsed()),
+        start.cost().cpu_millis
+    );
+    if is_live {
+        return stage.live(Duration::from_secs(lasts));
+    }
     stage.times("nothing happens", 300, &|_| (None, None));
     stage.times("scrolling slowly", 600, &|_| (Some(wheel(1.0)), None));
     stage.times("scrolling fast", 600, &|_| (Some(wheel(400.0)), None));
@@ -70,7 +82,11 @@ fn main() {
         stage.times("a run, nothing happens", 300, &|_| (None, None));
     }
     stage.charts_and_changes();
-    println!("memory                       {:>8.1} MB", resident_kilobytes() / 1024.0);
+    println!(
+        "memory                       {:>8.1} MB, {:.1} MB at most",
+        memory_megabytes("VmRSS"),
+        memory_megabytes("VmHWM")
+    );
 }
 
 fn wheel(rows: f32) -> Event {
@@ -83,20 +99,16 @@ fn wheel(rows: f32) -> Event {
     }
 }
 
+/// Between two frames of a screen.
+const SCREEN: Duration = Duration::from_millis(16);
+
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// Memory of this process, in KiB, as Linux tells it.
-fn resident_kilobytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
-}
-
 impl Stage {
-    /// One frame, with its triangles. True when another one was asked for at once.
-    fn frame(&mut self, events: Vec<Event>) -> bool {
+    /// One frame, with its triangles. Tells when the next one is asked for.
+    fn frame(&mut self, events: Vec<Event>) -> Duration {
         let middle = Event::PointerMoved(pos2(self.size.x * 0.4, self.size.y * 0.5));
         let input = RawInput {
             screen_rect: Some(Rect::from_min_size(pos2(0.0, 0.0), self.size)),
@@ -112,7 +124,34 @@ impl Stage {
         output.textures_delta.clear();
         let triangles = self.context.tessellate(output.shapes, output.pixels_per_point);
         assert!(!triangles.is_empty());
-        output.viewport_output.values().any(|viewport| viewport.repaint_delay.is_zero())
+        output.viewport_output.values().map(|viewport| viewport.repaint_delay).min().unwrap_or(Duration::MAX)
+    }
+
+    /// Looks on while runs go on: paints when there is something new, as a window does.
+    fn live(&mut self, lasts: Duration) {
+        self.watch("list of runs that go on", lasts);
+        let page = self.app.session().runs.page();
+        let runs = page.iter().flat_map(|page| page.subjects(0..10)).map(|subject| subject.run.clone()).collect();
+        self.answer("charts", Action::Go(Route::Charts(runs)));
+        self.watch("charts of runs that go on", lasts);
+        println!("memory at most               {:>8.1} MB", memory_megabytes("VmHWM"));
+    }
+
+    fn watch(&mut self, what: &str, lasts: Duration) {
+        let begun = Instant::now();
+        let before = process_cpu_millis();
+        let mut taken = Vec::new();
+        let mut delay = Duration::ZERO;
+        while begun.elapsed() < lasts {
+            let _ = self.bell.recv_timeout(delay.min(lasts));
+            while self.bell.try_recv().is_ok() {}
+            let frame = Meter::start();
+            delay = self.frame(Vec::new()).max(SCREEN);
+            taken.push(frame.cost());
+        }
+        let part = (process_cpu_millis() - before) / millis(begun.elapsed()) * 100.0;
+        let rate = taken.len() as f64 / lasts.as_secs_f64();
+        println!("{what:28} {}; {rate:.1} frames a second, {part:.1} % of a core with all threads", spread(&taken));
     }
 
     /// The newest runs as charts, and two of them side by side.
@@ -168,18 +207,15 @@ impl Stage {
     /// Does the same many times, and tells how long a frame took and how many asked for another one.
     fn times(&mut self, what: &str, times: usize, step: &dyn Fn(&Session) -> Step) {
         let mut again = 0;
-        let mut taken: Vec<f64> = (0..times)
+        let taken: Vec<Cost> = (0..times)
             .map(|_| {
                 let (event, action) = step(self.app.session());
-                let begun = Instant::now();
+                let begun = Meter::start();
                 action.into_iter().for_each(|action| self.app.session_mut().act(action));
-                again += usize::from(self.frame(event.into_iter().collect()));
-                millis(begun.elapsed())
+                again += usize::from(self.frame(event.into_iter().collect()).is_zero());
+                begun.cost()
             })
             .collect();
-        taken.sort_by(f64::total_cmp);
-        let part = |part: f64| taken[((taken.len() - 1) as f64 * part) as usize];
-        let figures = format!("{:>8.2} ms median, {:.2} ms p99, {:.2} ms at most", part(0.5), part(0.99), part(1.0));
-        println!("{what:28} {figures}; {again} of {times} asked for another");
+        println!("{what:28} {}; {again} of {times} asked for another", spread(&taken));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::command::{Command, Done};
 use crate::live::LiveRun;
-use crate::reader::Following;
+use crate::reader::Shared;
 use crate::watch::WatchPlace;
 use crate::{Engine, EngineConfig, Error, ErrorKind, Reader, Result};
 
@@ -26,6 +26,9 @@ pub enum Lane {
     Page,
 }
 
+/// Columns that are made ready while nobody waits, once: what is asked for after the notebook has changed is read then.
+const MOST_READIED: usize = 100;
+
 /// How often other processes are looked for. A screen may be so much behind.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -35,8 +38,8 @@ pub struct Background {
     wake: Wake,
     revision: Arc<AtomicU64>,
     live_revision: Arc<AtomicU64>,
-    /// What the reading threads follow, once for both.
-    following: Arc<Following>,
+    /// What the reading threads keep, once for both.
+    shared: Arc<Shared>,
     /// The process that watches; 0 when none does.
     watcher: Arc<AtomicI32>,
     list: Arc<Queue<Read>>,
@@ -135,7 +138,7 @@ impl Background {
             wake,
             revision: Arc::default(),
             live_revision: Arc::default(),
-            following: Arc::default(),
+            shared: Arc::default(),
             watcher: Arc::default(),
             list: Arc::default(),
             page: Arc::default(),
@@ -143,8 +146,8 @@ impl Background {
             stop: Arc::default(),
             writer: None,
         };
-        background.start_reader("list", &background.list)?;
-        background.start_reader("page", &background.page)?;
+        background.start_reader(Lane::List)?;
+        background.start_reader(Lane::Page)?;
         background.writer = Some(background.start_writer()?);
         background.start_lookout()?;
         Ok(background)
@@ -201,19 +204,32 @@ impl Background {
         Job { progress, answer }
     }
 
-    fn start_reader(&self, name: &str, queue: &Arc<Queue<Read>>) -> Result<()> {
+    fn start_reader(&self, lane: Lane) -> Result<()> {
+        let (name, queue) = match lane {
+            Lane::List => ("list", &self.list),
+            Lane::Page => ("page", &self.page),
+        };
         let (queue, config) = (Arc::clone(queue), self.config.clone());
-        let following = Arc::clone(&self.following);
+        let shared = Arc::clone(&self.shared);
         spawn(&format!("lab-{name}"), move || {
-            let mut reader = None;
-            while let Some((wanted, work)) = queue.pop() {
+            let mut reader: Option<Result<Reader>> = None;
+            let mut readied = 0;
+            // Who has a list before them sorts and filters it soon.
+            let mut ready = |reader: &Option<Result<Reader>>| {
+                let Some(Ok(reader)) = reader.as_ref().filter(|_| lane == Lane::List && readied < MOST_READIED) else {
+                    return false;
+                };
+                readied += 1;
+                reader.ready_next().unwrap_or(false)
+            };
+            while let Some((wanted, work)) = queue.pop_or(|| ready(&reader)) {
                 if !wanted.load(Ordering::Relaxed) {
                     continue;
                 }
                 // A notebook that was not there, or was broken, may be well by now.
                 let open = || {
                     let reader = Engine::open_existing(config.clone())?.plain_reader()?;
-                    Ok(reader.following(Arc::clone(&following)))
+                    Ok(reader.sharing(Arc::clone(&shared)))
                 };
                 let reader = match reader.take() {
                     Some(Ok(open)) => reader.insert(Ok(open)),
@@ -356,6 +372,11 @@ impl<T> Queue<T> {
 
     /// The next one; `None` when the queue is closed and empty.
     fn pop(&self) -> Option<T> {
+        self.pop_or(|| false)
+    }
+
+    /// The same; as long as nothing waits, `idle` does something else bit by bit, until it says that there is no more.
+    fn pop_or(&self, mut idle: impl FnMut() -> bool) -> Option<T> {
         let mut waiting = self.lock();
         loop {
             if let Some(item) = waiting.0.pop_front() {
@@ -363,6 +384,12 @@ impl<T> Queue<T> {
             }
             if waiting.1 {
                 return None;
+            }
+            drop(waiting);
+            let goes_on = idle();
+            waiting = self.lock();
+            if goes_on || !waiting.0.is_empty() || waiting.1 {
+                continue;
             }
             waiting = self.change.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }

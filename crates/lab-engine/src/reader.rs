@@ -1,9 +1,11 @@
+mod cells;
 mod columns;
 mod following;
 mod log;
+mod outlines;
 mod table;
 
-pub(crate) use following::Following;
+pub(crate) use following::Shared;
 pub use log::LogWindow;
 
 use std::cell::RefCell;
@@ -16,7 +18,7 @@ use lab_model::{
     Entry, Hash, Kind, PathDiff, ProcessKey, Project, ProjectId, RelPath, RestoreRecord, RunFacts, RunId, Series,
     Snapshot, Status, Summary,
 };
-use lab_store::{NoteRow, RunQuery, RunRow, SealKey, Statistics};
+use lab_store::{EarlierRun, NoteRow, RunQuery, RunRow, SealKey, Statistics, WORD_END};
 
 use crate::engine::load_key;
 use crate::live::{LiveReader, LiveRun, LogLine, parse_log};
@@ -28,10 +30,9 @@ pub struct Reader {
     live: PathBuf,
     key_file: PathBuf,
     key: OnceLock<Option<SealKey>>,
-    columns: RefCell<Option<Arc<columns::Runs>>>,
     log_lines: RefCell<log::Counts>,
-    following: Arc<Following>,
-    outlines: RefCell<following::Outlines>,
+    shared: Arc<Shared>,
+    outlines: RefCell<outlines::Outlines>,
 }
 
 impl Reader {
@@ -41,9 +42,8 @@ impl Reader {
             live,
             key_file,
             key: OnceLock::new(),
-            columns: RefCell::default(),
             log_lines: RefCell::default(),
-            following: Arc::default(),
+            shared: Arc::default(),
             outlines: RefCell::default(),
         }
     }
@@ -146,20 +146,18 @@ impl Reader {
             // Nearly always one of the runs right before is the base: only then are more read.
             for more in [4, 40, LOOK_BACK] {
                 let limit = expected + more;
-                let query = RunQuery {
-                    project: Some(project.clone()),
-                    before: Some(rows[*first].start.time),
-                    limit: Some(limit),
-                    ..RunQuery::default()
+                let earlier = self.store.earlier_runs(project, rows[*first].start.time, limit)?;
+                let script = |run: &EarlierRun| {
+                    let words: Vec<String> = run.command.split(WORD_END).map(str::to_owned).collect();
+                    script_of_words(&words)
                 };
-                let earlier = self.store.runs(&query)?;
-                let scripts: Vec<String> = earlier.iter().map(|row| script_of_words(&row.start.argv)).collect();
+                let scripts: Vec<String> = earlier.iter().map(script).collect();
                 let whole = earlier.len() < limit;
                 let found = |place: usize| {
                     let row = &rows[place];
                     let (base, certain) = base_among(row, &earlier, &scripts);
                     // As many runs as are looked back upon at all.
-                    let enough = earlier.partition_point(|other| other.start.time >= row.start.time) + LOOK_BACK;
+                    let enough = earlier.partition_point(|other| other.time >= row.start.time) + LOOK_BACK;
                     (certain || whole || earlier.len() >= enough).then_some(base)
                 };
                 let answered: Vec<_> = left.iter().map(|place| found(*place)).collect();
@@ -167,7 +165,10 @@ impl Reader {
                     continue;
                 }
                 for (place, answer) in left.iter().zip(&answered) {
-                    bases[*place] = answer.flatten().map(|base| earlier[base].clone());
+                    let Some(base) = answer.flatten().map(|base| &earlier[base].run) else { continue };
+                    // Most bases are in the list themselves.
+                    let listed = rows.iter().find(|row| row.start.run == *base).cloned();
+                    bases[*place] = listed.map_or_else(|| self.run(base), |row| Ok(Some(row)))?;
                 }
                 // How many lie near enough is guessed from how many just did.
                 expected = answered.iter().flatten().count();
@@ -418,13 +419,12 @@ fn with_found_params(mut row: RunRow) -> RunRow {
 }
 
 /// Which of `earlier` (newest first) is the base of `row`, and whether reading more could not change that.
-fn base_among(row: &RunRow, earlier: &[RunRow], scripts: &[String]) -> (Option<usize>, bool) {
+fn base_among(row: &RunRow, earlier: &[EarlierRun], scripts: &[String]) -> (Option<usize>, bool) {
     let script = script_of_words(&row.start.argv);
-    let from = earlier.partition_point(|other| other.start.time >= row.start.time);
+    let from = earlier.partition_point(|other| other.time >= row.start.time);
     let to = earlier.len().min(from + LOOK_BACK);
-    let mut comparable =
-        (from..to).filter(|place| scripts[*place] == script && earlier[*place].start.run != row.start.run);
-    let done = |place: &usize| earlier[*place].end.as_ref().is_some_and(|end| end.status == Status::Done);
+    let mut comparable = (from..to).filter(|place| scripts[*place] == script && earlier[*place].run != row.start.run);
+    let done = |place: &usize| earlier[*place].status == Some(Status::Done);
     let first = comparable.next();
     let base = first.filter(done).or_else(|| comparable.find(done));
     (base.or(first), base.is_some() || to == from + LOOK_BACK)

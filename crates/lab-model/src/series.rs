@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Hash, Time};
 pub use outline::Outline;
 
-use columns::{put_column, put_integers, put_values, put_varint, take_column, take_integers, take_values, take_varint};
+use columns::{BLOCK, Integers, Values, put_column, put_integers, put_values, put_varint, take_column, take_varint};
 
 /// How a series record of this form begins. In one of the first form the key's length stands here,
 /// which is never that large.
@@ -192,20 +192,13 @@ impl Series {
     /// Reads what [`Series::encode`] wrote, now or in an earlier form; `None` when the bytes are
     /// something else. Takes at most 24 times the memory of `bytes`.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let Some(mut rest) = bytes.strip_prefix(&MARK) else { return Self::decode_first_form(bytes) };
-        let length = usize::try_from(take_varint(&mut rest)?).ok()?;
-        let (key, mut rest) = rest.split_at_checked(length)?;
-        let count = usize::try_from(take_varint(&mut rest)?).ok()?;
-        let [steps, times, values] = [take_column(&mut rest)?, take_column(&mut rest)?, take_column(&mut rest)?];
-        // Every point takes a byte of each column, so that a lie about the count is found before it costs.
-        if !rest.is_empty() || count > steps.len() {
-            return None;
+        if !bytes.starts_with(&MARK) {
+            return Self::decode_first_form(bytes);
         }
-        let mut points = vec![Point { step: 0, time: Time(0), value: 0.0 }; count];
-        take_integers(steps, points.iter_mut().map(|point| &mut point.step))?;
-        take_integers(times, points.iter_mut().map(|point| &mut point.time.0))?;
-        take_values(values, count, points.iter_mut().map(|point| &mut point.value))?;
-        Some(Self { key: String::from_utf8(key.to_vec()).ok()?, points })
+        let stored = Stored::of(bytes)?;
+        let (key, mut points) = (stored.key.to_owned(), Vec::with_capacity(stored.count));
+        stored.each(&mut |point| points.push(point))?;
+        Some(Self { key, points })
     }
 
     /// The first form: the key's length (u32) and bytes, the count (u64), then all steps (i64), all
@@ -228,6 +221,48 @@ impl Series {
             value: f64::from_le_bytes(word(2, row)),
         };
         Some(Self { key: String::from_utf8(key.to_vec()).ok()?, points: (0..count).map(point).collect() })
+    }
+}
+
+/// A series record that is read from its first point to its last.
+struct Stored<'a> {
+    key: &'a str,
+    count: usize,
+    steps: Integers<'a>,
+    times: Integers<'a>,
+    values: Values<'a>,
+}
+
+impl<'a> Stored<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let mut rest = bytes.strip_prefix(&MARK)?;
+        let length = usize::try_from(take_varint(&mut rest)?).ok()?;
+        let (key, mut rest) = rest.split_at_checked(length)?;
+        let count = usize::try_from(take_varint(&mut rest)?).ok()?;
+        let [steps, times, values] = [take_column(&mut rest)?, take_column(&mut rest)?, take_column(&mut rest)?];
+        // Every point takes a byte of each column, so that a lie about the count is found before it costs.
+        if !rest.is_empty() || count > steps.len() {
+            return None;
+        }
+        let (key, values) = (std::str::from_utf8(key).ok()?, Values::of(values, count)?);
+        Some(Self { key, count, steps: Integers::of(steps), times: Integers::of(times), values })
+    }
+
+    /// Hands out every point; `None` unless the columns hold exactly so many.
+    fn each(mut self, take: &mut impl FnMut(Point)) -> Option<()> {
+        let (mut steps, mut times, mut values) = ([0; BLOCK], [0; BLOCK], [0.0; BLOCK]);
+        let mut left = self.count;
+        while left > 0 {
+            let rows = left.min(BLOCK);
+            self.steps.fill(&mut steps[..rows])?;
+            self.times.fill(&mut times[..rows])?;
+            self.values.fill(&mut values[..rows])?;
+            for ((step, time), value) in steps.iter().zip(&times).zip(&values).take(rows) {
+                take(Point { step: *step, time: Time(*time), value: *value });
+            }
+            left -= rows;
+        }
+        (self.steps.is_over() && self.times.is_over() && self.values.is_over()).then_some(())
     }
 }
 

@@ -152,6 +152,19 @@ pub struct RunLine {
     pub status: Option<Status>,
 }
 
+/// What tells whether a later run is comparable with this one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EarlierRun {
+    /// Its id.
+    pub run: RunId,
+    /// When it started.
+    pub time: Time,
+    /// The command line, its words apart by [`WORD_END`].
+    pub command: String,
+    /// How it ended; `None` when it has no end yet.
+    pub status: Option<Status>,
+}
+
 /// Takes a run's number and its value.
 pub type ColumnSink<'a> = &'a mut dyn FnMut(u32, ColumnValue<'_>);
 
@@ -189,6 +202,29 @@ impl Reader {
             Ok(())
         })?;
         Ok(lines)
+    }
+
+    /// The runs of a project that started before a moment and are neither hidden nor removed, newest first; no record's
+    /// body is parsed.
+    ///
+    /// # Errors
+    /// See [`Reader::column_keys`].
+    pub fn earlier_runs(&self, project: &ProjectId, before: Time, limit: usize) -> Result<Vec<EarlierRun>> {
+        // `CROSS`: from the newest run on, and no further than the limit.
+        const SQL: &str = "SELECT s.run, s.time, coalesce(t.command, ''), c.status FROM run_start s
+            CROSS JOIN run_column c ON c.run=s.run LEFT JOIN run_text t ON t.number=c.number
+            WHERE s.project=?1 AND s.time<?2 AND NOT EXISTS(SELECT 1 FROM mark m
+              WHERE m.target='run:'||s.run AND m.aspect IN ('hide','remove') AND m.value='1')
+            ORDER BY s.time DESC, s.run DESC LIMIT ?3";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut runs = Vec::new();
+        self.each(SQL, params![project.as_str(), before.0, limit], |row| {
+            let Ok(run) = row.get_ref(0)?.as_str()?.parse() else { return Ok(()) };
+            let status = row.get::<_, Option<u8>>(3)?.map(status_of_code);
+            runs.push(EarlierRun { run, time: Time(row.get(1)?), command: row.get(2)?, status });
+            Ok(())
+        })?;
+        Ok(runs)
     }
 
     /// The ids of runs, in order.

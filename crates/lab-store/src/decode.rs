@@ -8,11 +8,11 @@ use crate::{Flaw, SealKey};
 
 /// Decompresses; keeps its context.
 #[derive(Default)]
-pub(crate) struct Decoder(Option<zstd::bulk::Decompressor<'static>>);
+pub struct Decoder(Option<zstd::bulk::Decompressor<'static>>);
 
 impl Decoder {
     /// The body of a record that is not sealed. Does not check it against the id.
-    pub fn decode(&mut self, header: &Header, stored: &[u8]) -> Result<Vec<u8>, Flaw> {
+    pub(crate) fn decode(&mut self, header: &Header, stored: &[u8]) -> Result<Vec<u8>, Flaw> {
         let raw_length = usize::try_from(header.raw_length).map_err(|_| Flaw::Length)?;
         if header.kind == RecordKind::Chunk && raw_length > CHUNK_LIMIT {
             return Err(Flaw::Length);

@@ -77,8 +77,6 @@ pub struct RunQuery {
     pub project: Option<ProjectId>,
     /// At most so many.
     pub limit: Option<usize>,
-    /// Only those that started before this moment.
-    pub before: Option<Time>,
     /// Only with this tag.
     pub tag: Option<String>,
     /// Only those that stand so.
@@ -89,6 +87,14 @@ pub struct RunQuery {
     pub include_removed: bool,
     /// The other way round.
     pub oldest_first: bool,
+}
+
+/// Which index, and how far the packs went that it was made of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Numbers of runs are those of one file alone.
+    index: (u64, u64),
+    packs: Vec<(i64, u64)>,
 }
 
 fn note_kind(text: &str) -> NoteKind {
@@ -136,12 +142,11 @@ impl Reader {
     pub fn runs(&self, query: &RunQuery) -> Result<Vec<RunRow>> {
         let order = if query.oldest_first { "s.time, s.run" } else { "s.time DESC, s.run DESC" };
         let filter = if query.project.is_some() { "s.project=?1" } else { "?1 IS NULL" };
-        let sql = format!("{RUN} WHERE {filter} AND s.time < ?2 ORDER BY {order}");
+        let sql = format!("{RUN} WHERE {filter} ORDER BY {order}");
         let project = query.project.as_ref().map(ProjectId::as_str);
-        let before = query.before.map_or(i64::MAX, |before| before.0);
         let mut found = Vec::new();
         let mut select = self.sql(self.connection.prepare_cached(&sql))?;
-        let mut rows = self.sql(select.query(params![project, before]))?;
+        let mut rows = self.sql(select.query(params![project]))?;
         while query.limit.is_none_or(|limit| found.len() < limit) {
             let Some(row) = self.sql(rows.next())? else { break };
             let row = self.run_row(row)?;
@@ -156,7 +161,7 @@ impl Reader {
         Ok(found)
     }
 
-    /// How many runs there are, of the project when one is named; `limit`, `before`, `tag`, `status`
+    /// How many runs there are, of the project when one is named; `limit`, `tag`, `status`
     /// and the order do not count.
     ///
     /// # Errors
@@ -362,6 +367,19 @@ impl Reader {
             rows.collect()
         };
         self.sql(select())
+    }
+
+    /// How far the index has come: another after every commit or rebuild, and the same for all readers of the same.
+    ///
+    /// # Errors
+    /// A failed look into the index.
+    pub fn state(&self) -> Result<State> {
+        let select = || {
+            let mut select = self.connection.prepare_cached("SELECT id, end FROM pack ORDER BY id")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        Ok(State { index: self.index, packs: self.sql(select())? })
     }
 
     /// A number that changes when another process has changed the index. Only numbers of the same

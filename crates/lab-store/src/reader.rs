@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ use crate::{CopyError, Flaw, Notebook, RecordKind, Result, SealKey, StoreError, 
 pub struct Reader {
     pub(crate) notebook: Notebook,
     pub(crate) connection: Connection,
+    /// The index's file: device and number.
+    pub(crate) index: (u64, u64),
     packs: RefCell<HashMap<i64, Arc<OpenPack>>>,
     decoder: RefCell<Decoder>,
 }
@@ -27,6 +29,58 @@ pub struct Reader {
 struct OpenPack {
     path: PathBuf,
     file: File,
+}
+
+/// A record that is there and is yet to be read, on any thread.
+pub struct Found {
+    id: Hash,
+    place: Place,
+    pack: Arc<OpenPack>,
+}
+
+impl Found {
+    /// Its id.
+    pub const fn id(&self) -> &Hash {
+        &self.id
+    }
+
+    /// Bytes of its body.
+    pub const fn raw_length(&self) -> u64 {
+        self.place.raw_length
+    }
+
+    /// The body, checked against its id. One decoder serves all records that a thread reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Sealed`], or a failed read.
+    pub fn read(&self, decoder: &mut Decoder, key: Option<&SealKey>) -> Result<Vec<u8>> {
+        let Self { id, place, pack } = self;
+        let damaged = |flaw| StoreError::damaged(&pack.path, place.offset, flaw);
+        let length = usize::try_from(place.stored_length).map_err(|_| damaged(Flaw::Length))?;
+        let mut bytes = vec![0; HEADER_LENGTH + length];
+        pack.file.read_exact_at(&mut bytes, place.offset).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged(Flaw::Length),
+            _ => StoreError::read(&pack.path, error),
+        })?;
+        let (header, stored) = bytes.split_first_chunk().expect("because the header was read with the rest");
+        let header = Header::decode(header).map_err(damaged)?;
+        let expected = (*id, place.kind, place.encoding, place.stored_length, place.raw_length);
+        if (header.id, header.kind, header.encoding, header.stored_length, header.raw_length) != expected {
+            return Err(damaged(Flaw::OtherRecord));
+        }
+        if header.encoding == Encoding::Sealed {
+            return open_sealed(&header, stored, key).map_err(|flaw| match flaw {
+                Some(flaw) => damaged(flaw),
+                None => StoreError::Sealed { id: *id },
+            });
+        }
+        // A recipe's id does not cover its own bytes; everything else is checked by its id below.
+        if header.kind == RecordKind::Recipe && crc32fast::hash(stored) != header.checksum {
+            return Err(damaged(Flaw::Checksum));
+        }
+        let raw = decoder.decode(&header, stored).map_err(damaged)?;
+        if decode::is_identical(&header, &raw, None) { Ok(raw) } else { Err(damaged(Flaw::Identity)) }
+    }
 }
 
 /// Where a record lies.
@@ -68,7 +122,8 @@ impl Notebook {
 
 impl Reader {
     pub(crate) fn over(notebook: &Notebook, connection: Connection) -> Self {
-        Self { notebook: notebook.clone(), connection, packs: RefCell::default(), decoder: RefCell::default() }
+        let index = std::fs::metadata(notebook.index_path()).map_or((0, 0), |file| (file.dev(), file.ino()));
+        Self { notebook: notebook.clone(), connection, index, packs: RefCell::default(), decoder: RefCell::default() }
     }
 
     /// The body of a record, checked against its id.
@@ -77,6 +132,22 @@ impl Reader {
     /// [`StoreError::Missing`], [`StoreError::Purged`], [`StoreError::Damaged`], [`StoreError::Sealed`].
     pub fn read(&self, id: &Hash, key: Option<&SealKey>) -> Result<Vec<u8>> {
         self.load(id, key).map(|(_, raw)| raw)
+    }
+
+    /// Looks up where a record lies, to have it read on another thread.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Purged`], or a failed look into the index.
+    pub fn find(&self, id: &Hash) -> Result<Found> {
+        let look = || {
+            let place = self.place(id)?.ok_or_else(|| self.absence(id))?;
+            Ok(Found { id: *id, place, pack: self.open_pack(place.pack)? })
+        };
+        match look() {
+            // The pack was replaced between the two looks: the index knows the new place by now.
+            Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => look(),
+            other => other,
+        }
     }
 
     /// The kind of a record; `None` when there is none.
@@ -188,15 +259,9 @@ impl Reader {
     }
 
     pub(crate) fn load(&self, id: &Hash, key: Option<&SealKey>) -> Result<(Place, Vec<u8>)> {
-        let place = self.place(id)?.ok_or_else(|| self.absence(id))?;
-        match self.load_at(id, &place, key) {
-            Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                // The pack was replaced between the two looks: the index knows the new place by now.
-                let place = self.place(id)?.ok_or_else(|| self.absence(id))?;
-                self.load_at(id, &place, key).map(|raw| (place, raw))
-            }
-            other => other.map(|raw| (place, raw)),
-        }
+        let found = self.find(id)?;
+        let raw = found.read(&mut self.decoder.borrow_mut(), key)?;
+        Ok((found.place, raw))
     }
 
     /// Why a record is not there.
@@ -207,35 +272,6 @@ impl Reader {
         } else {
             StoreError::Missing { id: *id }
         }
-    }
-
-    fn load_at(&self, id: &Hash, place: &Place, key: Option<&SealKey>) -> Result<Vec<u8>> {
-        let pack = self.open_pack(place.pack)?;
-        let damaged = |flaw| StoreError::damaged(&pack.path, place.offset, flaw);
-        let length = usize::try_from(place.stored_length).map_err(|_| damaged(Flaw::Length))?;
-        let mut bytes = vec![0; HEADER_LENGTH + length];
-        pack.file.read_exact_at(&mut bytes, place.offset).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => damaged(Flaw::Length),
-            _ => StoreError::read(&pack.path, error),
-        })?;
-        let (header, stored) = bytes.split_first_chunk().expect("because the header was read with the rest");
-        let header = Header::decode(header).map_err(damaged)?;
-        let expected = (*id, place.kind, place.encoding, place.stored_length, place.raw_length);
-        if (header.id, header.kind, header.encoding, header.stored_length, header.raw_length) != expected {
-            return Err(damaged(Flaw::OtherRecord));
-        }
-        if header.encoding == Encoding::Sealed {
-            return open_sealed(&header, stored, key).map_err(|flaw| match flaw {
-                Some(flaw) => damaged(flaw),
-                None => StoreError::Sealed { id: *id },
-            });
-        }
-        // A recipe's id does not cover its own bytes; everything else is checked by its id below.
-        if header.kind == RecordKind::Recipe && crc32fast::hash(stored) != header.checksum {
-            return Err(damaged(Flaw::Checksum));
-        }
-        let raw = self.decoder.borrow_mut().decode(&header, stored).map_err(damaged)?;
-        if decode::is_identical(&header, &raw, None) { Ok(raw) } else { Err(damaged(Flaw::Identity)) }
     }
 
     pub(crate) fn place(&self, id: &Hash) -> Result<Option<Place>> {

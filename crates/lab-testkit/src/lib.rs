@@ -5,6 +5,7 @@
 //! panics with a message that names what went wrong: this crate is for tests only.
 
 pub mod hostile;
+pub mod meter;
 mod notebook;
 pub mod parity;
 pub mod sample;

@@ -1,5 +1,5 @@
 //! How fast the interface is on a notebook: from the start to the first full screen, and from a key to the frame that
-//! answers it. `cargo run --release -p lab-tui --example frames -- NOTEBOOK [COLUMNS ROWS]`.
+//! answers it. CPU is that of the thread that paints, user and system. `cargo run --release -p lab-tui --example frames -- NOTEBOOK [COLUMNS ROWS]`.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for measurements")]
 
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use lab_engine::EngineConfig;
+use lab_testkit::meter::{Cost, Meter, memory_megabytes, spread};
 use lab_tui::{Depth, Theme, shot};
 use lab_view::list::Motion;
 use lab_view::screens::runs::RunsAction;
@@ -22,7 +23,7 @@ fn main() {
     let mut size = words.map(|word| word.parse::<u16>().unwrap());
     let size = (size.next().unwrap_or(200), size.next().unwrap_or(60));
     let config = EngineConfig::from_system(Some(notebook)).unwrap();
-    let started = Instant::now();
+    let (started, start) = (Instant::now(), Meter::start());
     let (ring, bell) = sync_channel(16);
     // A bell that is ringing already, or that nobody hears any more, need not ring.
     let wake = Arc::new(move || ring.try_send(()).unwrap_or_default());
@@ -30,7 +31,11 @@ fn main() {
     session.act(Action::Do(ActionId::GoRuns));
     let lists = |session: &Session| session.runs.is_current();
     settle(&mut session, &bell, size, &lists);
-    println!("start to first full screen   {:>8.1} ms", millis(started.elapsed()));
+    println!(
+        "start to first full screen   {:>8.1} ms, {:.1} ms of CPU to paint it",
+        millis(started.elapsed()),
+        start.cost().cpu_millis
+    );
 
     let down = Action::Move(Motion::By(1));
     keys(&mut session, size, "cursor down", 2000, &|_| down.clone());
@@ -57,6 +62,7 @@ fn main() {
     session.act(Action::Runs(RunsAction::Query(String::new())));
     settle(&mut session, &bell, size, &lists);
     charts(&mut session, &bell, size);
+    println!("memory at most               {:>8.1} MB", memory_megabytes("VmHWM"));
 }
 
 /// The charts of the newest runs, looked at closer and closer.
@@ -110,17 +116,15 @@ fn settle(
 
 /// Does the same many times, and tells how long a frame took.
 fn keys(session: &mut Session, size: (u16, u16), what: &str, times: usize, action: &dyn Fn(&Session) -> Action) {
-    let mut taken: Vec<f64> = (0..times)
+    let taken: Vec<Cost> = (0..times)
         .map(|_| {
-            let pressed = Instant::now();
+            let pressed = Meter::start();
             let action = action(session);
             session.act(action);
             session.poll();
             shot(session, &THEME, size.0, size.1, &mut |_| {});
-            millis(pressed.elapsed())
+            pressed.cost()
         })
         .collect();
-    taken.sort_by(f64::total_cmp);
-    let part = |part: f64| taken[((taken.len() - 1) as f64 * part) as usize];
-    println!("{what:28} {:>8.2} ms median, {:.2} ms p99, {:.2} ms at most", part(0.5), part(0.99), part(1.0));
+    println!("{what:28} {}", spread(&taken));
 }

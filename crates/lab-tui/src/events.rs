@@ -54,6 +54,10 @@ const IDLE: Duration = Duration::from_millis(1000);
 const BUSY: Duration = Duration::from_millis(120);
 /// The thread that reads keys lets go of the keyboard so often, so that an editor can have it.
 const KEY_WAIT: Duration = Duration::from_millis(100);
+/// After so many of those waits without a key nobody is about to open one.
+const SHORT_WAITS: u32 = 100;
+/// Then it waits so long: each wait ends in most of a millisecond of polling, since the system waits whole ones.
+const LONG_KEY_WAIT: Duration = Duration::from_secs(1);
 /// Two clicks within so many milliseconds are a double click.
 const DOUBLE_CLICK_MILLIS: i64 = 400;
 
@@ -381,15 +385,17 @@ impl Interface {
 
 /// The one thread that this crate starts: nothing but reading keys can wait for the terminal.
 fn read_keys(sender: SyncSender<Message>, keyboard: Arc<Mutex<()>>) -> Result<()> {
+    let mut waits = 0;
     let read = move || loop {
         let event = {
             let _keys = keyboard.lock().unwrap_or_else(PoisonError::into_inner);
-            match crossterm::event::poll(KEY_WAIT) {
+            match crossterm::event::poll(if waits < SHORT_WAITS { KEY_WAIT } else { LONG_KEY_WAIT }) {
                 Ok(true) => Some(crossterm::event::read()),
                 Ok(false) => None,
                 Err(_) => return,
             }
         };
+        waits = if event.is_some() { 0 } else { waits.saturating_add(1) };
         match event {
             Some(Ok(event)) => {
                 if sender.send(Message::Terminal(event)).is_err() {

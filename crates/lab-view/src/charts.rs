@@ -4,6 +4,8 @@ mod files;
 mod matrix;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
 use lab_model::{Outline, Point, RelPath, RunId, Series, Summary};
@@ -240,8 +242,13 @@ fn lines(
     let x = Axis { range: key.x_range, ..x };
     let mut chart = Chart { x, y: metric_axis(metric, key.log_y), ..Chart::default() };
     let mut lost = 0;
+    let mut courses = courses(reader, rows, metric, key)?;
     let mut of_run = |place: usize| -> Result<Option<Vec<[f64; 2]>>> {
-        let Some((points, count)) = course(reader, &rows[place], metric, key)? else { return Ok(None) };
+        let course = match &mut courses {
+            Some(courses) => courses[place].take(),
+            None => whole_course(reader, &rows[place], metric, key)?,
+        };
+        let Some((points, count)) = course else { return Ok(None) };
         lost += count;
         Ok(Some(points))
     };
@@ -283,31 +290,48 @@ fn lines(
     Ok(chart)
 }
 
-/// The points of a metric of a run, and how many of them are NaN or infinite. On a screen, where more cannot be told
-/// apart, they are those of an outline that has enough of them in sight.
-fn course(reader: &Reader, row: &RunRow, metric: &str, key: &Key) -> Result<Option<(Vec<[f64; 2]>, usize)>> {
-    if let Some(columns) = key.columns.filter(|_| key.smooth <= 0.0 && key.group_by.is_none()) {
-        let Some(outline) = reader.outline(row, metric)? else { return Ok(None) };
-        let lost = outline.lost();
-        let drawn = |outline: &Outline| points(outline.points(), row, key.along);
-        let found = drawn(&outline);
-        let Some([low, high]) = key.x_range.filter(|_| !outline.is_whole()) else { return Ok(Some((found, lost))) };
-        let is_fine = |found: &[[f64; 2]]| {
-            let (Some(first), Some(last)) = (found.first(), found.last()) else { return true };
-            let part = (high.min(last[0]) - low.max(first[0])).max(0.0) / (high - low);
-            let inside = within(found.to_vec(), key.x_range).len();
-            inside as f64 >= (columns * ENOUGH) as f64 * part
-        };
-        if is_fine(&found) {
-            return Ok(Some((found, lost)));
-        }
-        if row.end.is_some() {
-            let fits = |outline: &Outline| outline.is_whole() || is_fine(&drawn(outline));
-            let place = |point: &Point| x_of(point, row, key.along);
-            let closer = reader.closer(row, metric, [low, high], &place, &fits)?;
-            return Ok(closer.map(|outline| (drawn(&outline), lost)));
+/// The points of a metric of a run, and how many of them are NaN or infinite.
+type Course = (Vec<[f64; 2]>, usize);
+
+/// The courses of all runs on a screen, where no more points can be told apart than an outline has in sight; nothing
+/// where every point matters.
+fn courses(reader: &Reader, rows: &[RunRow], metric: &str, key: &Key) -> Result<Option<Vec<Option<Course>>>> {
+    let Some(columns) = key.columns.filter(|_| key.smooth <= 0.0 && key.group_by.is_none()) else { return Ok(None) };
+    let all: Vec<&RunRow> = rows.iter().collect();
+    let outlines = reader.outlines(&all, metric)?;
+    let drawn = |row: &RunRow, outline: &Outline| points(outline.points(), row, key.along);
+    let course = |(row, outline): (&RunRow, &Option<Arc<Outline>>)| {
+        outline.as_ref().map(|outline| (drawn(row, outline), outline.lost()))
+    };
+    let mut courses: Vec<Option<Course>> = rows.iter().zip(&outlines).map(course).collect();
+    let Some([low, high]) = key.x_range else { return Ok(Some(courses)) };
+    let is_fine = |found: &[[f64; 2]]| {
+        let (Some(first), Some(last)) = (found.first(), found.last()) else { return true };
+        let part = (high.min(last[0]) - low.max(first[0])).max(0.0) / (high - low);
+        inside(found, [low, high]).len() as f64 >= (columns * ENOUGH) as f64 * part
+    };
+    let is_coarse = |at: &usize| {
+        let is_whole = outlines[*at].as_ref().is_none_or(|outline| outline.is_whole());
+        !is_whole && courses[*at].as_ref().is_some_and(|(points, _)| !is_fine(points))
+    };
+    let coarse: Vec<usize> = (0..rows.len()).filter(is_coarse).collect();
+    let over: Vec<&RunRow> = coarse.iter().map(|at| &rows[*at]).filter(|row| row.end.is_some()).collect();
+    let fits = |row: &RunRow, outline: &Outline| outline.is_whole() || is_fine(&drawn(row, outline));
+    let place = |row: &RunRow, point: &Point| x_of(point, row, key.along);
+    let mut closer = reader.closer(&over, metric, [low, high], &place, &fits)?.into_iter();
+    for at in coarse {
+        let row = &rows[at];
+        if row.end.is_none() {
+            courses[at] = whole_course(reader, row, metric, key)?;
+        } else if let (Some((points, _)), Some(outline)) = (&mut courses[at], closer.next().flatten()) {
+            *points = drawn(row, &outline);
         }
     }
+    Ok(Some(courses))
+}
+
+/// Every point.
+fn whole_course(reader: &Reader, row: &RunRow, metric: &str, key: &Key) -> Result<Option<Course>> {
     let found = reader.one_series(row, metric)?;
     Ok(found.map(|series| {
         let lost = series.points.iter().filter(|point| !point.value.is_finite()).count();
@@ -349,17 +373,23 @@ fn smoothed(points: Vec<[f64; 2]>, weight: f64) -> Vec<[f64; 2]> {
 
 /// The points in a part of the axis, with one neighbour on each side so that lines reach the edges.
 fn within(mut points: Vec<[f64; 2]>, range: Option<[f64; 2]>) -> Vec<[f64; 2]> {
-    if let Some([low, high]) = range {
-        // What ended before, or begins behind, has no part in it.
-        if points.last().is_none_or(|point| point[0] < low) || points.first().is_none_or(|point| point[0] > high) {
-            return Vec::new();
-        }
-        let first = points.partition_point(|point| point[0] < low).saturating_sub(1);
-        let last = (points.partition_point(|point| point[0] <= high) + 1).min(points.len());
-        points.truncate(last);
-        points.drain(..first.min(last));
+    if let Some(range) = range {
+        let inside = inside(&points, range);
+        points.truncate(inside.end);
+        points.drain(..inside.start);
     }
     points
+}
+
+/// The places of those points.
+fn inside(points: &[[f64; 2]], [low, high]: [f64; 2]) -> Range<usize> {
+    // What ended before, or begins behind, has no part in it.
+    if points.last().is_none_or(|point| point[0] < low) || points.first().is_none_or(|point| point[0] > high) {
+        return 0..0;
+    }
+    let first = points.partition_point(|point| point[0] < low).saturating_sub(1);
+    let end = (points.partition_point(|point| point[0] <= high) + 1).min(points.len());
+    first.min(end)..end
 }
 
 fn thinned(points: Vec<[f64; 2]>, columns: Option<usize>) -> Vec<[f64; 2]> {

@@ -4,65 +4,79 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lab_model::{Status, Summary};
-use lab_store::{ColumnValue, Flag, KeyKind, MetricPart, RunField, RunLine, RunRow, WORD_END};
+use lab_store::{ColumnValue, Flag, KeyKind, MetricPart, RunField, RunLine, RunRow, State, WORD_END};
 
+use super::cells::{Cell, Cells};
 use super::script_of_words;
 use crate::plan::{Field, Plan, Value};
 use crate::{Reader, Result};
 
-/// A value of a run in a column.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Cell {
-    Missing,
-    Number(f64),
-    /// A place in [`Column::texts`].
-    Text(u32),
-}
-
 /// One field of all runs, in the order of [`Runs::lines`].
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    pub cells: Vec<Cell>,
+    pub cells: Cells,
     /// Each text once.
     pub texts: Vec<String>,
-    places: HashMap<String, u32>,
 }
 
 impl Column {
-    fn empty(count: usize) -> Self {
-        Self { cells: vec![Cell::Missing; count], texts: Vec::new(), places: HashMap::new() }
-    }
-
-    fn text(&mut self, text: &str) -> Cell {
-        if let Some(place) = self.places.get(text) {
-            return Cell::Text(*place);
-        }
-        let place = u32::try_from(self.texts.len()).expect("because there are fewer runs than that");
-        self.texts.push(text.to_owned());
-        self.places.insert(text.to_owned(), place);
-        Cell::Text(place)
-    }
-
-    fn set(&mut self, at: usize, value: ColumnValue<'_>) {
-        self.cells[at] = match value {
-            ColumnValue::Number(number) => Cell::Number(number),
-            ColumnValue::Text(text) => self.text(text),
-        };
-    }
-
     /// The value of one run.
     pub fn value(&self, at: usize) -> Value {
-        match self.cells[at] {
+        match self.cells.get(at) {
             Cell::Missing => Value::Missing,
             Cell::Number(number) => Value::Number(number),
             Cell::Text(place) => Value::Text(self.texts[place as usize].clone()),
         }
     }
+
+    /// A text beside those that are there, which are few.
+    fn text(&mut self, text: &str) -> Cell {
+        let known = self.texts.iter().position(|found| found == text);
+        let place = known.unwrap_or_else(|| {
+            self.texts.push(text.to_owned());
+            self.texts.len() - 1
+        });
+        Cell::Text(u32::try_from(place).expect("because there are fewer runs than that"))
+    }
+}
+
+/// A column that is being read.
+struct Unfinished {
+    cells: Cells,
+    places: HashMap<String, u32>,
+}
+
+impl Unfinished {
+    fn empty(count: usize) -> Self {
+        Self { cells: Cells::missing(count), places: HashMap::new() }
+    }
+
+    fn set(&mut self, at: usize, value: ColumnValue<'_>) {
+        match value {
+            ColumnValue::Number(number) => self.cells.set(at, Cell::Number(number)),
+            ColumnValue::Text(text) => self.set_text(at, text),
+        }
+    }
+
+    fn set_text(&mut self, at: usize, text: &str) {
+        let place = self.places.get(text).copied().unwrap_or_else(|| {
+            let place = u32::try_from(self.places.len()).expect("because there are fewer runs than that");
+            self.places.insert(text.to_owned(), place);
+            place
+        });
+        self.cells.set(at, Cell::Text(place));
+    }
+
+    fn finish(self) -> Column {
+        let mut texts = vec![String::new(); self.places.len()];
+        self.places.into_iter().for_each(|(text, place)| texts[place as usize] = text);
+        Column { cells: self.cells, texts }
+    }
 }
 
 /// What is kept of all runs between two changes of the index.
 pub(crate) struct Runs {
-    version: u64,
+    state: State,
     /// All runs, newest first.
     pub lines: Vec<RunLine>,
     /// Where the run of a number stands in `lines`.
@@ -74,12 +88,20 @@ pub(crate) struct Runs {
     flags: Mutex<HashMap<Flag, Arc<Vec<bool>>>>,
 }
 
+/// Columns are made ready as long as all that are kept take less, texts not counted.
+const READY_BYTES: usize = 64 << 20;
+
 const NOWHERE: u32 = u32::MAX;
 
 impl Runs {
     /// Where the run of this number stands.
     pub fn position(&self, number: u32) -> Option<usize> {
         self.positions.get(number as usize).filter(|position| **position != NOWHERE).map(|found| *found as usize)
+    }
+
+    /// What the columns take, texts not counted.
+    fn bytes(&self) -> usize {
+        held(&self.columns).len() * self.lines.len() * size_of::<u64>()
     }
 
     /// The project's number in [`RunLine::project`].
@@ -96,8 +118,8 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Reader {
     /// The columns as the index stands.
     pub(crate) fn columns(&self) -> Result<Arc<Runs>> {
-        let version = self.data_version()?;
-        if let Some(kept) = self.columns.borrow().as_ref().filter(|kept| kept.version == version) {
+        let state = self.store().state()?;
+        if let Some(kept) = held(&self.shared.columns).as_ref().filter(|kept| kept.state == state) {
             return Ok(Arc::clone(kept));
         }
         let lines = self.store.run_lines()?;
@@ -114,29 +136,47 @@ impl Reader {
         }
         let keys = self.store.column_keys()?;
         let (columns, flags) = (Mutex::default(), Mutex::default());
-        let runs = Arc::new(Runs { version, lines, positions, open, keys, columns, flags });
-        *self.columns.borrow_mut() = Some(Arc::clone(&runs));
+        let runs = Arc::new(Runs { state, lines, positions, open, keys, columns, flags });
+        *held(&self.shared.columns) = Some(Arc::clone(&runs));
         Ok(runs)
+    }
+
+    /// Loads one more of the columns that a list is filtered or sorted by, the likely ones first; false when all are
+    /// there, or as many as may be.
+    pub(crate) fn ready_next(&self) -> Result<bool> {
+        let runs = self.columns()?;
+        for flag in [Flag::Hidden, Flag::Removed] {
+            self.flags(&runs, flag)?;
+        }
+        if runs.bytes() > READY_BYTES {
+            return Ok(false);
+        }
+        let is_missing = |field: &Field| !held(&runs.columns).contains_key(field);
+        let Some(next) = likely(&runs.keys).into_iter().find(is_missing) else { return Ok(false) };
+        self.kept_column(&runs, &next)?;
+        Ok(true)
+    }
+
+    /// A column as the index has it.
+    fn kept_column(&self, runs: &Runs, field: &Field) -> Result<Arc<Column>> {
+        if let Some(kept) = held(&runs.columns).get(field) {
+            return Ok(Arc::clone(kept));
+        }
+        let column = Arc::new(self.load_column(runs, field)?);
+        held(&runs.columns).insert(field.clone(), Arc::clone(&column));
+        Ok(column)
     }
 
     /// One column, with what runs that go on say just now.
     pub(crate) fn column(&self, runs: &Runs, field: &Field, plan: &Plan) -> Result<Arc<Column>> {
-        let kept = held(&runs.columns).get(field).map(Arc::clone);
-        let column = match kept {
-            Some(column) => column,
-            None => {
-                let column = Arc::new(self.load_column(runs, field)?);
-                held(&runs.columns).insert(field.clone(), Arc::clone(&column));
-                column
-            }
-        };
+        let column = self.kept_column(runs, field)?;
         if runs.open.is_empty() || !matches!(field, Field::Metric(..) | Field::Status | Field::Run(RunField::Duration))
         {
             return Ok(column);
         }
         let mut column = (*column).clone();
         for (position, row) in &runs.open {
-            column.cells[*position] = match field {
+            let cell = match field {
                 Field::Status => column.text(self.standing(row).name()),
                 Field::Metric(key, part) => {
                     let summaries = self.summaries(row)?;
@@ -145,6 +185,7 @@ impl Reader {
                 }
                 _ => Cell::Number(plan.now.millis_since(row.start.time) as f64),
             };
+            column.cells.set(*position, cell);
         }
         Ok(Arc::new(column))
     }
@@ -200,7 +241,7 @@ impl Reader {
     }
 
     fn load_column(&self, runs: &Runs, field: &Field) -> Result<Column> {
-        let mut column = Column::empty(runs.lines.len());
+        let mut column = Unfinished::empty(runs.lines.len());
         let mut place = |number: u32, value: ColumnValue<'_>| {
             if let Some(position) = runs.position(number) {
                 column.set(position, value);
@@ -226,15 +267,15 @@ impl Reader {
             }
             Field::Ended => {
                 self.store.field_column(RunField::Duration, &mut place)?;
-                for (cell, line) in column.cells.iter_mut().zip(&runs.lines) {
-                    if let Cell::Number(duration) = cell {
-                        *duration += line.time.0 as f64;
-                    }
-                }
+                let ended = |(cell, line): (Cell, &RunLine)| match cell {
+                    Cell::Number(duration) => Cell::Number(duration + line.time.0 as f64),
+                    cell => cell,
+                };
+                column.cells = column.cells.iter().zip(&runs.lines).map(ended).collect();
             }
             Field::Status => {
                 for (position, line) in runs.lines.iter().enumerate() {
-                    column.cells[position] = column.text(line.status.unwrap_or(Status::Running).name());
+                    column.set_text(position, line.status.unwrap_or(Status::Running).name());
                 }
             }
             Field::Project => {
@@ -245,7 +286,9 @@ impl Reader {
                     .map(|(key, _, id)| (*key, name(id).map_or_else(|| id.clone(), |project| project.name.clone())))
                     .collect();
                 for (position, line) in runs.lines.iter().enumerate() {
-                    column.cells[position] = names.get(&line.project).map_or(Cell::Missing, |name| column.text(name));
+                    if let Some(name) = names.get(&line.project) {
+                        column.set_text(position, name);
+                    }
                 }
             }
             Field::Tags => {
@@ -260,7 +303,7 @@ impl Reader {
                 })?;
                 for (position, mut own) in tags.into_iter().filter(|(_, own)| !own.is_empty()) {
                     own.sort_unstable();
-                    column.cells[position] = column.text(&own.join(" "));
+                    column.set_text(position, &own.join(" "));
                 }
             }
             Field::Notes => {
@@ -277,8 +320,20 @@ impl Reader {
                 notes.iter().for_each(|(number, text)| place(*number, ColumnValue::Text(text)));
             }
         }
-        Ok(column)
+        Ok(column.finish())
     }
+}
+
+/// What lists are filtered and sorted by, what is likely first: what a word is looked for in, then parameters and the
+/// last and best values of metrics.
+fn likely(keys: &[(u32, KeyKind, String)]) -> Vec<Field> {
+    let named = |kind| keys.iter().filter(move |key| key.1 == kind).map(|(_, _, name)| name);
+    let texts = [Field::Status, Field::Run(RunField::Name), Field::Tags, Field::Notes, Field::Run(RunField::Command)];
+    let metrics = |part| named(KeyKind::Metric).map(move |name| Field::Metric(name.clone(), part));
+    let others = [Field::Started, Field::Run(RunField::Duration), Field::Project, Field::Script];
+    let fields = texts.into_iter().chain(others).chain([RunField::Host, RunField::Branch].map(Field::Run));
+    let fields = fields.chain(named(KeyKind::Param).cloned().map(Field::Param));
+    fields.chain(metrics(MetricPart::Last)).chain(metrics(MetricPart::Best)).collect()
 }
 
 /// A part of a summary as the columns hold it.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use lab_store::{Flag, RunField};
 
-use super::columns::{Cell, Column, Runs};
+use super::cells::Cell;
+use super::columns::{Column, Runs};
 use crate::plan::{Comparison, Field, Filter, Group, Measured, Order, Plan, RunsTable, Value};
 use crate::{Reader, Result};
 
@@ -117,7 +118,7 @@ impl Reader {
             }
             Filter::Has(field) => {
                 let column = self.column(runs, field, plan)?;
-                column.cells.iter().map(|cell| (*cell != Cell::Missing).into()).collect()
+                column.cells.iter().map(|cell| (cell != Cell::Missing).into()).collect()
             }
             Filter::Tag(tag) => {
                 matching(&*self.column(runs, &Field::Tags, plan)?, &|found| found.split(' ').any(|one| one == tag))
@@ -190,7 +191,7 @@ impl Reader {
                     let means = measure(&column, places, &group_of, firsts.len());
                     let cells =
                         means.iter().map(|one| if one.count == 0 { Cell::Missing } else { Cell::Number(one.mean) });
-                    sort_keys_of(&cells.collect::<Vec<_>>(), &[], order.descending)
+                    sort_keys_of(cells, &[], order.descending)
                 }
             });
         }
@@ -220,7 +221,7 @@ fn partition(columns: &[Arc<Column>], places: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let mut groups: HashMap<(u32, u8, u64), u32> = HashMap::new();
         firsts.clear();
         for (place, group) in places.iter().zip(&mut group_of) {
-            let (kind, bits) = match column.cells[*place as usize] {
+            let (kind, bits) = match column.cells.get(*place as usize) {
                 Cell::Missing => (0, 0),
                 // Both zeros are one value, and so is every NaN.
                 Cell::Number(number) if number.is_nan() => (1, f64::NAN.to_bits()),
@@ -241,7 +242,7 @@ fn partition(columns: &[Arc<Column>], places: &[u32]) -> (Vec<u32>, Vec<u32>) {
 fn measure(column: &Column, places: &[u32], group_of: &[u32], groups: usize) -> Vec<Measured> {
     let mut all = vec![(0_u64, 0.0, 0.0); groups];
     for (place, group) in places.iter().zip(group_of) {
-        let Cell::Number(number) = column.cells[*place as usize] else { continue };
+        let Cell::Number(number) = column.cells.get(*place as usize) else { continue };
         if number.is_nan() {
             continue;
         }
@@ -262,10 +263,10 @@ fn measure(column: &Column, places: &[u32], group_of: &[u32], groups: usize) -> 
 /// Which texts fit; a number is looked at as people write it.
 fn matching(column: &Column, fits: &dyn Fn(&str) -> bool) -> Vec<Truth> {
     let texts: Vec<bool> = column.texts.iter().map(|text| fits(text)).collect();
-    let truth = |cell: &Cell| match cell {
+    let truth = |cell: Cell| match cell {
         Cell::Missing => false,
         Cell::Number(number) => fits(&number.to_string()),
-        Cell::Text(text) => texts[*text as usize],
+        Cell::Text(text) => texts[text as usize],
     };
     column.cells.iter().map(|cell| truth(cell).into()).collect()
 }
@@ -288,10 +289,10 @@ fn compare(column: &Column, comparison: Comparison, wanted: &Value) -> Vec<Truth
         (_, None) => Truth::from(holds(comparison, Some(found.as_str().cmp(&text)))),
     };
     let texts: Vec<Truth> = column.texts.iter().map(of_text).collect();
-    let truth = |cell: &Cell| match cell {
+    let truth = |cell: Cell| match cell {
         Cell::Missing => Truth::Unknown,
-        Cell::Number(number) => of_number(*number),
-        Cell::Text(text) => texts[*text as usize],
+        Cell::Number(number) => of_number(number),
+        Cell::Text(text) => texts[text as usize],
     };
     column.cells.iter().map(truth).collect()
 }
@@ -311,17 +312,17 @@ fn holds(comparison: Comparison, order: Option<std::cmp::Ordering>) -> bool {
 }
 
 fn sort_keys(column: &Column, order: &Order) -> Vec<u128> {
-    sort_keys_of(&column.cells, &column.texts, order.descending)
+    sort_keys_of(column.cells.iter(), &column.texts, order.descending)
 }
 
 /// Numbers that stand for the order: numbers, then texts, then NaN, then what is missing; the last
 /// two stay last whichever way the order goes.
-fn sort_keys_of(cells: &[Cell], texts: &[String], descending: bool) -> Vec<u128> {
+fn sort_keys_of(cells: impl Iterator<Item = Cell>, texts: &[String], descending: bool) -> Vec<u128> {
     let mut by_text: Vec<u32> = (0..texts.len() as u32).collect();
     by_text.sort_unstable_by_key(|place| &texts[*place as usize]);
     let mut ranks = vec![0_u64; texts.len()];
     by_text.iter().zip(0..).for_each(|(place, rank)| ranks[*place as usize] = rank);
-    let key = |cell: &Cell| {
+    let key = |cell: Cell| {
         let (class, bits) = match cell {
             Cell::Missing => return 3 << 64,
             Cell::Number(number) if number.is_nan() => return 2 << 64,
@@ -330,12 +331,12 @@ fn sort_keys_of(cells: &[Cell], texts: &[String], descending: bool) -> Vec<u128>
                 // The order of floats as that of unsigned numbers.
                 (0_u128, if bits >> 63 == 0 { bits | 1 << 63 } else { !bits })
             }
-            Cell::Text(text) => (1, ranks[*text as usize]),
+            Cell::Text(text) => (1, ranks[text as usize]),
         };
         let key = class << 64 | u128::from(bits);
         if descending { (2_u128 << 64) - 1 - key } else { key }
     };
-    cells.iter().map(key).collect()
+    cells.map(key).collect()
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub(super) fn put_varint(mut value: u64, bytes: &mut Vec<u8>) {
 }
 
 /// Takes what [`put_varint`] wrote off the front.
+#[inline]
 pub(super) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
@@ -65,15 +66,31 @@ pub(super) fn put_integers(values: impl Iterator<Item = i64>, bytes: &mut Vec<u8
     }
 }
 
-/// Reads as many whole numbers as there are slots; `None` unless exactly those are there.
-pub(super) fn take_integers<'a>(mut bytes: &[u8], slots: impl Iterator<Item = &'a mut i64>) -> Option<()> {
-    let (mut last, mut step) = (0_i64, 0_i64);
-    for slot in slots {
-        step = step.wrapping_add(unzigzag(take_varint(&mut bytes)?));
-        last = last.wrapping_add(step);
-        *slot = last;
+/// Whole numbers that [`put_integers`] wrote.
+pub(super) struct Integers<'a> {
+    bytes: &'a [u8],
+    last: i64,
+    step: i64,
+}
+
+impl<'a> Integers<'a> {
+    pub const fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, last: 0, step: 0 }
     }
-    bytes.is_empty().then_some(())
+
+    /// Reads as many as there are slots; `None` when there are fewer.
+    pub fn fill(&mut self, slots: &mut [i64]) -> Option<()> {
+        for slot in slots {
+            self.step = self.step.wrapping_add(unzigzag(take_varint(&mut self.bytes)?));
+            self.last = self.last.wrapping_add(self.step);
+            *slot = self.last;
+        }
+        Some(())
+    }
+
+    pub const fn is_over(&self) -> bool {
+        self.bytes.is_empty()
+    }
 }
 
 /// Writes values, bit by bit as they are.
@@ -96,46 +113,72 @@ pub(super) fn put_values(values: &[f64], bytes: &mut Vec<u8>) {
     }
 }
 
-/// Reads as many values as there are slots; `None` unless exactly those are there.
-pub(super) fn take_values<'a>(bytes: &[u8], count: usize, mut slots: impl Iterator<Item = &'a mut f64>) -> Option<()> {
-    let (encoding, mut rest) = bytes.split_first()?;
-    match *encoding {
-        DECIMAL => {
-            let (digits, mut rest) = rest.split_first()?;
-            let scale = scale((*digits <= MAX_DIGITS).then_some(*digits)?);
-            let mut last = 0_i64;
-            for slot in slots {
-                last = last.wrapping_add(unzigzag(take_varint(&mut rest)?));
-                *slot = last as f64 / scale;
+/// Values that [`put_values`] wrote.
+pub(super) enum Values<'a> {
+    Decimal { bytes: &'a [u8], scale: f64, last: i64 },
+    F32([&'a [u8]; 4]),
+    F64([&'a [u8]; 8]),
+}
+
+impl<'a> Values<'a> {
+    /// `count` of them, which those of one width have exactly room for.
+    pub fn of(bytes: &'a [u8], count: usize) -> Option<Self> {
+        let (encoding, bytes) = bytes.split_first()?;
+        Some(match *encoding {
+            DECIMAL => {
+                let (digits, bytes) = bytes.split_first()?;
+                let scale = scale((*digits <= MAX_DIGITS).then_some(*digits)?);
+                Self::Decimal { bytes, scale, last: 0 }
             }
-            rest.is_empty().then_some(())
-        }
-        F32 => {
-            let planes: [&[u8]; 4] = take_planes(&mut rest, count)?;
-            for (row, slot) in (0..count).zip(&mut slots) {
-                *slot = f64::from(f32::from_le_bytes(gathered(&planes, row)));
+            F32 => Self::F32(planes(bytes, count)?),
+            F64 => Self::F64(planes(bytes, count)?),
+            _ => return None,
+        })
+    }
+
+    /// Reads as many as there are slots, at most [`BLOCK`]; `None` when there are fewer.
+    pub fn fill(&mut self, slots: &mut [f64]) -> Option<()> {
+        match self {
+            Self::Decimal { bytes, scale, last } => {
+                for slot in slots {
+                    *last = last.wrapping_add(unzigzag(take_varint(bytes)?));
+                    *slot = *last as f64 / *scale;
+                }
             }
-            Some(())
-        }
-        F64 => {
-            let planes: [&[u8]; 8] = take_planes(&mut rest, count)?;
-            for (row, slot) in (0..count).zip(&mut slots) {
-                *slot = f64::from_le_bytes(gathered(&planes, row));
+            Self::F32(planes) => {
+                let words = joined(planes, slots.len())?;
+                let value = |word: u64| f64::from(f32::from_bits(word as u32));
+                slots.iter_mut().zip(words).for_each(|(slot, word)| *slot = value(word));
             }
-            Some(())
+            Self::F64(planes) => {
+                let words = joined(planes, slots.len())?;
+                slots.iter_mut().zip(words).for_each(|(slot, word)| *slot = f64::from_bits(word));
+            }
         }
-        _ => None,
+        Some(())
+    }
+
+    pub const fn is_over(&self) -> bool {
+        match self {
+            Self::Decimal { bytes, .. } => bytes.is_empty(),
+            Self::F32(planes) => planes[0].is_empty(),
+            Self::F64(planes) => planes[0].is_empty(),
+        }
     }
 }
 
-/// One byte of each plane: a loop, which becomes a few moves, where `map` stays a call for each byte.
-#[inline]
-fn gathered<const N: usize>(planes: &[&[u8]; N], row: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    for (byte, plane) in bytes.iter_mut().zip(planes) {
-        *byte = plane[row];
+/// Rows of the columns that are read together: small enough to stay near the processor.
+pub(super) const BLOCK: usize = 128;
+
+/// Takes the next rows off each plane and puts their bytes together. Plane by plane, so that many rows go at once.
+fn joined<const N: usize>(planes: &mut [&[u8]; N], rows: usize) -> Option<[u64; BLOCK]> {
+    let mut words = [0; BLOCK];
+    for (place, plane) in planes.iter_mut().enumerate() {
+        let (bytes, rest) = plane.split_at_checked(rows)?;
+        words.iter_mut().zip(bytes).for_each(|(word, byte)| *word |= u64::from(*byte) << (8 * place));
+        *plane = rest;
     }
-    bytes
+    Some(words)
 }
 
 /// How many digits behind the point tell every value exactly.
@@ -170,7 +213,7 @@ fn put_planes<const N: usize>(values: &[f64], bytes: &mut Vec<u8>, split: impl F
 }
 
 /// All of `bytes`, in N equal parts of `count`.
-fn take_planes<'a, const N: usize>(bytes: &mut &'a [u8], count: usize) -> Option<[&'a [u8]; N]> {
+fn planes<const N: usize>(bytes: &[u8], count: usize) -> Option<[&[u8]; N]> {
     if bytes.len() != count.checked_mul(N)? {
         return None;
     }

@@ -1,6 +1,6 @@
 //! A long series in few points, as far as they were logged.
 
-use super::Point;
+use super::{MARK, Point, Series, Stored};
 
 /// A series in at most some ten thousand points: of every stretch of equally many points the first, the lowest, the
 /// highest, the last, and one that is NaN or infinite where there are any. No spike is lost.
@@ -33,6 +33,23 @@ impl Outline {
         let mut outline = Self::default();
         points.iter().for_each(|point| outline.add(*point));
         outline
+    }
+
+    /// Of those points of a series record that are `wanted`, without holding more of them than it keeps; `None` where
+    /// [`Series::decode`] finds something else.
+    pub fn decode(bytes: &[u8], wanted: impl Fn(&Point) -> bool) -> Option<Self> {
+        let mut outline = Self::default();
+        let mut take = |point: Point| {
+            if wanted(&point) {
+                outline.add(point);
+            }
+        };
+        if bytes.starts_with(&MARK) {
+            Stored::of(bytes)?.each(&mut take)?;
+        } else {
+            Series::decode(bytes)?.points.into_iter().for_each(take);
+        }
+        Some(outline)
     }
 
     /// Adds the next point.
@@ -157,5 +174,12 @@ mod tests {
         assert_eq!((kept.first(), kept.last()), (points.first(), points.last()));
         assert!([123_456, 654_321].iter().all(|step| kept.iter().any(|point| point.step == *step)));
         assert_eq!(kept.iter().filter(|point| point.value.is_nan()).count(), 1);
+
+        points.iter_mut().for_each(|point| point.value = point.value.max(-2.0));
+        let bytes = Series { key: "loss".into(), points: points.clone() }.encode();
+        assert_eq!(Outline::decode(&bytes, |_| true), Some(Outline::of(&points)));
+        let late = |point: &Point| point.step >= 990_000;
+        assert_eq!(Outline::decode(&bytes, late), Some(Outline::of(&points[990_000..])));
+        assert_eq!(Outline::decode(&bytes[1..], |_| true), None);
     }
 }

@@ -115,9 +115,8 @@ fn reader(notebook: &Notebook) -> Reader {
         live: notebook.live_dir(),
         key_file: notebook.dir().join("none"),
         key: OnceLock::new(),
-        columns: Default::default(),
         log_lines: Default::default(),
-        following: Default::default(),
+        shared: Default::default(),
         outlines: Default::default(),
     }
 }
@@ -315,7 +314,14 @@ fn plans_give_what_looking_at_every_run_gives() {
             assert_eq!(found, (expected.len() as u64, window), "seed {seed}: {plan:#?}");
             answers.push(found);
         }
+        let ready = self::reader(&notebook);
+        while ready.ready_next().unwrap() {}
+        let other = self::reader(&notebook).sharing(Arc::clone(&ready.shared));
+        assert!(Arc::ptr_eq(&ready.columns().unwrap(), &other.columns().unwrap()));
+        assert!(plans.iter().zip(&answers).all(|(plan, answer)| runs_of(&other, plan) == *answer), "made ready");
         notebook.rebuild(&mut |_, _| {}).unwrap();
+        let rebuilt = self::reader(&notebook).sharing(Arc::clone(&ready.shared));
+        assert!(!Arc::ptr_eq(&ready.columns().unwrap(), &rebuilt.columns().unwrap()));
         let again = self::reader(&notebook);
         assert!(plans.iter().zip(&answers).all(|(plan, answer)| runs_of(&again, plan) == *answer), "after a rebuild");
     }
