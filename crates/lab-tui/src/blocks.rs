@@ -34,6 +34,14 @@ pub fn beyond(line: Styled, columns: usize) -> Styled {
     rest
 }
 
+/// A heading and a line to the end of the columns: sections are seen at a glance.
+pub fn heading(title: &str, theme: &Theme, columns: usize) -> Styled {
+    let title = shorten(&safe(title), columns);
+    let left = columns.saturating_sub(width(&title) + 1);
+    let rule = format!(" {}", theme.mark("─", "-").repeat(left));
+    vec![(title, theme.heading()), (rule, theme.edge())]
+}
+
 /// A page as lines, headings between its sections.
 pub fn page(page: &impl Blocks, theme: &Theme, columns: usize) -> Vec<Styled> {
     let mut lines = Vec::new();
@@ -42,7 +50,7 @@ pub fn page(page: &impl Blocks, theme: &Theme, columns: usize) -> Vec<Styled> {
             if !lines.is_empty() {
                 lines.push(Vec::new());
             }
-            lines.push(vec![(title.to_owned(), theme.heading())]);
+            lines.push(heading(title, theme, columns));
         }
         block_lines(&mut lines, block, theme, columns);
     }

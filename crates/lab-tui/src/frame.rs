@@ -82,15 +82,24 @@ impl Paint<'_> {
 
     /// A frame with a title; gives what is inside.
     pub fn boxed(&mut self, area: Rect, title: &str) -> Rect {
+        self.framed(area, title, self.theme.edge())
+    }
+
+    /// The same with a frame of this look.
+    pub fn framed(&mut self, area: Rect, title: &str, style: Style) -> Rect {
         if area.width < 2 || area.height < 2 {
             return Rect { width: 0, height: 0, ..area };
         }
         let (right, bottom) = (area.right() - 1, area.bottom() - 1);
-        let style = self.theme.edge();
-        self.rule(Rect { height: 1, ..area }, "─", "-");
-        self.rule(Rect { y: bottom, height: 1, ..area }, "─", "-");
-        self.rule(Rect { width: 1, ..area }, "│", "|");
-        self.rule(Rect { x: right, width: 1, ..area }, "│", "|");
+        for (side, full, plain) in [
+            (Rect { height: 1, ..area }, "─", "-"),
+            (Rect { y: bottom, height: 1, ..area }, "─", "-"),
+            (Rect { width: 1, ..area }, "│", "|"),
+            (Rect { x: right, width: 1, ..area }, "│", "|"),
+        ] {
+            self.rule(side, full, plain);
+            self.fill(side, style);
+        }
         for (x, y, full) in [(area.x, area.y, "╭"), (right, area.y, "╮"), (area.x, bottom, "╰"), (right, bottom, "╯")]
         {
             let sign = self.theme.mark(full, "+").to_owned();
@@ -211,7 +220,12 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
     for (place, route) in crumbs.iter().enumerate() {
         let is_last = place + 1 == crumbs.len();
         let room = usize::from(area.right().saturating_sub(x + 1));
-        let style = if is_last { bar.add_modifier(Modifier::BOLD) } else { bar.patch(paint.theme.tone(Tone::Muted)) };
+        let style = match (is_last, place) {
+            (true, _) => bar.add_modifier(Modifier::BOLD),
+            // The name of the program.
+            (false, 0) => paint.theme.key(),
+            (false, _) => bar.patch(paint.theme.tone(Tone::Muted)),
+        };
         let from = x;
         let most = if is_last { LONGEST_CRUMB } else { left.min(LONGEST_CRUMB) };
         x = paint.put(x, area.y, room.min(most), &place_name(session, route), style);
@@ -220,22 +234,60 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
             x = paint.put(x, area.y, 3, " › ", bar.patch(paint.theme.tone(Tone::Muted)));
         }
     }
-    let mut right = if session.is_watching() { "watching".to_owned() } else { String::new() };
-    if let Some(job) = session.jobs().first() {
-        right = match job.progress() {
-            (_, 0) => format!("{} …", job.label),
-            (done, total) => format!("{} {} %", job.label, done * 100 / total),
-        };
+    let mut right = area.right() - 1;
+    let (words, tone) = match session.jobs().first().map(|job| (job, job.progress())) {
+        Some((job, (_, 0))) => (format!("{} …", job.label), Tone::Accent),
+        Some((job, (done, total))) => (format!("{} {} %", job.label, done * 100 / total), Tone::Accent),
+        None if session.is_watching() => (format!("{} watching", paint.theme.mark("●", "*")), Tone::Good),
+        None => (String::new(), Tone::Plain),
+    };
+    let wide = width(&words) as u16;
+    if wide > 0 && wide + x + 2 < area.right() {
+        right -= wide;
+        paint.put(right, area.y, usize::from(wide), &words, bar.patch(paint.theme.tone(tone)));
+        // A click asks it to stop.
+        let action = if session.jobs().is_empty() { Action::Go(Route::Health) } else { Action::Cancel(0) };
+        paint.zone(Rect { x: right, width: wide, ..area }, action);
+        right -= 2;
     }
-    let wide = width(&right) as u16;
-    if wide + x + 2 < area.right() {
-        let style = bar.patch(paint.theme.tone(Tone::Accent));
-        let from = area.right() - wide - 1;
-        paint.put(from, area.y, usize::from(wide), &right, style);
-        if !session.jobs().is_empty() {
-            // A click asks it to stop.
-            paint.zone(Rect { x: from, width: wide, ..area }, Action::Cancel(0));
-        }
+    places(paint, Rect { x: x + 2, width: right.saturating_sub(x + 2), ..area });
+}
+
+/// The places and their keys at the right, where there is room for all of them.
+fn places(paint: &mut Paint<'_>, area: Rect) {
+    let shown = match paint.session.route() {
+        Route::Projects => ActionId::GoProjects,
+        Route::Runs | Route::Run(_) | Route::Compare(_) | Route::Restore(_) => ActionId::GoRuns,
+        Route::Charts(_) => ActionId::GoCharts,
+        Route::Notes => ActionId::GoNotes,
+        Route::Search => ActionId::GoSearch,
+        Route::Health => ActionId::GoHealth,
+    };
+    let all = [
+        ActionId::GoRuns,
+        ActionId::GoProjects,
+        ActionId::GoCharts,
+        ActionId::GoNotes,
+        ActionId::GoSearch,
+        ActionId::GoHealth,
+    ];
+    let words = all.map(|id| (id, id.row().keys[0], id.row().label));
+    let wide: usize = words.iter().map(|(_, key, label)| key.len() + label.len() + 3).sum();
+    let Some(free) = usize::from(area.width).checked_sub(wide) else { return };
+    let mut x = area.x + free as u16;
+    let bar = paint.theme.bar();
+    for (id, key, label) in words {
+        let is_shown = id == shown;
+        let (key_style, style) = if is_shown {
+            (bar.patch(paint.theme.chosen()), bar.patch(paint.theme.chosen()))
+        } else {
+            (paint.theme.key().remove_modifier(Modifier::BOLD), bar.patch(paint.theme.tone(Tone::Muted)))
+        };
+        let from = x;
+        paint.fill(Rect { x, width: (key.len() + label.len() + 3) as u16, ..area }, style);
+        x = paint.put(x + 1, area.y, 4, key, key_style);
+        x = paint.put(x + 1, area.y, 20, label, style) + 1;
+        paint.zone(Rect { x: from, width: x - from, ..area }, Action::Do(id));
     }
 }
 
@@ -243,7 +295,7 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
 fn footer(paint: &mut Paint<'_>, area: Rect) {
     let bar = paint.theme.bar();
     paint.fill(area, bar);
-    let (key_style, label_style) = (bar.add_modifier(Modifier::BOLD), bar.patch(paint.theme.tone(Tone::Muted)));
+    let (key_style, label_style) = (paint.theme.key(), bar.patch(paint.theme.tone(Tone::Muted)));
     let help = [(ActionId::Palette, "Commands"), (ActionId::Help, "Help"), (ActionId::Quit, "Quit")];
     let wide = |key: &str, label: &str| (width(key) + width(label) + 3) as u16;
     let reserved: u16 = help.iter().map(|(id, label)| wide(id.row().keys[0], label)).sum();

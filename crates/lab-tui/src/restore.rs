@@ -28,7 +28,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     for (title, block) in [("Cannot be brought back", &page.unrestorable), ("Stays as it is", &page.kept)] {
         if !block.is_empty() {
             lines.push(Vec::new());
-            lines.push(vec![(title.to_owned(), paint.theme.heading())]);
+            lines.push(blocks::heading(title, paint.theme, room));
             blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
         }
     }

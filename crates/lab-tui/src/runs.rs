@@ -106,12 +106,15 @@ fn inspector(paint: &mut Paint<'_>, area: Rect) {
     let screen = &session.runs.screen;
     let Some(subject) = session.runs.page().and_then(|page| page.at(screen.cursor.row)) else { return };
     let room = usize::from(area.width);
-    paint.put(area.x, area.y, room, &subject.name, paint.theme.heading());
+    paint.put(area.x, area.y, room, &subject.name, paint.theme.heading().patch(paint.theme.tone(Tone::Accent)));
     let Some(page) = session.inspected() else { return };
     let lines = blocks::page(page, paint.theme, room);
     for (row, line) in lines.iter().take(usize::from(area.height).saturating_sub(1)).enumerate() {
         run::put_styled(paint, area.x, area.y + 1 + row as u16, room, line);
     }
+    let used = lines.len() as u16 + 2;
+    let below = Rect { y: area.y + used, height: area.height.saturating_sub(used), ..area };
+    run::beside_charts(paint, below, &page.charts);
 }
 
 /// One line: how many, which, in what order, what is marked.

@@ -10,7 +10,7 @@ use lab_plot::{Chart, Image};
 use serde::Serialize;
 
 use super::run::{Part, RunView};
-use crate::charts;
+use crate::charts::{self, Along};
 use crate::diff::{Span, TEXT_LIMIT_BYTES, coloured, is_binary};
 use crate::format::{self, Moment};
 use crate::lineage::{self, LineagePage};
@@ -33,12 +33,17 @@ pub struct RunParts {
 }
 
 impl RunParts {
+    /// Charts and lineage, when they are those of this run.
+    pub fn beside_of(&self, run: &RunId) -> Option<&BesideView> {
+        self.beside.page().filter(|beside| beside.run == *run)
+    }
+
     /// Takes in what has come for the part that is shown, asks for what is missing.
     pub(crate) fn poll(&mut self, part: Part, background: &Background, stamp: Stamp, now: &Moment) -> bool {
         // Nothing in here tells ages.
         let stamp = Stamp { minute: 0, ..stamp };
         match part {
-            Part::Overview => self.beside.poll(background, stamp, now),
+            Part::Overview | Part::Environment => self.beside.poll(background, stamp, now),
             Part::Log => {
                 let mut changed = self.log.poll(background, stamp, now);
                 if self.hits.poll(background, stamp, now) {
@@ -50,7 +55,6 @@ impl RunParts {
                 changed
             }
             Part::Files => self.file.poll(background, Stamp::default(), now),
-            Part::Environment => false,
         }
     }
 
@@ -404,10 +408,17 @@ pub struct BesideView {
     pub lineage: LineagePage,
 }
 
+impl BesideView {
+    /// The charts of what the run logged, and those of the machine's use.
+    pub fn charts_apart(&self) -> (&[(String, Chart)], &[(String, Chart)]) {
+        self.charts.split_at(self.charts.iter().take_while(|(key, _)| !metrics::is_machine_use(key)).count())
+    }
+}
+
 /// Main metrics that get a chart.
 const CHARTS: usize = 4;
 /// Of the machine's use only what people look at gets a chart.
-const MACHINE_CHARTS: usize = 2;
+const MACHINE_CHARTS: usize = 4;
 
 /// The charts of a run's main metrics and of the machine's use, at most so many of each, with their keys.
 pub(crate) fn charts_of(
@@ -426,8 +437,16 @@ pub(crate) fn charts_of(
         return Ok(Vec::new());
     }
     let runs = vec![row.start.run.clone()];
-    let wanted = charts::Key { runs, metrics: keys.clone(), columns: Some(200), ..charts::Key::default() };
-    let mut charts = charts::load(reader, &wanted, moment)?.charts;
+    let logged = keys.iter().take_while(|key| !metrics::is_machine_use(key)).count();
+    let mut charts = Vec::new();
+    // The machine knows of no steps.
+    for (metrics, along) in [(&keys[..logged], Along::Step), (&keys[logged..], Along::Relative)] {
+        if !metrics.is_empty() {
+            let (runs, metrics) = (runs.clone(), metrics.to_vec());
+            let wanted = charts::Key { runs, metrics, along, columns: Some(200), ..charts::Key::default() };
+            charts.extend(charts::load(reader, &wanted, moment)?.charts);
+        }
+    }
     charts.iter_mut().for_each(|chart| chart.y.label.clear());
     Ok(keys.into_iter().zip(charts).collect())
 }

@@ -374,7 +374,8 @@ fn chips(cell: &mut Cell) {
 
 /// Puts the course of the main metric beside what changed.
 fn add_trends(table: &mut Table, at: usize, subjects: &[Subject], trends: &Trends) {
-    const BARS: [&str; HIGHEST as usize + 1] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+    // Never the whole height: the rows of a list stay apart.
+    const BARS: [&str; HIGHEST as usize + 1] = ["▁", "▁", "▂", "▃", "▄", "▅", "▆", "▇"];
     table.columns.insert(at, Column::left("trend", "Trend", 4));
     let bar = |level: &Option<u8>| level.map_or(" ", |level| BARS[usize::from(level.min(HIGHEST))]);
     for (row, subject) in table.rows.iter_mut().zip(subjects) {
