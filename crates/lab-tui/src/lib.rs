@@ -16,6 +16,7 @@ mod frame;
 mod health;
 mod keys;
 mod log;
+mod markdown;
 mod notes;
 mod picture;
 mod projects;

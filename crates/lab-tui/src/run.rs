@@ -11,7 +11,9 @@ use ratatui::style::Style;
 
 use crate::blocks::{self, Styled};
 use crate::frame::Paint;
-use crate::text::{safe, shorten, wrap};
+use crate::markdown::{self, Read};
+use crate::notes::LINE;
+use crate::text::{safe, shorten};
 use crate::{Theme, files, log, runs, table};
 
 /// Paints the place.
@@ -83,8 +85,11 @@ fn note(lines: &mut Vec<Styled>, row: &Row, theme: &Theme, room: usize) {
     let time = format!("  {}", time.text);
     lines.push(vec![(safe(&kind.text), theme.tone(tone)), (time, theme.tone(Tone::Muted))]);
     let words = text.value.as_ref().and_then(|value| value.as_str()).unwrap_or(&text.text);
-    let indented = |line: String| vec![(format!("  {}", safe(&line)), Style::new())];
-    lines.extend(wrap(words.trim_end(), room.saturating_sub(2)).into_iter().map(indented));
+    let indented = |mut read: Read| {
+        read.line.insert(0, ("  ".to_owned(), Style::new()));
+        read.line
+    };
+    lines.extend(markdown::read(words, theme, room.saturating_sub(2).min(LINE)).into_iter().map(indented));
 }
 
 /// From so many columns on charts stand beside the text.

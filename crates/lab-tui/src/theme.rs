@@ -208,6 +208,19 @@ impl Theme {
         }
     }
 
+    /// Code among words.
+    pub fn code(&self) -> Style {
+        match self.depth {
+            Depth::None | Depth::Sixteen => Style::new(),
+            _ => Style::new().bg(self.color(&BAR)),
+        }
+    }
+
+    /// What stands around code where it has no ground of its own.
+    pub const fn code_sign(&self) -> &'static str {
+        if self.has_grounds() { "" } else { "`" }
+    }
+
     /// Words that were looked for.
     pub fn found(&self) -> Style {
         match self.depth {
