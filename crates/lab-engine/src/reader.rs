@@ -16,7 +16,7 @@ use lab_model::{
     Entry, Hash, Kind, PathDiff, ProcessKey, Project, ProjectId, RelPath, RestoreRecord, RunFacts, RunId, Series,
     Snapshot, Status, Summary,
 };
-use lab_store::{NoteRow, RunQuery, RunRow, SealKey, Statistics, Usage};
+use lab_store::{DiskUse, NoteRow, RunQuery, RunRow, SealKey, Statistics};
 
 use crate::engine::load_key;
 use crate::live::{LiveReader, LiveRun, LogLine, parse_log};
@@ -360,7 +360,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Reader::projects`].
-    pub fn measure(&self, usage: &mut Usage, most: usize) -> Result<bool> {
+    pub fn measure(&self, usage: &mut DiskUse, most: usize) -> Result<bool> {
         Ok(self.store.measure(usage, most)?)
     }
 

@@ -8,6 +8,8 @@ use crate::picture::{Entry, Mark, Picture, Tint};
 use crate::{Chart, Mapping, font};
 use canvas::Canvas;
 
+pub use canvas::ascii_mark;
+
 /// With what a chart is drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Glyphs {
@@ -200,7 +202,7 @@ fn legend(entries: &[Entry], columns: usize, most: usize, glyphs: Glyphs) -> Vec
     let sample = |entry: &Entry| match glyphs {
         Glyphs::Braille if has_letters(entries) => format!("⠒{} ", letter(entry.slot)),
         Glyphs::Braille => "⠒⠒ ".to_owned(),
-        Glyphs::Ascii => format!("{} ", canvas::ascii_mark(entry.slot)),
+        Glyphs::Ascii => format!("{} ", ascii_mark(entry.slot)),
     };
     let mut lines: Vec<Line> = Vec::new();
     let mut used = columns;

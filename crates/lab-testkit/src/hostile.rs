@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lab_model::{
-    Change, Content, Coverage, Domain, Edit, Environment, Failure, FilesUsed, Fingerprint, GitState, Hash, Kind,
-    LogSummary, Machine, NoteOrigin, Package, Point, ProcessKey, Project, ProjectId, RelPath, Role, RunEnd, RunFacts,
-    RunId, RunStart, Seed, Series, SeriesRef, Snapshot, Status, Target, Time, Tree, Usage,
+    Change, Content, Coverage, Domain, Edit, Environment, Failure, FilesUsed, Fingerprint, GitState, Hash, LogSummary,
+    Machine, NoteKind, Origin, Package, Point, ProcessKey, Project, ProjectId, RelPath, Role, RunEnd, RunFacts, RunId,
+    RunStart, Seed, Series, SeriesRef, Snapshot, Status, Target, Time, Tree, Usage,
 };
 use lab_store::{DEFAULT_LEVEL, Encoder, Notebook, Record, RecordKind, Writer};
 use serde_json::json;

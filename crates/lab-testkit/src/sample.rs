@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use lab_engine::{Clock, EngineConfig, Random};
+use lab_engine::EngineConfig;
 use lab_model::{
     Change, Domain, Edit, Failure, Fingerprint, Hash, LogSummary, NoteKind, Origin, Point, ProcessKey, Project,
     ProjectId, RelPath, RunEnd, RunId, RunStart, Series, SeriesRef, Status, Target, Time, Usage,

@@ -1,6 +1,6 @@
 //! Metrics of runs over time: a grid of charts, or one alone.
 
-use lab_plot::text::{Drawing, Glyphs, drawing};
+use lab_plot::text::{Drawing, Glyphs, ascii_mark, drawing};
 use lab_plot::{Chart, Layer, number};
 use lab_view::charts::Along;
 use lab_view::screens::charts::{ChartsAction, ChartsView};
@@ -78,7 +78,7 @@ fn legend(paint: &mut Paint<'_>, area: Rect, page: &ChartsView) {
             return;
         }
         let style = paint.theme.series(slot);
-        let sign = if letters(paint, page) { lab_plot::text::letter(slot).to_string() } else { "━".to_owned() };
+        let sign = if letters(paint, page) { ascii_mark(slot).to_string() } else { "━".to_owned() };
         x = paint.put(x, area.y, 3, &format!("{sign} "), style);
         x = paint.put(x, area.y, room, name, style) + 2;
     }

@@ -29,7 +29,48 @@ pub struct Paint<'a> {
     pub graphics: Graphics,
     /// Where the terminal's own cursor stands, when a person types.
     pub cursor: Option<Position>,
+    /// Where a person wants places to be divided.
+    pub splits: &'a Splits,
+    /// The lines that can be dragged, each with the area that it divides.
+    pub handles: &'a mut Vec<Handle>,
 }
+
+/// A place that is divided into a left and a right part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Split {
+    /// The list of runs, and the run under the cursor.
+    Runs,
+    /// What is told of a run, and its charts.
+    Run,
+    /// Files, and what is in one.
+    Files,
+    /// What a restore would do, and the change of a file.
+    Restore,
+}
+
+/// How much of each place its left part takes, in hundredths, where a person has dragged the line.
+#[derive(Default)]
+pub struct Splits([Option<u16>; 4]);
+
+impl Splits {
+    /// The line was dragged to this column.
+    pub fn drag(&mut self, handle: &Handle, column: u16) {
+        let wide = u32::from(column.saturating_sub(handle.whole.x));
+        self.0[handle.split as usize] = Some((wide * 100 / u32::from(handle.whole.width.max(1))).min(100) as u16);
+    }
+}
+
+/// A line between two parts of a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Handle {
+    /// Where it can be taken hold of.
+    pub at: Rect,
+    split: Split,
+    whole: Rect,
+}
+
+/// No part becomes narrower by dragging.
+const NARROWEST: u16 = 30;
 
 impl Paint<'_> {
     /// Writes a harmless text at a place, cut to the columns that are left; gives the next column.
@@ -110,6 +151,17 @@ impl Paint<'_> {
             self.put(area.x + 2, area.y, usize::from(area.width).saturating_sub(4), &format!(" {title} "), heading);
         }
         Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
+    }
+
+    /// The left and the right part of an area, the left one of this width unless a person wants another.
+    pub fn divided(&mut self, area: Rect, split: Split, left: u16) -> (Rect, Rect) {
+        let wanted = self.splits.0[split as usize].map(|part| (u32::from(area.width) * u32::from(part) / 100) as u16);
+        let most = area.width.saturating_sub(NARROWEST);
+        let left = wanted.map_or(left, |wanted| wanted.clamp(NARROWEST.min(most), most));
+        let right = Rect { x: area.x + left, width: area.width - left, ..area };
+        let at = Rect { x: right.x.saturating_sub(1), width: 2, ..area };
+        self.handles.push(Handle { at, split, whole: area });
+        (Rect { width: left, ..area }, right)
     }
 
     /// A click in this area means this.
@@ -339,7 +391,7 @@ fn keys_of(session: &Session) -> Vec<ActionId> {
             Follow,
         ],
         Route::Run(_) if session.file().is_some() => {
-            vec![NextPart, Open, SideBySide, Edit, RestoreFile, Compare, Restore, Back]
+            vec![NextPart, Open, FindNext, SideBySide, Edit, RestoreFile, Compare, Restore, Back]
         }
         Route::Run(_) if session.in_log() => vec![NextPart, Find, FindNext, Follow, Compare, Restore, Charts, Back],
         Route::Run(_) => vec![NextPart, Compare, Restore, Charts, Note, Tag, Star, Rerun, Follow, Undo, Back],

@@ -260,10 +260,10 @@ impl<'a> Page<'a> {
 
     /// Adds a line behind what stands before it.
     fn add(&mut self, line: Styled) {
-        self.add_linked(line, Vec::new());
+        self.add_linked(Read { line, links: Vec::new() });
     }
 
-    fn add_linked(&mut self, line: Styled, links: Vec<(Range<usize>, RunId)>) {
+    fn add_linked(&mut self, Read { line, links }: Read) {
         let mut before: String = self.before.iter().take(DEEPEST).map(String::as_str).collect();
         if let Some(sign) = self.sign.take() {
             before.truncate(before.floor_char_boundary(before.len().saturating_sub(width(&sign))));
@@ -282,8 +282,8 @@ impl<'a> Page<'a> {
         if pieces.iter().all(|piece| piece.text.trim().is_empty()) {
             return;
         }
-        for (line, links) in wrapped(&pieces, self.room()) {
-            self.add_linked(line, links);
+        for read in wrapped(&pieces, self.room()) {
+            self.add_linked(read);
         }
     }
 
@@ -335,7 +335,7 @@ impl<'a> Page<'a> {
 }
 
 /// Pieces over lines of so many columns, broken at blanks where there are some.
-fn wrapped(pieces: &[Piece], columns: usize) -> Vec<(Styled, Vec<(Range<usize>, RunId)>)> {
+fn wrapped(pieces: &[Piece], columns: usize) -> Vec<Read> {
     let letters = pieces.iter().flat_map(|piece| piece.text.graphemes(true).map(move |letter| (letter, piece)));
     let mut lines: Vec<Vec<(&str, &Piece)>> = vec![Vec::new()];
     let mut used = 0;
@@ -362,17 +362,17 @@ fn wrapped(pieces: &[Piece], columns: usize) -> Vec<(Styled, Vec<(Range<usize>, 
 }
 
 /// Letters of the same piece become one again.
-fn joined(letters: &[(&str, &Piece)]) -> (Styled, Vec<(Range<usize>, RunId)>) {
-    let (mut line, mut links, mut at) = (Styled::new(), Vec::new(), 0);
+fn joined(letters: &[(&str, &Piece)]) -> Read {
+    let (mut read, mut at) = (Read::default(), 0);
     for part in letters.chunk_by(|left, right| std::ptr::eq(left.1, right.1)) {
         let piece = part[0].1;
         let words: String = part.iter().map(|(letter, _)| *letter).collect();
         let wide = width(&words);
-        links.extend(piece.link.clone().map(|run| (at..at + wide, run)));
-        line.push((words, piece.style));
+        read.links.extend(piece.link.clone().map(|run| (at..at + wide, run)));
+        read.line.push((words, piece.style));
         at += wide;
     }
-    (line, links)
+    read
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use ratatui::style::{Modifier, Style};
 
 use crate::blocks::{self, Styled};
 use crate::diff::Document;
-use crate::frame::Paint;
+use crate::frame::{Paint, Split};
 use crate::run::put_styled;
 use crate::table;
 
@@ -42,8 +42,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let rest = Rect { y: area.y + above as u16 + 1, height: area.height - above as u16 - 1, ..area };
     // Beside each other where there is room, otherwise one below the other.
     let (list, diff_area) = if area.width >= 120 {
-        let left = area.width * 2 / 5;
-        (Rect { width: left, ..rest }, Rect { x: rest.x + left, width: rest.width - left, ..rest })
+        paint.divided(rest, Split::Restore, area.width * 2 / 5)
     } else {
         let top = rest.height / 2;
         (Rect { height: top, ..rest }, Rect { y: rest.y + top, height: rest.height - top, ..rest })

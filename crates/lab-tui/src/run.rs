@@ -4,13 +4,14 @@ use lab_plot::Chart;
 use lab_view::lineage::LineagePage;
 use lab_view::list::Cursor;
 use lab_view::screens::run::{Part, RunAction, RunView};
+use lab_view::screens::run_parts::BesideView;
 use lab_view::session::Action;
 use lab_view::{Block, Blocks, Row, Tone};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::blocks::{self, Styled};
-use crate::frame::Paint;
+use crate::frame::{Paint, Split};
 use crate::markdown::{self, Read};
 use crate::notes::LINE;
 use crate::text::{safe, shorten};
@@ -36,7 +37,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
         Part::Environment => {
             let beside = paint.session.run_parts.beside_of(&page.subject.run);
             let charts = beside.map_or(&[][..], |beside| beside.charts_apart().1);
-            let (left, right) = halves(body, !charts.is_empty());
+            let (left, right) = halves(paint, body, !charts.is_empty());
             let lines = sections(&page.page, Part::Environment.sections(), paint.theme, text_room(left));
             document(paint, left, cursor, &lines);
             beside_charts(paint, right, charts);
@@ -100,9 +101,9 @@ const CHART_ROWS: (u16, u16) = (9, 16);
 /// What changed and did it help, beside the charts.
 fn overview(paint: &mut Paint<'_>, area: Rect, page: &RunView) {
     let beside = paint.session.run_parts.beside_of(&page.subject.run);
-    let (logged, machine) = beside.map(|beside| beside.charts_apart()).unwrap_or_default();
+    let (logged, machine) = beside.map(BesideView::charts_apart).unwrap_or_default();
     let charts = if logged.is_empty() { machine } else { logged };
-    let (left, right) = halves(area, !charts.is_empty());
+    let (left, right) = halves(paint, area, !charts.is_empty());
     let room = text_room(left);
     let mut lines = sections(&page.page, Part::Overview.sections(), paint.theme, room);
     if let Some(beside) = beside {
@@ -123,12 +124,11 @@ fn overview(paint: &mut Paint<'_>, area: Rect, page: &RunView) {
 }
 
 /// Text and charts beside each other where there is room; otherwise all of it is for the text.
-fn halves(area: Rect, has_charts: bool) -> (Rect, Rect) {
+fn halves(paint: &mut Paint<'_>, area: Rect, has_charts: bool) -> (Rect, Rect) {
     if area.width < WIDE || !has_charts {
         return (area, Rect { width: 0, ..area });
     }
-    let wide = (area.width / 2).min(100);
-    (Rect { width: wide, ..area }, Rect { x: area.x + wide, width: area.width - wide, ..area })
+    paint.divided(area, Split::Run, (area.width / 2).min(100))
 }
 
 /// Columns of text in a document that is so wide.

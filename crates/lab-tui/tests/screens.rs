@@ -1,8 +1,6 @@
 //! Every place as it looks on terminals of common sizes, on a small notebook of which every byte is fixed.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

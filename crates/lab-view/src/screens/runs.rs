@@ -151,6 +151,14 @@ impl RunsScreen {
         compose::sorting(self.shown_query())
     }
 
+    /// The place of the column that the table is sorted by, and whether the largest comes first; groups are in an order
+    /// of their own.
+    pub fn sorted_column(&self, page: &RunsView, table: &Table) -> Option<(usize, bool)> {
+        let (by, largest_first) = self.sorting().filter(|_| !page.is_grouped())?;
+        let place = table.columns.iter().position(|column| Self::sort_word(column).as_deref() == Some(&by))?;
+        Some((place, largest_first))
+    }
+
     /// The word by which a list is sorted when the head of this column is clicked.
     pub fn sort_word(column: &Column) -> Option<String> {
         compose::word_of(column)

@@ -1,7 +1,7 @@
 //! What is found out about projects beside their list: how much of the notebook they need, whether they are watched,
 //! their last runs.
 
-use lab_engine::{Lane, Pending, ProjectUsage, Usage};
+use lab_engine::{DiskUse, Lane, Pending, ProjectDisk};
 use lab_model::ProjectId;
 
 use super::{Route, Session};
@@ -18,10 +18,10 @@ const LAST_RUNS: usize = 24;
 #[derive(Default)]
 pub(super) struct Measured {
     /// What is known, for the painters.
-    known: Vec<ProjectUsage>,
+    known: Vec<ProjectDisk>,
     /// What the next look goes on from.
-    usage: Usage,
-    pending: Option<Pending<(Usage, bool)>>,
+    usage: DiskUse,
+    pending: Option<Pending<(DiskUse, bool)>>,
     /// The revision of which everything is known.
     whole: Option<u64>,
     asked: u64,
@@ -86,7 +86,7 @@ impl Session {
         if let Some(answer) = answer {
             measured.pending = None;
             // What cannot be measured is not told; the list itself says what is wrong.
-            let (usage, is_whole) = answer.unwrap_or((Usage::default(), true));
+            let (usage, is_whole) = answer.unwrap_or((DiskUse::default(), true));
             measured.known = usage.projects().to_vec();
             measured.usage = usage;
             measured.whole = is_whole.then_some(measured.asked).or(measured.whole);

@@ -13,8 +13,8 @@ const HEADER_BYTES: u64 = 64;
 /// Which projects need which records, as far as it has been looked at. Records never change, so that a newer look
 /// only goes on; a notebook that became smaller is looked at anew.
 #[derive(Default)]
-pub struct Usage {
-    projects: Vec<ProjectUsage>,
+pub struct DiskUse {
+    projects: Vec<ProjectDisk>,
     /// The records of each that are still to be looked at.
     stacks: Vec<Vec<Hash>>,
     /// The project that was the first to need a record.
@@ -26,7 +26,7 @@ pub struct Usage {
 
 /// How much of the notebook a project needs.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ProjectUsage {
+pub struct ProjectDisk {
     /// The project.
     pub project: ProjectId,
     /// Bytes in packs of all that its snapshots and runs need.
@@ -35,9 +35,9 @@ pub struct ProjectUsage {
     pub own_bytes: u64,
 }
 
-impl Usage {
+impl DiskUse {
     /// What is known so far, for every project.
-    pub fn projects(&self) -> &[ProjectUsage] {
+    pub fn projects(&self) -> &[ProjectDisk] {
         &self.projects
     }
 
@@ -72,7 +72,7 @@ impl Reader {
     ///
     /// # Errors
     /// A failed look into the index.
-    pub fn measure(&self, usage: &mut Usage, most: usize) -> Result<bool> {
+    pub fn measure(&self, usage: &mut DiskUse, most: usize) -> Result<bool> {
         if usage.stacks.iter().all(Vec::is_empty) {
             self.begin(usage)?;
         }
@@ -100,15 +100,15 @@ impl Reader {
     }
 
     /// Begins with what is new of every project.
-    fn begin(&self, usage: &mut Usage) -> Result<()> {
+    fn begin(&self, usage: &mut DiskUse) -> Result<()> {
         let records = self.sql(self.connection.query_row("SELECT count(*) FROM record", [], |row| row.get(0)))?;
         if records < usage.records {
-            *usage = Usage::default();
+            *usage = DiskUse::default();
         }
         usage.records = records;
         for project in self.projects()? {
             if usage.projects.iter().all(|known| known.project != project.id) {
-                usage.projects.push(ProjectUsage { project: project.id, stored_bytes: 0, own_bytes: 0 });
+                usage.projects.push(ProjectDisk { project: project.id, stored_bytes: 0, own_bytes: 0 });
                 usage.stacks.push(Vec::new());
             }
         }
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn what_two_projects_need_is_nobodys_own() {
-        let project = |name: &str| ProjectUsage { project: name.parse().unwrap(), stored_bytes: 0, own_bytes: 0 };
-        let mut usage = Usage::default();
-        usage.projects = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"].map(project).into();
+        let project = |name: &str| ProjectDisk { project: name.parse().unwrap(), stored_bytes: 0, own_bytes: 0 };
+        let projects = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"].map(project).into();
+        let mut usage = DiskUse { projects, ..DiskUse::default() };
         let id = |byte: u8| Hash([byte; 32]);
         for (place, byte, is_new) in
             [(0, 1, true), (0, 1, false), (0, 2, true), (1, 2, true), (1, 2, false), (2, 2, true), (1, 3, true)]
