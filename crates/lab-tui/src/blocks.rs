@@ -2,13 +2,13 @@
 
 use lab_plot::Chart;
 use lab_plot::text::{Glyphs, draw};
-use lab_view::{Block, Blocks, Cell, Fields, Section, Table, Tone};
+use lab_view::{Block, Blocks, Cell, Fields, Table, Tone};
 use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::table::Fit;
 use crate::text::{safe, shorten, shorten_front, width, wrap};
-use crate::{Theme, diff};
+use crate::{Theme, diff, run};
 
 /// A line on the screen: pieces with their looks.
 pub type Styled = Vec<(String, Style)>;
@@ -45,14 +45,14 @@ pub fn heading(title: &str, theme: &Theme, columns: usize) -> Styled {
 /// A page as lines, headings between its sections.
 pub fn page(page: &impl Blocks, theme: &Theme, columns: usize) -> Vec<Styled> {
     let mut lines = Vec::new();
-    for Section { title, block } in page.blocks() {
-        if !title.is_empty() {
+    for section in page.blocks() {
+        if !section.title.is_empty() {
             if !lines.is_empty() {
                 lines.push(Vec::new());
             }
-            lines.push(heading(title, theme, columns));
+            lines.push(heading(section.title, theme, columns));
         }
-        block_lines(&mut lines, block, theme, columns);
+        run::told(&mut lines, &section, theme, columns);
     }
     lines
 }

@@ -290,7 +290,7 @@ impl<'a> Page<'a> {
     fn code_block(&mut self) {
         let Some((language, code)) = self.code.take() else { return };
         let edge = (self.theme.mark("│ ", "| ").to_owned(), self.theme.edge());
-        for spans in coloured(&format!("code.{language}"), code.trim_end_matches('\n')) {
+        for spans in coloured(&format!("code.{}", extension(&language)), code.trim_end_matches('\n')) {
             let mut left = self.room().saturating_sub(2);
             let mut line = vec![edge.clone()];
             for span in spans {
@@ -331,6 +331,19 @@ impl<'a> Page<'a> {
                 self.add(vec![(rule.join("  "), self.theme.edge())]);
             }
         }
+    }
+}
+
+/// The ending of files in a language that a block of code names.
+fn extension(language: &str) -> &str {
+    match language {
+        "python" => "py",
+        "rust" => "rs",
+        "bash" | "shell" => "sh",
+        "javascript" => "js",
+        "typescript" => "ts",
+        "yaml" => "yml",
+        other => other,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use lab_model::RunId;
+use lab_plot::{Axis, Chart};
 use lab_view::Tone;
 use lab_view::list::{Cursor, Motion};
 use lab_view::screens::notes::{Noted, Piece, pieces};
@@ -23,6 +24,8 @@ pub const LINE: usize = 96;
 const CHART_ROWS: usize = 12;
 /// Columns left of the words of a note.
 const LEFT: usize = 8;
+/// What stands left of when and on what.
+const BEFORE_HEAD: &str = "  ";
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, area: Rect) {
@@ -96,7 +99,7 @@ fn told(note: &Noted, day_before: Option<&str>, theme: &Theme, room: usize) -> V
         lines.push(plain(day));
     }
     let head = note.head.0.iter().map(|cell| (safe(&cell.text), theme.tone(cell.tone)));
-    lines.push(plain(std::iter::once(("  ".to_owned(), Style::new())).chain(head).collect()));
+    lines.push(plain(std::iter::once((BEFORE_HEAD.to_owned(), Style::new())).chain(head).collect()));
     let mut charts = note.charts.iter();
     let mut words = Vec::new();
     for piece in pieces(&note.text) {
@@ -119,22 +122,29 @@ fn told(note: &Noted, day_before: Option<&str>, theme: &Theme, room: usize) -> V
     lines
 }
 
-fn drawn(charts: &[(String, lab_plot::Chart)], theme: &Theme, room: usize) -> Vec<Styled> {
+fn drawn(charts: &[(String, Chart)], theme: &Theme, room: usize) -> Vec<Styled> {
     let mut lines = Vec::new();
     for (key, chart) in charts {
+        lines.push(Vec::new());
         lines.push(vec![(safe(key), theme.heading())]);
-        lines.extend(blocks::chart(chart, theme, room, CHART_ROWS));
+        // The name stands above already.
+        let chart = Chart { y: Axis { label: String::new(), ..chart.y.clone() }, ..chart.clone() };
+        lines.extend(blocks::chart(&chart, theme, room, CHART_ROWS));
     }
     lines
 }
 
 fn put_line(paint: &mut Paint<'_>, at: Rect, place: usize, line: &Styled, links: &[(Range<usize>, RunId)]) {
-    let is_day = line.first().is_none_or(|(words, _)| !words.starts_with(' '));
-    let is_chosen = place == paint.session.notes.screen.cursor.row && !is_day;
-    let under = if is_chosen { paint.theme.cursor() } else { Style::new() };
-    paint.fill(Rect { width: at.width.saturating_sub(1), ..at }, under);
-    let line: Styled = line.iter().map(|(words, style)| (words.clone(), under.patch(*style))).collect();
-    put_styled(paint, at.x + 1, at.y, usize::from(at.width) - 3, &line);
+    put_styled(paint, at.x + 1, at.y, usize::from(at.width) - 3, line);
+    let before = line.first().map_or("", |(words, _)| words.as_str());
+    // A whole note on a ground of its own could not be read well: a line beside it says that it is chosen.
+    if place == paint.session.notes.screen.cursor.row && before.starts_with(' ') {
+        if before == BEFORE_HEAD {
+            paint.fill(Rect { width: at.width.saturating_sub(1), ..at }, paint.theme.cursor());
+        }
+        let bar = paint.theme.mark("▌", "|").to_owned();
+        paint.put(at.x + 1, at.y, 1, &bar, paint.theme.focus());
+    }
     paint.zone(at, Action::Move(Motion::To(place)));
     for (columns, run) in links {
         let link = Rect { x: at.x + 1 + columns.start as u16, width: columns.len() as u16, ..at };

@@ -11,7 +11,7 @@ use crate::blocks::{self, Styled};
 use crate::diff::Document;
 use crate::frame::{Paint, Split};
 use crate::run::put_styled;
-use crate::table;
+use crate::table::{self, Looks};
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, area: Rect) {
@@ -71,6 +71,8 @@ fn steps(paint: &mut Paint<'_>, area: Rect) {
     let count = page.steps.rows.len();
     let wanted = (0..count).filter(|place| screen.is_wanted(*place)).count();
     let inside = paint.boxed(area, &format!("{wanted} of {count} files"));
+    let head = Rect { height: inside.height.min(1), ..inside };
+    let inside = Rect { y: inside.y + head.height, height: inside.height - head.height, ..inside };
     let cursor = &screen.cursor;
     let height = usize::from(inside.height);
     if cursor.height != height.max(1) {
@@ -78,6 +80,7 @@ fn steps(paint: &mut Paint<'_>, area: Rect) {
     }
     let rows = &page.steps.rows[cursor.visible()];
     let fit = table::Fit::new(&page.steps, rows, usize::from(inside.width).saturating_sub(4));
+    table::head(paint, Rect { x: head.x + 2, ..head }, &page.steps, &fit, &Looks::plain());
     for (place, row) in rows.iter().enumerate() {
         let index = cursor.top + place;
         let line = Rect { y: inside.y + place as u16, height: 1, ..inside };

@@ -6,7 +6,7 @@ use lab_view::list::Cursor;
 use lab_view::screens::run::{Part, RunAction, RunView};
 use lab_view::screens::run_parts::BesideView;
 use lab_view::session::Action;
-use lab_view::{Block, Blocks, Row, Tone};
+use lab_view::{Block, Blocks, Row, Section, Tone};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -58,21 +58,26 @@ fn sections(page: &impl Blocks, wanted: &[&str], theme: &Theme, room: usize) -> 
                 lines.push(Vec::new());
             }
             lines.push(blocks::heading(title, theme, room));
-            match section.block {
-                // What a program said of its failure is laid out by columns: it is cut, not wrapped.
-                Block::Prose(prose) if *title == "Failure" => {
-                    let cut = |line: &str| vec![(shorten(&safe(line), room), theme.tone(Tone::Bad))];
-                    lines.extend(prose.0.lines().map(cut));
-                }
-                // Notes are text: a table would cut them.
-                Block::Table(table) if *title == "Notes" => {
-                    table.rows.iter().for_each(|row| note(&mut lines, row, theme, room));
-                }
-                block => blocks::block_lines(&mut lines, block, theme, room),
-            }
+            told(&mut lines, section, theme, room);
         }
     }
     lines
+}
+
+/// What stands below a heading.
+pub fn told(lines: &mut Vec<Styled>, section: &Section<'_>, theme: &Theme, room: usize) {
+    match section.block {
+        // What a program said of its failure is laid out by columns: it is cut, not wrapped.
+        Block::Prose(prose) if section.title == "Failure" => {
+            let cut = |line: &str| vec![(shorten(&safe(line), room), theme.tone(Tone::Bad))];
+            lines.extend(prose.0.lines().map(cut));
+        }
+        // Notes are text: a table would cut them.
+        Block::Table(table) if section.title == "Notes" => {
+            table.rows.iter().for_each(|row| note(lines, row, theme, room));
+        }
+        block => blocks::block_lines(lines, block, theme, room),
+    }
 }
 
 /// Kind and time on one line, the words below.
