@@ -59,7 +59,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
 }
 
 /// Marks the words that were looked for; what stands in pieces of several colours is marked piece by piece.
-fn marked(styled: Styled, words: &str, found: Style) -> Styled {
+pub fn marked(styled: Styled, words: &str, found: Style) -> Styled {
     if words.is_empty() {
         return styled;
     }

@@ -70,7 +70,7 @@ fn steps(paint: &mut Paint<'_>, area: Rect) {
     let Some(page) = screen.page() else { return };
     let count = page.steps.rows.len();
     let wanted = (0..count).filter(|place| screen.is_wanted(*place)).count();
-    let inside = paint.boxed(area, &format!("{wanted} of {count} files"));
+    let inside = paint.boxed(area, &format!("Plan: {wanted} of {count} files"));
     let head = Rect { height: inside.height.min(1), ..inside };
     let inside = Rect { y: inside.y + head.height, height: inside.height - head.height, ..inside };
     let cursor = &screen.cursor;

@@ -174,13 +174,13 @@ fn cells(paint: &mut Paint<'_>, area: Rect, table: &Table, row: &Row, fit: &Fit,
         let (column, cell) = (&table.columns[*place], &row.cells[*place]);
         let style = under.patch(paint.theme.tone(cell.tone));
         match (looks.spans)(column, cell, under) {
-            Some(spans) if width(&cell.text) <= *wide => {
+            Some(spans) => {
                 let mut at = x;
                 for (words, style) in spans {
                     at = paint.put(at, area.y, wide.saturating_sub(usize::from(at - x)), &words, style);
                 }
             }
-            _ => {
+            None => {
                 let words = safe(&cell.text);
                 let words = match column.key.as_str() {
                     "path" | "root" => shorten_front(&words, *wide),
