@@ -11,7 +11,7 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
     let command = home.lab(["tui"]).env("LAB_NOTEBOOK", small.notebook()).env("TERM", "xterm-256color");
     let mut terminal = Terminal::start(command.into_command(), 80, 24);
     terminal.sees("1 project;");
-    let places: [(&[&str], &str); 15] = [
+    let places: [(&[&str], &str); 19] = [
         (&["Enter"], "4 runs"),
         (&["Ctrl-A"], "4 marked"),
         (&["t"], "Tags for"),
@@ -27,6 +27,11 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
         (&["c"], "› compare 2"),
         (&["4"], "› notes"),
         (&["6"], "What can be done"),
+        (&["5"], "Find in"),
+        // Numbers are of every run.
+        (&["g", "r", "a", "d", "Enter"], "lines"),
+        (&["1", "Ctrl-L", "r"], "› restore"),
+        (&["Down", "Down"], " files "),
     ];
     for (keys, words) in places {
         for key in keys {

@@ -151,7 +151,7 @@ fn one(ui: &mut Ui, area: Rect, line: &LogLine, clock: f32, words: &str, is_here
     }
     if clock > 0.0 {
         let at = pos2(area.left() + clock - 12.0, area.center().y);
-        ui.painter().text(at, Align2::RIGHT_CENTER, told(line.millis), text::mono_small(), theme.muted);
+        ui.painter().text(at, Align2::RIGHT_CENTER, format::clock(line.millis), text::mono_small(), theme.muted);
     }
     let x = area.left() + clock.max(12.0);
     let job = if line.stream == "gap" {
@@ -165,16 +165,6 @@ fn one(ui: &mut Ui, area: Rect, line: &LogLine, clock: f32, words: &str, is_here
     let at = pos2(x, area.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, theme.text);
     x - area.left() + wide
-}
-
-/// Time since the start, as short as it can be told.
-fn told(millis: u64) -> String {
-    let seconds = millis / 1000;
-    match seconds {
-        0..60 => format!("{}.{:01}", seconds, millis % 1000 / 100),
-        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
-        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
-    }
 }
 
 /// The line in the colours that the program gave it; what is looked for stands on a ground of its own.
@@ -246,6 +236,5 @@ mod tests {
             .map(|section| &job.text[section.byte_range.start.0..section.byte_range.end.0])
             .collect();
         assert_eq!(found, ["Loss", "loss"]);
-        assert_eq!([told(0), told(61_000), told(3_661_000)], ["0.0", "1:01", "1:01:01"]);
     }
 }

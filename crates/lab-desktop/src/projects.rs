@@ -44,7 +44,9 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
                 });
             });
             ui.add_space(2.0 * GAP);
-            cards(paint, ui, page.table());
+            if let Some(table) = paint.session.projects_table() {
+                cards(paint, ui, &table);
+            }
         });
     });
 }
@@ -92,7 +94,8 @@ fn card(ui: &mut Ui, table: &Table, row: &Row, wide: f32, is_here: bool) -> egui
     let line = |at: f32, high: f32| egui::Rect::from_min_size(inside.min + vec2(0.0, at), vec2(inside.width(), high));
     blocks::elided(ui, line(0.0, 20.0), of("name"), text::heading(), theme.text, Align::Left);
     blocks::elided(ui, line(21.0, 18.0), of("root"), text::small(), theme.muted, Align::Left);
-    let runs = format!("{} runs", of("runs"));
+    let kept = Some(of("stored_bytes")).filter(|kept| !kept.is_empty());
+    let runs = format!("{} runs{}", of("runs"), kept.map(|kept| format!(" · {kept}")).unwrap_or_default());
     blocks::elided(ui, line(46.0, 20.0), &runs, text::body(), theme.text, Align::Left);
     blocks::elided(ui, line(46.0, 20.0), of("last_run"), text::body(), theme.muted, Align::Right);
     if let Some(place) = table.columns.iter().position(|column| column.key == "last_status")

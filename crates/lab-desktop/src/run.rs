@@ -3,6 +3,7 @@
 mod tabs;
 
 use egui::{Layout, Margin, Panel, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
+use lab_view::lineage::LineagePage;
 use lab_view::screens::run::{Part, RunAction, RunView};
 use lab_view::session::Action;
 use lab_view::{ActionId, Block, Blocks, Row, Table, Tone};
@@ -34,8 +35,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     match shown.screen.part {
         Part::Overview => overview(paint, ui, page),
         Part::Environment => {
-            let wanted = ["Use", "Environment", "Machine", "Git", "Not recorded"];
-            document(ui, "environment", |ui| sections(paint, ui, &page.page, &wanted));
+            document(ui, "environment", |ui| sections(paint, ui, &page.page, Part::Environment.sections()));
         }
         Part::Log => log::paint(paint, ui),
         Part::Files if page.part == Part::Files => files::paint(paint, ui, page),
@@ -158,7 +158,7 @@ const WIDE: f32 = 860.0;
 
 /// What changed and did it help, beside the charts.
 fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
-    let beside = paint.session.run_parts.beside.page().filter(|beside| beside.run == page.subject.run);
+    let beside = paint.session.run_parts.beside_of(&page.subject.run);
     let charts = beside.map_or(&[][..], |beside| &beside.charts);
     document(ui, page.subject.run.as_str(), |ui| {
         let room = ui.available_width();
@@ -184,27 +184,11 @@ fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
 }
 
 fn told(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
-    let wanted = [
-        "Failure",
-        "Metrics",
-        "Parameters",
-        "Against the base run",
-        "Suspects",
-        "Notes",
-        "Run",
-        "Outputs",
-        "Inputs outside the snapshot",
-        "Kept",
-    ];
-    sections(paint, ui, &page.page, &wanted);
-    let beside = paint.session.run_parts.beside.page().filter(|beside| beside.run == page.subject.run);
-    let Some(beside) = beside else { return };
+    sections(paint, ui, &page.page, Part::Overview.sections());
+    let Some(beside) = paint.session.run_parts.beside_of(&page.subject.run) else { return };
     blocks::heading(ui, "Inputs and outputs");
-    let mut line = beside.lineage.headline.clone();
-    // The first words are the name of the run, which stands above already.
-    line.0.drain(..line.0.len().min(2));
-    blocks::line(ui, &line);
-    sections(paint, ui, &beside.lineage, &["Stale", "Inputs", "Outputs"]);
+    blocks::line(ui, &beside.lineage.beside_name());
+    sections(paint, ui, &beside.lineage, &LineagePage::SECTIONS);
 }
 
 fn drawn(ui: &mut Ui, charts: &[(String, lab_plot::Chart)]) {

@@ -123,15 +123,11 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
     let table = screen.rows(page, sight, session.trends(), session.moment());
     let marked: BTreeSet<&str> = screen.marked.iter().map(RunId::as_str).collect();
     let word = |column: &Column| RunsScreen::sort_word(column);
-    let sorted = screen.sorting().filter(|_| !page.is_grouped()).and_then(|(by, largest_first)| {
-        let place = table.columns.iter().position(|column| word(column).as_deref() == Some(&by))?;
-        Some((place, largest_first))
-    });
     let list = List {
         first: from.max(page.first),
         mark: &|row| marked.contains(row.key.as_str()),
         marks: (!page.is_grouped()).then_some(&|row| Action::Runs(RunsAction::Toggle(row))),
-        sorted,
+        sorted: screen.sorted_column(page, &table),
         head: &|column| {
             let by = word(column).filter(|_| !page.is_grouped())?;
             Some(Action::Runs(RunsAction::SortBy(by)))

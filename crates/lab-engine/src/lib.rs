@@ -36,10 +36,13 @@ pub use engine::{Engine, project_here};
 pub use error::{Error, ErrorKind, Result};
 pub use grep::{GrepHit, GrepPlace, GrepQuery};
 pub use lab_exec::{stop_for_shell, terminal_answer};
+pub use lab_ingest::frameworks::{EventImage, event_images};
 pub use lab_ingest::table;
 pub use lab_store::Note as VerifyNote;
+pub use lab_store::{
+    DiskUse, GcReport, NoteRow, ProjectDisk, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport,
+};
 pub use lab_store::{Flag, KeyKind, MetricPart, RunField};
-pub use lab_store::{GcReport, NoteRow, PurgeReport, RebuildReport, RunQuery, RunRow, Statistics, VerifyReport};
 pub use lab_workdir::config::{Config, Keep, TraceMode};
 pub use lab_workdir::restore::Step as RestoreStep;
 pub use lineage::{Lineage, LinkedFile, Stale};

@@ -18,7 +18,7 @@ use lab_model::{
     Entry, Hash, Kind, PathDiff, ProcessKey, Project, ProjectId, RelPath, RestoreRecord, RunFacts, RunId, Series,
     Snapshot, Status, Summary,
 };
-use lab_store::{EarlierRun, NoteRow, RunQuery, RunRow, SealKey, Statistics, WORD_END};
+use lab_store::{DiskUse, EarlierRun, NoteRow, RunQuery, RunRow, SealKey, Statistics, WORD_END};
 
 use crate::engine::load_key;
 use crate::live::{LiveReader, LiveRun, LogLine, parse_log};
@@ -355,6 +355,14 @@ impl Reader {
     /// See [`Reader::projects`].
     pub fn statistics(&self) -> Result<Statistics> {
         Ok(self.store.statistics()?)
+    }
+
+    /// Looks at so many records more to tell how much of the notebook each project needs; true when all were looked at.
+    ///
+    /// # Errors
+    /// See [`Reader::projects`].
+    pub fn measure(&self, usage: &mut DiskUse, most: usize) -> Result<bool> {
+        Ok(self.store.measure(usage, most)?)
     }
 
     /// Whether somebody still looks after a run that has no end yet.

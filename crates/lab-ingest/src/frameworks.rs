@@ -6,6 +6,7 @@
 
 mod checksum;
 mod folder;
+mod images;
 mod json;
 mod tables;
 mod tensorboard;
@@ -15,6 +16,7 @@ mod wire;
 use serde_json::Value;
 
 pub use self::folder::run_folder;
+pub use self::images::{EventImage, event_images};
 pub use crate::metrics::At;
 
 /// Takes what files hold.

@@ -8,6 +8,8 @@ use crate::picture::{Entry, Mark, Picture, Tint};
 use crate::{Chart, Mapping, font};
 use canvas::Canvas;
 
+pub use canvas::ascii_mark;
+
 /// With what a chart is drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Glyphs {
@@ -67,9 +69,11 @@ pub fn drawing(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Dr
         lines.push(plain(shorten(&picture.y_label, columns)));
     }
     let legend = legend(&picture.legend, columns, rows / 3, glyphs);
-    let foot = 2 + usize::from(!picture.x_label.is_empty()) + legend.len();
+    // The name of the axis stands behind its ticks, unless it would drive them away.
+    let is_inline = picture.uprights.is_empty() && picture.x_label.width() * 4 <= columns;
+    let foot = 2 + usize::from(!picture.x_label.is_empty() && !is_inline) + legend.len();
     let height = rows.saturating_sub(lines.len() + foot).max(3);
-    let y = picture.y.ticks(if picture.y.is_named() { height } else { (height / 3).max(2) });
+    let y = picture.y.ticks(if picture.y.is_named() { height } else { (height / 2).clamp(3, 7) });
     let y = if picture.uprights.is_empty() && !picture.is_bare() { y } else { crate::Ticks::default() };
     let gutter = y.major.iter().map(|tick| tick.1.width()).max().unwrap_or(0).min(columns / 3);
     let width = columns.saturating_sub(gutter + 2).max(8);
@@ -93,10 +97,11 @@ pub fn drawing(chart: &Chart, columns: usize, rows: usize, glyphs: Glyphs) -> Dr
         line.extend(spans);
         lines.push(line);
     }
-    let (rule, labels) = foot_of(&picture, width, glyphs);
+    let name = if is_inline { shorten(&picture.x_label, columns) } else { String::new() };
+    let (rule, labels) = foot_of(&picture, width, &name, glyphs);
     lines.push(plain(format!("{:gutter$} {corner}{rule}", "")));
     lines.push(plain(format!("{:gutter$}  {labels}", "")));
-    if !picture.x_label.is_empty() {
+    if !picture.x_label.is_empty() && !is_inline {
         let label = shorten(&picture.x_label, width);
         let pad = gutter + 2 + (width - label.width()) / 2;
         lines.push(plain(format!("{:pad$}{label}", "")));
@@ -158,8 +163,8 @@ fn paint(canvas: &mut Canvas, picture: &Picture) {
     }
 }
 
-/// The line below the plot and the labels below it.
-fn foot_of(picture: &Picture, width: usize, glyphs: Glyphs) -> (String, String) {
+/// The line below the plot, and the labels below it with the name of the axis at the end.
+fn foot_of(picture: &Picture, width: usize, name: &str, glyphs: Glyphs) -> (String, String) {
     let ticks: Vec<(f64, String)> = if picture.is_bare() {
         Vec::new()
     } else if picture.uprights.is_empty() {
@@ -171,17 +176,23 @@ fn foot_of(picture: &Picture, width: usize, glyphs: Glyphs) -> (String, String) 
     let mut rule = vec![flat; width];
     let mut labels = String::new();
     let room = (width / ticks.len().max(1)).max(3) - 1;
+    let free = if name.is_empty() { width } else { width.saturating_sub(name.width() + 2) };
     for (place, label) in ticks {
         let column = ((place * width as f64) as usize).min(width - 1);
         let label = shorten(&label, room.max(6));
         let start = column.saturating_sub(label.width() / 2).min(width.saturating_sub(label.width()));
         let used = labels.width();
-        if used > 0 && start <= used {
+        rule[column] = tick;
+        if used > 0 && start <= used || start + label.width() > free {
             continue;
         }
-        rule[column] = tick;
         labels.extend(std::iter::repeat_n(' ', start - used));
         labels.push_str(&label);
+    }
+    if !name.is_empty() {
+        let pad = width.saturating_sub(labels.width() + name.width());
+        labels.extend(std::iter::repeat_n(' ', pad));
+        labels.push_str(name);
     }
     (rule.into_iter().collect(), labels)
 }
@@ -191,7 +202,7 @@ fn legend(entries: &[Entry], columns: usize, most: usize, glyphs: Glyphs) -> Vec
     let sample = |entry: &Entry| match glyphs {
         Glyphs::Braille if has_letters(entries) => format!("⠒{} ", letter(entry.slot)),
         Glyphs::Braille => "⠒⠒ ".to_owned(),
-        Glyphs::Ascii => format!("{} ", canvas::ascii_mark(entry.slot)),
+        Glyphs::Ascii => format!("{} ", ascii_mark(entry.slot)),
     };
     let mut lines: Vec<Line> = Vec::new();
     let mut used = columns;
@@ -289,18 +300,18 @@ mod tests {
     fn two_curves_in_braille() {
         insta::assert_snapshot!(text(&draw(&two(), 48, 14, Glyphs::Braille)), @r"
         loss
-            │⢤⡀
-        1.0 ┤⠢⡙⠦⡀
-            │ ⠘⢦⡉⠲⢄⡀
-            │   ⠑⢦⡀⠙⠲⢄⡀
-        0.5 ┤     ⠉⠢⣄ ⠉⠑⠦⣄⡀
-            │       ⠈⠙⠦⢄⡀ ⠈⠙⠒⠦⢤⣀⡀
-            │           ⠉⠓⠢⢤⣀⡀  ⠈⠉⠙⠒⠒⠤⠤⢤⣀⣀⣀⡀
-            │                ⠉⠉⠓⠒⠢⠤⠤⣄⣀⣀⣀   ⠈⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠒b
-          0 ┤                          ⠈⠉⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠒⠒⠒⠒a
+            │⢄
+        1.0 ┤⢦⠑⢄
+            │ ⠱⡄⠑⢤⡀
+            │  ⠈⢦⡀⠉⠢⣄
+            │    ⠘⠦⡀ ⠙⠢⢄⡀
+        0.5 ┤      ⠈⠲⣄⡀ ⠉⠓⠦⢄⣀
+            │         ⠙⠲⢤⡀  ⠈⠉⠒⠢⠤⣄⣀⡀
+            │            ⠈⠑⠲⠤⣄⣀    ⠉⠉⠓⠒⠲⠤⠤⠤⣀⣀⣀⣀
+            │                 ⠈⠉⠑⠒⠒⠤⠤⢤⣀⣀⣀⡀     ⠉⠉⠉⠉⠉⠙⠒⠒b
+          0 ┤                            ⠉⠉⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠒⠒a
             └┬─────────┬──────────┬──────────┬──────────
-             0        50         100        150
-                                step
+             0        50         100        150     step
           ⠒a train   ⠒b valid
         ");
     }
@@ -312,17 +323,17 @@ mod tests {
         insta::assert_snapshot!(drawn, @r"
         loss
             |o
-        1.0 +oooo
-            | **ooo
-            |   **ooooo
-        0.5 +     ****ooooo
-            |        ****  ooooooo
-            |            ******* ooooooooooooooo
-            |                  ****************ooooooooo
-          0 +                                  *********
+        1.0 +ooo
+            | *ooo
+            |  ***ooo
+            |    *** oooo
+        0.5 +      **** oooooo
+            |         *****  oooooooo
+            |             *******   ooooooooooooooooo
+            |                   ******************* oooo
+          0 +                                     ******
             ++---------+----------+----------+----------
-             0        50         100        150
-                                step
+             0        50         100        150     step
           * train   o valid
         ");
     }

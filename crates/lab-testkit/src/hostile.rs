@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lab_model::{
-    Change, Content, Coverage, Domain, Edit, Entry, Environment, Failure, FilesUsed, Fingerprint, GitState, Hash, Kind,
-    LogSummary, Machine, NoteKind, Origin, Package, Point, ProcessKey, Project, ProjectId, RelPath, Role, RunEnd,
-    RunFacts, RunId, RunStart, Seed, Series, SeriesRef, Snapshot, Status, Target, Time, Tree, Usage,
+    Change, Content, Coverage, Domain, Edit, Environment, Failure, FilesUsed, Fingerprint, GitState, Hash, LogSummary,
+    Machine, NoteKind, Origin, Package, Point, ProcessKey, Project, ProjectId, RelPath, Role, RunEnd, RunFacts, RunId,
+    RunStart, Seed, Series, SeriesRef, Snapshot, Status, Target, Time, Tree, Usage,
 };
 use lab_store::{DEFAULT_LEVEL, Encoder, Notebook, Record, RecordKind, Writer};
 use serde_json::json;
@@ -58,10 +58,13 @@ pub fn hostile_notebook() -> Small {
     let notebook = Notebook::create(&place, [7; 16], Time(CLOCK_MILLIS)).expect("a new notebook");
     let writer = notebook.writer([8; 16]).expect("a writer");
     let mut scribe = Scribe { writer, encoder: Encoder::new(DEFAULT_LEVEL) };
+    let folder = directory.path().join(TEXTS[..7].concat().replace(['\0', '/'], ""));
+    std::fs::create_dir(&folder).expect("the project's folder");
+    std::fs::write(folder.join(TEXTS[6]), "x".repeat(LONG_BYTES)).expect("a file of the project");
     let project = Project {
         id: ProjectId::from_random(1),
         name: TEXTS.concat(),
-        root: format!("/home/{}", TEXTS[0]),
+        root: folder.display().to_string(),
         time: Time(CLOCK_MILLIS - 3_600_000),
     };
     let record = scribe.encoder.json(RecordKind::Project, &project);
@@ -135,20 +138,8 @@ fn snapshot(project: &Project, place: usize, scribe: &mut Scribe) -> (Hash, Fing
         let text = format!("gradient = {place}\n{}\n{}\n", TEXTS.join("\n"), "y".repeat(LONG_BYTES / 10));
         let record = scribe.encoder.chunk(text.as_bytes());
         let content = Content::Copied(scribe.keep(record));
-        tree.entries.push(Entry {
-            name,
-            kind: Kind::File,
-            role: Role::Code,
-            mode: 0o644,
-            size: text.len() as u64,
-            mtime: CLOCK_MILLIS / 1000 - 86_400,
-            mtime_nanos: 0,
-            sparse: false,
-            unsteady: false,
-            content,
-            tree: None,
-            target: Vec::new(),
-        });
+        let mtime = CLOCK_MILLIS / 1000 - 86_400;
+        tree.entries.push(crate::file_entry(name, Role::Code, text.len(), content, mtime));
     }
     let record = scribe.encoder.tree(&tree);
     let root = scribe.keep(record);

@@ -11,11 +11,16 @@ pub mod parity;
 pub mod sample;
 pub mod terminal;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use lab_engine::{Clock, EngineConfig, Random};
+use lab_model::{Content, Entry, Kind, Role};
 
 pub use notebook::{LOG_LINES, Small, small_notebook, small_project};
 
@@ -30,6 +35,38 @@ pub struct Home {
 /// The moment at which the clock of the first command starts: 2026-11-21 12:00:00 UTC. Each later
 /// command starts a minute after the one before.
 pub const CLOCK_MILLIS: i64 = 1_795_262_400_000;
+
+/// What an engine or a session on this notebook is started with: the key and the working directory beside it, the same
+/// random numbers every time, a clock that stands at `now_millis` and goes on a second at every look.
+pub fn config(notebook: &Path, now_millis: i64) -> EngineConfig {
+    EngineConfig {
+        notebook: notebook.to_owned(),
+        key_file: notebook.with_extension("key"),
+        cwd: notebook.parent().unwrap_or(notebook).to_owned(),
+        variables: BTreeMap::new(),
+        executable: notebook.join("no-such-program"),
+        clock: Clock::Fixed(Arc::new(AtomicU64::new(now_millis.cast_unsigned()))),
+        random: Random::Seeded(Arc::new(AtomicU64::new(1))),
+    }
+}
+
+/// An ordinary file in a tree, last changed so many seconds after 1970.
+pub fn file_entry(name: impl Into<Vec<u8>>, role: Role, size: usize, content: Content, mtime: i64) -> Entry {
+    Entry {
+        name: name.into(),
+        kind: Kind::File,
+        role,
+        mode: 0o644,
+        size: size as u64,
+        mtime,
+        mtime_nanos: 0,
+        sparse: false,
+        unsteady: false,
+        content,
+        tree: None,
+        target: Vec::new(),
+    }
+}
 
 impl Home {
     /// A fresh home with an empty project; `binary` is the `lab` to be run, in an end-to-end test

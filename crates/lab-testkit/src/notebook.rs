@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lab_model::{
-    Change, Content, Coverage, Domain, Edit, Entry, Failure, FilesUsed, Fingerprint, Hash, Kind, LogSummary, NoteKind,
-    Origin, Point, ProcessKey, Project, ProjectId, RelPath, Role, RunEnd, RunId, RunStart, Seed, Series, SeriesRef,
-    Snapshot, Status, Target, Time, Tree, Usage,
+    Change, Content, Coverage, Domain, Edit, Failure, FilesUsed, Fingerprint, Hash, LogSummary, NoteKind, Origin,
+    Point, ProcessKey, Project, ProjectId, RelPath, Role, RunEnd, RunId, RunStart, Seed, Series, SeriesRef, Snapshot,
+    Status, Target, Time, Tree, Usage,
 };
 use lab_store::{DEFAULT_LEVEL, Encoder, Notebook, RecordKind, Writer};
 use serde_json::json;
@@ -184,20 +184,8 @@ fn snapshot(
     let mut tree = Tree::default();
     for (name, text, role) in [("config.yaml", &config, Role::Config), ("train.py", &code, Role::Code)] {
         let content = Content::Copied(append(writer, encoder.chunk(text.as_bytes())));
-        tree.entries.push(Entry {
-            name: name.into(),
-            kind: Kind::File,
-            role,
-            mode: 0o644,
-            size: text.len() as u64,
-            mtime: CLOCK_MILLIS / 1000 - 86_400,
-            mtime_nanos: 0,
-            sparse: false,
-            unsteady: false,
-            content,
-            tree: None,
-            target: Vec::new(),
-        });
+        let mtime = CLOCK_MILLIS / 1000 - 86_400;
+        tree.entries.push(crate::file_entry(name, role, text.len(), content, mtime));
     }
     let root = append(writer, encoder.tree(&tree));
     let print = |text: &str| Some(Hash::of(Domain::Fingerprint, text.as_bytes()));

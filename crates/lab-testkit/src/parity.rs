@@ -21,7 +21,7 @@ pub struct Scene {
     pub steps: Vec<Vec<Action>>,
 }
 
-/// Every place that the session of a [`crate::small_notebook`] can be in.
+/// Every place that the session of a notebook of four runs can be in; restoring only where its project has a folder.
 pub fn scenes(small: &Small) -> Vec<Scene> {
     let scene = |name, steps: Vec<Vec<Action>>| Scene { name, steps };
     let go = |route: Route| Action::Go(route);
@@ -36,7 +36,7 @@ pub fn scenes(small: &Small) -> Vec<Scene> {
         Action::Dialog(DialogAction::Type(Typing::Set("gradient".to_owned()))),
         Action::Dialog(DialogAction::Accept),
     ];
-    vec![
+    let mut scenes = vec![
         scene("projects", vec![vec![go(Route::Projects)]]),
         scene("runs", vec![vec![go(Route::Runs)]]),
         scene("a run", parts(2)),
@@ -47,7 +47,12 @@ pub fn scenes(small: &Small) -> Vec<Scene> {
         scene("notes", vec![vec![go(Route::Notes)]]),
         scene("search", vec![search]),
         scene("health", vec![vec![go(Route::Health)]]),
-    ]
+    ];
+    // A plan needs the folder that it is for; the present state is kept before.
+    if small.folder().is_dir() {
+        scenes.push(scene("restore", vec![vec![go(Route::Runs), go(Route::Restore(run(0)))]]));
+    }
+    scenes
 }
 
 /// Every text that the place says now, and that a person is meant to read.
@@ -80,7 +85,7 @@ pub fn said(session: &Session) -> Vec<String> {
 
 fn of_run(texts: &mut Vec<String>, session: &Session) {
     let Some(view) = session.run.page() else { return };
-    let in_environment = |title: &str| ["Use", "Environment", "Machine", "Git", "Not recorded"].contains(&title);
+    let in_environment = |title: &str| Part::Environment.sections().contains(&title);
     match session.run.screen.part {
         Part::Overview => {
             view.page

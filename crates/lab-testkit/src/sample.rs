@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use lab_engine::{Clock, EngineConfig, Random};
+use lab_engine::EngineConfig;
 use lab_model::{
     Change, Domain, Edit, Failure, Fingerprint, Hash, LogSummary, NoteKind, Origin, Point, ProcessKey, Project,
     ProjectId, RelPath, RunEnd, RunId, RunStart, Series, SeriesRef, Status, Target, Time, Usage,
@@ -82,15 +80,7 @@ impl Sample {
     /// What an engine or a session is started with: the clock stands at [`NOW_MILLIS`] and goes on a second at every
     /// look.
     pub fn config(&self) -> EngineConfig {
-        EngineConfig {
-            notebook: self.path().join("notebook"),
-            key_file: self.path().join("machine.key"),
-            cwd: self.path().to_owned(),
-            variables: BTreeMap::new(),
-            executable: self.path().join("lab"),
-            clock: Clock::Fixed(Arc::new(AtomicU64::new(NOW_MILLIS.cast_unsigned()))),
-            random: Random::Seeded(Arc::new(AtomicU64::new(1))),
-        }
+        crate::config(&self.path().join("notebook"), NOW_MILLIS)
     }
 }
 

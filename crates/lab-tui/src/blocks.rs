@@ -2,13 +2,13 @@
 
 use lab_plot::Chart;
 use lab_plot::text::{Glyphs, draw};
-use lab_view::{Block, Blocks, Cell, Fields, Section, Table, Tone};
+use lab_view::{Block, Blocks, Cell, Fields, Table, Tone};
 use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::table::Fit;
 use crate::text::{safe, shorten, shorten_front, width, wrap};
-use crate::{Theme, diff};
+use crate::{Theme, diff, run};
 
 /// A line on the screen: pieces with their looks.
 pub type Styled = Vec<(String, Style)>;
@@ -34,17 +34,25 @@ pub fn beyond(line: Styled, columns: usize) -> Styled {
     rest
 }
 
+/// A heading and a line to the end of the columns: sections are seen at a glance.
+pub fn heading(title: &str, theme: &Theme, columns: usize) -> Styled {
+    let title = shorten(&safe(title), columns);
+    let left = columns.saturating_sub(width(&title) + 1);
+    let rule = format!(" {}", theme.mark("─", "-").repeat(left));
+    vec![(title, theme.heading()), (rule, theme.edge())]
+}
+
 /// A page as lines, headings between its sections.
 pub fn page(page: &impl Blocks, theme: &Theme, columns: usize) -> Vec<Styled> {
     let mut lines = Vec::new();
-    for Section { title, block } in page.blocks() {
-        if !title.is_empty() {
+    for section in page.blocks() {
+        if !section.title.is_empty() {
             if !lines.is_empty() {
                 lines.push(Vec::new());
             }
-            lines.push(vec![(title.to_owned(), theme.heading())]);
+            lines.push(heading(section.title, theme, columns));
         }
-        block_lines(&mut lines, block, theme, columns);
+        run::told(&mut lines, &section, theme, columns);
     }
     lines
 }

@@ -1,16 +1,16 @@
 //! Metrics of runs over time: a grid of charts, or one alone.
 
-use lab_plot::text::{Drawing, Glyphs, drawing};
-use lab_plot::{Chart, number};
+use lab_plot::text::{Drawing, Glyphs, ascii_mark, drawing};
+use lab_plot::{Chart, Layer, number};
 use lab_view::charts::Along;
 use lab_view::screens::charts::{ChartsAction, ChartsView};
 use lab_view::session::Action;
 use lab_view::{Tone, metrics};
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
 
 use crate::frame::Paint;
 use crate::run::put_styled;
+use crate::text::{safe, width};
 use crate::{Depth, runs};
 
 /// A chart of the grid has at least so many columns and rows.
@@ -71,14 +71,14 @@ fn legend(paint: &mut Paint<'_>, area: Rect, page: &ChartsView) {
     let mut x = area.x + 1;
     for (slot, name) in page.names.iter().enumerate() {
         let room = usize::from(area.right().saturating_sub(x + 2));
-        let wide = crate::text::width(name) + 4;
+        let wide = width(name) + 4;
         if wide > room {
             let more = format!("+{} more", page.names.len() - slot);
             paint.put(x, area.y, room, &more, paint.theme.tone(Tone::Muted));
             return;
         }
         let style = paint.theme.series(slot);
-        let sign = if letters(paint, page) { lab_plot::text::letter(slot).to_string() } else { "━".to_owned() };
+        let sign = if letters(paint, page) { ascii_mark(slot).to_string() } else { "━".to_owned() };
         x = paint.put(x, area.y, 3, &format!("{sign} "), style);
         x = paint.put(x, area.y, room, name, style) + 2;
     }
@@ -135,33 +135,34 @@ fn state(paint: &mut Paint<'_>, area: Rect, page: &ChartsView) {
     }
 }
 
-/// A chart with its name and the values that are read.
+/// A chart in a frame with its name and the values that are read.
 fn one(paint: &mut Paint<'_>, area: Rect, page: &ChartsView, place: usize) {
     let screen = &paint.session.charts.screen;
     let (key, chart) = &page.charts[place];
     let is_chosen = place == screen.chosen() && page.charts.len() > 1;
+    let style = if is_chosen { paint.theme.focus() } else { paint.theme.edge() };
+    let plot = paint.framed(area, "", style);
     let title = Rect { height: 1, ..area };
-    if is_chosen {
-        paint.fill(Rect { width: title.width - 1, ..title }, paint.theme.cursor());
-    }
-    let under = if is_chosen { paint.theme.cursor() } else { Style::new() };
-    let room = usize::from(area.width).saturating_sub(3);
-    let name = lab_model::display_bytes(key.as_bytes());
-    let mut x = paint.put(area.x + 1, area.y, room, &name, under.add_modifier(Modifier::BOLD));
-    for (slot, _, value) in page.read(place, screen.reading.unwrap_or(page.extent[1])) {
-        let words = metrics::cell(value).text;
+    let name_style = if is_chosen { paint.theme.chosen() } else { paint.theme.heading() };
+    let room = usize::from(area.width).saturating_sub(4);
+    let mut x = paint.put(area.x + 2, area.y, room, &format!(" {} ", safe(key)), name_style);
+    let is_apart = place >= page.apart;
+    let at = screen.reading.filter(|_| !is_apart).unwrap_or(if is_apart { f64::MAX } else { page.extent[1] });
+    for (slot, _, value) in page.read(place, at) {
+        let words = format!("{} ", metrics::cell_of(key, value).text);
         let left = usize::from((area.right() - 2).saturating_sub(x));
-        if crate::text::width(&words) + 2 > left {
+        if width(&words) + 1 > left {
             break;
         }
-        x = paint.put(x + 2, area.y, left, &words, under.patch(paint.theme.series(slot)));
+        x = paint.put(x, area.y, left, &format!(" {words}"), paint.theme.series(slot));
     }
     paint.zone(title, Action::Charts(ChartsAction::Choose(place)));
     let glyphs = if letters(paint, page) { Glyphs::Ascii } else { Glyphs::Braille };
-    let plot = Rect { y: area.y + 1, height: area.height.saturating_sub(1), width: area.width - 1, ..area };
     let drawn = drawing(chart, usize::from(plot.width), usize::from(plot.height), glyphs);
     put_drawing(paint, plot, &drawn);
-    reading(paint, plot, &drawn);
+    if !is_apart {
+        reading(paint, plot, &drawn);
+    }
 }
 
 /// A drawn chart on the screen.
@@ -174,14 +175,23 @@ fn put_drawing(paint: &mut Paint<'_>, area: Rect, drawn: &Drawing) {
     }
 }
 
-/// A chart of a metric, with its name above.
+/// A chart of a metric in a frame with its name and its last value.
 pub fn titled(paint: &mut Paint<'_>, area: Rect, key: &str, chart: &Chart) {
-    let name = lab_model::display_bytes(key.as_bytes());
-    let room = usize::from(area.width);
-    paint.put(area.x, area.y, room, &name, paint.theme.heading());
+    let plot = paint.boxed(area, &safe(key));
+    let last = chart.layers.iter().rev().find_map(|layer| match layer {
+        Layer::Line { points, slot, faint: false, .. } => points.last().map(|[_, value]| (*value, *slot)),
+        _ => None,
+    });
+    if let Some((value, slot)) = last {
+        let words = format!(" {} ", metrics::cell_of(key, value).text);
+        let x = area.right().saturating_sub(width(&words) as u16 + 2);
+        // The name is worth more than the value.
+        if usize::from(x) > usize::from(area.x) + width(&safe(key)) + 4 {
+            paint.put(x, area.y, width(&words), &words, paint.theme.series(slot));
+        }
+    }
     let glyphs = if paint.theme.ascii { Glyphs::Ascii } else { Glyphs::Braille };
-    let plot = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    let drawn = drawing(chart, room, usize::from(plot.height), glyphs);
+    let drawn = drawing(chart, usize::from(plot.width), usize::from(plot.height), glyphs);
     put_drawing(paint, plot, &drawn);
 }
 

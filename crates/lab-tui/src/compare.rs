@@ -39,7 +39,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
             if document.total > 0 {
                 lines.push(Vec::new());
             }
-            lines.push(vec![(title.to_owned(), paint.theme.heading())]);
+            lines.push(blocks::heading(title, paint.theme, room));
         }
         match block {
             Block::Diff(diff) => {

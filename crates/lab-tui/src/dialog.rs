@@ -109,7 +109,7 @@ fn window(paint: &mut Paint<'_>, area: Rect, columns: u16, rows: u16, title: &st
 fn framed(paint: &mut Paint<'_>, place: Rect, title: &str) -> Rect {
     paint.clear(place);
     paint.zone(place, Action::Dialog(DialogAction::Move(Motion::By(0))));
-    paint.boxed(place, title)
+    paint.framed(place, title, paint.theme.focus())
 }
 
 /// What is being typed, and which bytes of it are wrong.

@@ -12,10 +12,10 @@ use lab_model::Project;
 use lab_view::list::Motion;
 use lab_view::screens::runs::RunsAction;
 use lab_view::session::{Action, Dialog, DialogAction, Request, Route, Session};
-use lab_view::{ActionId, Line, Tone, Typing, by_key};
+use lab_view::{ActionId, Line, Tone, Typing, by_key, explain_key};
 use ratatui::layout::{Position, Rect};
 
-use crate::frame::{self, Paint};
+use crate::frame::{self, Handle, Paint, Splits};
 use crate::picture::{self, Graphics, Placed};
 use crate::terminal::Screen;
 use crate::{Theme, keys};
@@ -40,6 +40,10 @@ pub struct Interface {
     /// Held by the thread that reads keys while it does so.
     keyboard: Arc<Mutex<()>>,
     zones: Zones,
+    splits: Splits,
+    handles: Vec<Handle>,
+    /// The line that is being dragged.
+    dragged: Option<Handle>,
     /// How pictures are shown, once the terminal was asked.
     graphics: Option<Graphics>,
     /// Pictures on the screen.
@@ -76,7 +80,22 @@ impl Interface {
         read_keys(sender, Arc::clone(&keyboard))?;
         let (zones, last_click, over) = (Vec::new(), None, false);
         let (graphics, placed) = (None, Vec::new());
-        Ok(Self { session, screen, theme, messages, keyboard, zones, graphics, placed, last_click, over })
+        let (splits, handles, dragged) = (Splits::default(), Vec::new(), None);
+        Ok(Self {
+            session,
+            screen,
+            theme,
+            messages,
+            keyboard,
+            zones,
+            splits,
+            handles,
+            dragged,
+            graphics,
+            placed,
+            last_click,
+            over,
+        })
     }
 
     /// Runs until the person leaves.
@@ -116,8 +135,8 @@ impl Interface {
     /// Paints a frame; true when it should be painted once more.
     fn paint(&mut self) -> Result<bool> {
         let graphics = self.graphics()?;
-        let (session, theme) = (&self.session, &self.theme);
-        let (mut zones, mut wishes, mut placed) = (Vec::new(), Vec::new(), Vec::new());
+        let (session, theme, splits) = (&self.session, &self.theme, &self.splits);
+        let (mut zones, mut wishes, mut placed, mut handles) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         self.screen.paint(|painted| {
             let area = painted.area();
             let mut paint = Paint {
@@ -129,13 +148,15 @@ impl Interface {
                 placed: &mut placed,
                 graphics,
                 cursor: None,
+                splits,
+                handles: &mut handles,
             };
             frame::paint(&mut paint, area);
             if let Some(cursor) = paint.cursor {
                 painted.set_cursor_position(cursor);
             }
         })?;
-        self.zones = zones;
+        (self.zones, self.handles) = (zones, handles);
         let again = !wishes.is_empty() | self.put_pictures(placed, graphics)?;
         for wish in wishes {
             self.session.act(wish);
@@ -225,8 +246,14 @@ impl Interface {
             Some(dialog) => crate::dialog::key(dialog, key).map(Action::Dialog),
             None => self.key_in_place(key),
         };
-        if let Some(action) = action {
-            self.session.act(action);
+        match action {
+            Some(action) => self.session.act(action),
+            // A key that does nothing says why.
+            None if self.session.dialog().is_none() => {
+                let why = keys::name(key).and_then(|name| explain_key(&self.session, &name));
+                why.into_iter().for_each(|why| self.session.say(Line::of(why, Tone::Muted)));
+            }
+            None => {}
         }
     }
 
@@ -270,7 +297,18 @@ impl Interface {
                 });
                 true
             }
+            MouseEventKind::Drag(MouseButton::Left) => {
+                let Some(handle) = &self.dragged else { return false };
+                self.splits.drag(handle, mouse.column);
+                true
+            }
+            MouseEventKind::Up(MouseButton::Left) => {
+                self.dragged = None;
+                false
+            }
             MouseEventKind::Down(MouseButton::Left) => {
+                self.dragged =
+                    self.handles.iter().find(|handle| handle.at.contains(at)).copied().filter(|_| !in_dialog);
                 let now = self.session.moment().now.0;
                 let is_double =
                     self.last_click.is_some_and(|(place, time)| place == at && now - time < DOUBLE_CLICK_MILLIS);

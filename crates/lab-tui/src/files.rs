@@ -8,7 +8,7 @@ use ratatui::style::Modifier;
 
 use crate::blocks::{self, Styled};
 use crate::diff::{self, Document};
-use crate::frame::Paint;
+use crate::frame::{Paint, Split};
 use crate::run::put_styled;
 use crate::{picture, runs, table};
 
@@ -27,8 +27,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect, page: &RunView) {
         return;
     };
     let (list, beside) = if area.width >= WIDE {
-        let left = (area.width * 2 / 5).min(72);
-        (Rect { width: left, ..area }, Rect { x: area.x + left, width: area.width - left, ..area })
+        paint.divided(area, Split::Files, (area.width * 2 / 5).min(72))
     } else {
         let top = area.height / 2;
         (Rect { height: top, ..area }, Rect { y: area.y + top, height: area.height - top, ..area })

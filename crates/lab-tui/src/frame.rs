@@ -29,7 +29,48 @@ pub struct Paint<'a> {
     pub graphics: Graphics,
     /// Where the terminal's own cursor stands, when a person types.
     pub cursor: Option<Position>,
+    /// Where a person wants places to be divided.
+    pub splits: &'a Splits,
+    /// The lines that can be dragged, each with the area that it divides.
+    pub handles: &'a mut Vec<Handle>,
 }
+
+/// A place that is divided into a left and a right part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Split {
+    /// The list of runs, and the run under the cursor.
+    Runs,
+    /// What is told of a run, and its charts.
+    Run,
+    /// Files, and what is in one.
+    Files,
+    /// What a restore would do, and the change of a file.
+    Restore,
+}
+
+/// How much of each place its left part takes, in hundredths, where a person has dragged the line.
+#[derive(Default)]
+pub struct Splits([Option<u16>; 4]);
+
+impl Splits {
+    /// The line was dragged to this column.
+    pub fn drag(&mut self, handle: &Handle, column: u16) {
+        let wide = u32::from(column.saturating_sub(handle.whole.x));
+        self.0[handle.split as usize] = Some((wide * 100 / u32::from(handle.whole.width.max(1))).min(100) as u16);
+    }
+}
+
+/// A line between two parts of a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Handle {
+    /// Where it can be taken hold of.
+    pub at: Rect,
+    split: Split,
+    whole: Rect,
+}
+
+/// No part becomes narrower by dragging.
+const NARROWEST: u16 = 30;
 
 impl Paint<'_> {
     /// Writes a harmless text at a place, cut to the columns that are left; gives the next column.
@@ -82,15 +123,24 @@ impl Paint<'_> {
 
     /// A frame with a title; gives what is inside.
     pub fn boxed(&mut self, area: Rect, title: &str) -> Rect {
+        self.framed(area, title, self.theme.edge())
+    }
+
+    /// The same with a frame of this look.
+    pub fn framed(&mut self, area: Rect, title: &str, style: Style) -> Rect {
         if area.width < 2 || area.height < 2 {
             return Rect { width: 0, height: 0, ..area };
         }
         let (right, bottom) = (area.right() - 1, area.bottom() - 1);
-        let style = self.theme.edge();
-        self.rule(Rect { height: 1, ..area }, "─", "-");
-        self.rule(Rect { y: bottom, height: 1, ..area }, "─", "-");
-        self.rule(Rect { width: 1, ..area }, "│", "|");
-        self.rule(Rect { x: right, width: 1, ..area }, "│", "|");
+        for (side, full, plain) in [
+            (Rect { height: 1, ..area }, "─", "-"),
+            (Rect { y: bottom, height: 1, ..area }, "─", "-"),
+            (Rect { width: 1, ..area }, "│", "|"),
+            (Rect { x: right, width: 1, ..area }, "│", "|"),
+        ] {
+            self.rule(side, full, plain);
+            self.fill(side, style);
+        }
         for (x, y, full) in [(area.x, area.y, "╭"), (right, area.y, "╮"), (area.x, bottom, "╰"), (right, bottom, "╯")]
         {
             let sign = self.theme.mark(full, "+").to_owned();
@@ -101,6 +151,17 @@ impl Paint<'_> {
             self.put(area.x + 2, area.y, usize::from(area.width).saturating_sub(4), &format!(" {title} "), heading);
         }
         Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
+    }
+
+    /// The left and the right part of an area, the left one of this width unless a person wants another.
+    pub fn divided(&mut self, area: Rect, split: Split, left: u16) -> (Rect, Rect) {
+        let wanted = self.splits.0[split as usize].map(|part| (u32::from(area.width) * u32::from(part) / 100) as u16);
+        let most = area.width.saturating_sub(NARROWEST);
+        let left = wanted.map_or(left, |wanted| wanted.clamp(NARROWEST.min(most), most));
+        let right = Rect { x: area.x + left, width: area.width - left, ..area };
+        let at = Rect { x: right.x.saturating_sub(1), width: 2, ..area };
+        self.handles.push(Handle { at, split, whole: area });
+        (Rect { width: left, ..area }, right)
     }
 
     /// A click in this area means this.
@@ -211,7 +272,12 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
     for (place, route) in crumbs.iter().enumerate() {
         let is_last = place + 1 == crumbs.len();
         let room = usize::from(area.right().saturating_sub(x + 1));
-        let style = if is_last { bar.add_modifier(Modifier::BOLD) } else { bar.patch(paint.theme.tone(Tone::Muted)) };
+        let style = match (is_last, place) {
+            (true, _) => bar.add_modifier(Modifier::BOLD),
+            // The name of the program.
+            (false, 0) => paint.theme.key(),
+            (false, _) => bar.patch(paint.theme.tone(Tone::Muted)),
+        };
         let from = x;
         let most = if is_last { LONGEST_CRUMB } else { left.min(LONGEST_CRUMB) };
         x = paint.put(x, area.y, room.min(most), &place_name(session, route), style);
@@ -220,22 +286,60 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
             x = paint.put(x, area.y, 3, " › ", bar.patch(paint.theme.tone(Tone::Muted)));
         }
     }
-    let mut right = if session.is_watching() { "watching".to_owned() } else { String::new() };
-    if let Some(job) = session.jobs().first() {
-        right = match job.progress() {
-            (_, 0) => format!("{} …", job.label),
-            (done, total) => format!("{} {} %", job.label, done * 100 / total),
-        };
+    let mut right = area.right() - 1;
+    let (words, tone) = match session.jobs().first().map(|job| (job, job.progress())) {
+        Some((job, (_, 0))) => (format!("{} …", job.label), Tone::Accent),
+        Some((job, (done, total))) => (format!("{} {} %", job.label, done * 100 / total), Tone::Accent),
+        None if session.is_watching() => (format!("{} watching", paint.theme.mark("●", "*")), Tone::Good),
+        None => (String::new(), Tone::Plain),
+    };
+    let wide = width(&words) as u16;
+    if wide > 0 && wide + x + 2 < area.right() {
+        right -= wide;
+        paint.put(right, area.y, usize::from(wide), &words, bar.patch(paint.theme.tone(tone)));
+        // A click asks it to stop.
+        let action = if session.jobs().is_empty() { Action::Go(Route::Health) } else { Action::Cancel(0) };
+        paint.zone(Rect { x: right, width: wide, ..area }, action);
+        right -= 2;
     }
-    let wide = width(&right) as u16;
-    if wide + x + 2 < area.right() {
-        let style = bar.patch(paint.theme.tone(Tone::Accent));
-        let from = area.right() - wide - 1;
-        paint.put(from, area.y, usize::from(wide), &right, style);
-        if !session.jobs().is_empty() {
-            // A click asks it to stop.
-            paint.zone(Rect { x: from, width: wide, ..area }, Action::Cancel(0));
-        }
+    places(paint, Rect { x: x + 2, width: right.saturating_sub(x + 2), ..area });
+}
+
+/// The places and their keys at the right, where there is room for all of them.
+fn places(paint: &mut Paint<'_>, area: Rect) {
+    let shown = match paint.session.route() {
+        Route::Projects => ActionId::GoProjects,
+        Route::Runs | Route::Run(_) | Route::Compare(_) | Route::Restore(_) => ActionId::GoRuns,
+        Route::Charts(_) => ActionId::GoCharts,
+        Route::Notes => ActionId::GoNotes,
+        Route::Search => ActionId::GoSearch,
+        Route::Health => ActionId::GoHealth,
+    };
+    let all = [
+        ActionId::GoRuns,
+        ActionId::GoProjects,
+        ActionId::GoCharts,
+        ActionId::GoNotes,
+        ActionId::GoSearch,
+        ActionId::GoHealth,
+    ];
+    let words = all.map(|id| (id, id.row().keys[0], id.row().label));
+    let wide: usize = words.iter().map(|(_, key, label)| key.len() + label.len() + 3).sum();
+    let Some(free) = usize::from(area.width).checked_sub(wide) else { return };
+    let mut x = area.x + free as u16;
+    let bar = paint.theme.bar();
+    for (id, key, label) in words {
+        let is_shown = id == shown;
+        let (key_style, style) = if is_shown {
+            (bar.patch(paint.theme.chosen()), bar.patch(paint.theme.chosen()))
+        } else {
+            (paint.theme.key().remove_modifier(Modifier::BOLD), bar.patch(paint.theme.tone(Tone::Muted)))
+        };
+        let from = x;
+        paint.fill(Rect { x, width: (key.len() + label.len() + 3) as u16, ..area }, style);
+        x = paint.put(x + 1, area.y, 4, key, key_style);
+        x = paint.put(x + 1, area.y, 20, label, style) + 1;
+        paint.zone(Rect { x: from, width: x - from, ..area }, Action::Do(id));
     }
 }
 
@@ -243,7 +347,7 @@ fn header(paint: &mut Paint<'_>, area: Rect) {
 fn footer(paint: &mut Paint<'_>, area: Rect) {
     let bar = paint.theme.bar();
     paint.fill(area, bar);
-    let (key_style, label_style) = (bar.add_modifier(Modifier::BOLD), bar.patch(paint.theme.tone(Tone::Muted)));
+    let (key_style, label_style) = (paint.theme.key(), bar.patch(paint.theme.tone(Tone::Muted)));
     let help = [(ActionId::Palette, "Commands"), (ActionId::Help, "Help"), (ActionId::Quit, "Quit")];
     let wide = |key: &str, label: &str| (width(key) + width(label) + 3) as u16;
     let reserved: u16 = help.iter().map(|(id, label)| wide(id.row().keys[0], label)).sum();
@@ -287,7 +391,7 @@ fn keys_of(session: &Session) -> Vec<ActionId> {
             Follow,
         ],
         Route::Run(_) if session.file().is_some() => {
-            vec![NextPart, Open, SideBySide, Edit, RestoreFile, Compare, Restore, Back]
+            vec![NextPart, Open, FindNext, SideBySide, Edit, RestoreFile, Compare, Restore, Back]
         }
         Route::Run(_) if session.in_log() => vec![NextPart, Find, FindNext, Follow, Compare, Restore, Charts, Back],
         Route::Run(_) => vec![NextPart, Compare, Restore, Charts, Note, Tag, Star, Rerun, Follow, Undo, Back],

@@ -47,7 +47,8 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
 fn what_can_be_done(paint: &mut Paint<'_>, area: Rect, chosen: usize) -> u16 {
     let room = usize::from(area.width).saturating_sub(4);
     let mut y = area.y;
-    paint.put(area.x + 1, y, room, "What can be done", paint.theme.heading());
+    let heading = blocks::heading("What can be done", paint.theme, room + 1);
+    put_styled(paint, area.x + 1, y, room + 1, &heading);
     for (place, id) in WORK.into_iter().enumerate() {
         y += 1;
         let row = id.row();
@@ -67,7 +68,7 @@ fn titled(paint: &mut Paint<'_>, area: Rect, title: &str, lines: &[Styled]) -> u
         return area.y;
     }
     let room = usize::from(area.width).saturating_sub(3);
-    paint.put(area.x + 1, area.y, room, title, paint.theme.heading());
+    put_styled(paint, area.x + 1, area.y, room, &blocks::heading(title, paint.theme, room));
     let mut y = area.y + 1;
     for line in lines.iter().take(usize::from(area.height - 1)) {
         put_styled(paint, area.x + 2, y, room, line);
@@ -100,7 +101,7 @@ fn told(page: &WatchPage, theme: &Theme, room: usize) -> Vec<Styled> {
     ] {
         if !table.is_empty() {
             lines.push(Vec::new());
-            lines.push(vec![(title.to_owned(), theme.heading())]);
+            lines.push(blocks::heading(title, theme, room));
             blocks::block_lines(&mut lines, Block::Table(table), theme, room);
         }
     }

@@ -16,6 +16,7 @@ mod frame;
 mod health;
 mod keys;
 mod log;
+mod markdown;
 mod notes;
 mod picture;
 mod projects;
@@ -34,7 +35,7 @@ use lab_view::session::Session;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use frame::Paint;
+use frame::{Paint, Splits};
 use picture::Graphics;
 
 pub use theme::{Depth, Theme};
@@ -54,6 +55,7 @@ pub fn shot(
         settle(session);
         let mut buffer = Buffer::empty(area);
         let (mut zones, mut wishes, mut placed) = (Vec::new(), Vec::new(), Vec::new());
+        let (splits, mut handles) = (Splits::default(), Vec::new());
         let mut paint = Paint {
             buffer: &mut buffer,
             theme,
@@ -63,6 +65,8 @@ pub fn shot(
             placed: &mut placed,
             graphics: Graphics::Blocks,
             cursor: None,
+            splits: &splits,
+            handles: &mut handles,
         };
         frame::paint(&mut paint, area);
         if wishes.is_empty() {

@@ -42,7 +42,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
         let is_error = line.stream == "err";
         let at = if shown.screen.at == Some(place) { paint.theme.cursor() } else { Style::new() };
         paint.fill(Rect { y, height: 1, ..body }, at);
-        let clock = format!("{:>CLOCK$}", clock(line.millis));
+        let clock = format!("{:>CLOCK$}", format::clock(line.millis));
         paint.put(body.x, y, CLOCK, &clock, at.patch(paint.theme.tone(Tone::Muted)));
         let (bar, tone) = if is_error { (paint.theme.mark("▌", "!"), Tone::Bad) } else { (" ", Tone::Plain) };
         let bar = bar.to_owned();
@@ -58,18 +58,8 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     table::scrollbar(paint, Rect { x: area.right().saturating_sub(1), width: 1, ..body }, cursor);
 }
 
-/// Time since the start, as short as it can be told.
-fn clock(millis: u64) -> String {
-    let seconds = millis / 1000;
-    match seconds {
-        0..60 => format!("{}.{:01}", seconds, millis % 1000 / 100),
-        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
-        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
-    }
-}
-
 /// Marks the words that were looked for; what stands in pieces of several colours is marked piece by piece.
-fn marked(styled: Styled, words: &str, found: Style) -> Styled {
+pub fn marked(styled: Styled, words: &str, found: Style) -> Styled {
     if words.is_empty() {
         return styled;
     }
@@ -143,6 +133,5 @@ mod tests {
             styled.iter().filter(|(_, style)| *style == found).map(|(text, _)| text.as_str()).collect();
         assert_eq!(bold, ["Loss", "loss"]);
         assert_eq!(styled.iter().map(|(text, _)| text.as_str()).collect::<String>(), "Loss 1, loss 2");
-        assert_eq!([clock(0), clock(61_000), clock(3_661_000)], ["0.0", "1:01", "1:01:01"]);
     }
 }

@@ -1,19 +1,31 @@
 //! What was written down, by day.
 
+use std::ops::Range;
+
+use lab_model::RunId;
+use lab_plot::{Axis, Chart};
 use lab_view::Tone;
-use lab_view::list::Motion;
-use lab_view::session::Action;
+use lab_view::list::{Cursor, Motion};
+use lab_view::screens::notes::{Noted, Piece, pieces};
+use lab_view::session::{Action, Route};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::blocks::Styled;
+use crate::blocks::{self, Styled};
 use crate::frame::Paint;
+use crate::markdown::{self, Read};
 use crate::run::put_styled;
-use crate::text::{safe, wrap};
-use crate::{runs, table};
+use crate::text::safe;
+use crate::{Theme, runs, table};
 
 /// Columns that running text takes at most: longer lines are hard to read.
-const LINE: usize = 96;
+pub const LINE: usize = 96;
+/// Rows of a chart within a note.
+const CHART_ROWS: usize = 12;
+/// Columns left of the words of a note.
+const LEFT: usize = 8;
+/// What stands left of when and on what.
+const BEFORE_HEAD: &str = "  ";
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, area: Rect) {
@@ -26,42 +38,116 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
         paint.put(area.x + 2, area.y + 1, usize::from(area.width) - 4, words, style);
         return;
     }
-    let cursor = &shown.screen.cursor;
-    let room = usize::from(area.width).saturating_sub(8).min(LINE);
-    let mut lines: Vec<(Styled, Option<usize>)> = Vec::new();
-    let mut chosen = 0..0;
-    let mut day = "";
-    for (place, note) in page.notes.iter().enumerate() {
-        if note.day != day {
-            day = &note.day;
-            if place > 0 {
-                lines.push((Vec::new(), None));
-            }
-            lines.push((vec![(day.to_owned(), paint.theme.heading().patch(paint.theme.tone(Tone::Accent)))], None));
-        }
-        let start = lines.len();
-        let head = note.head.0.iter().map(|cell| (safe(&cell.text), paint.theme.tone(cell.tone)));
-        lines.push((std::iter::once(("  ".to_owned(), Style::new())).chain(head).collect(), Some(place)));
-        for line in wrap(note.text.trim_end(), room) {
-            lines.push((vec![(format!("        {line}"), Style::new())], Some(place)));
-        }
-        if place == cursor.row {
-            chosen = start..lines.len();
-        }
-    }
-    // The chosen note stands in the upper part, but the page is full where it can be.
+    let row = shown.screen.cursor.row.min(page.notes.len() - 1);
     let height = usize::from(area.height);
-    let top = chosen.start.saturating_sub(height / 3).min(lines.len().saturating_sub(height));
-    for (row, (line, place)) in lines.iter().enumerate().skip(top).take(height) {
-        let y = area.y + (row - top) as u16;
-        let at = Rect { y, height: 1, ..area };
-        let under = if chosen.contains(&row) { paint.theme.cursor() } else { Style::new() };
-        paint.fill(at, under);
-        let line: Styled = line.iter().map(|(words, style)| (words.clone(), under.patch(*style))).collect();
-        put_styled(paint, area.x + 1, y, usize::from(area.width) - 3, &line);
-        place.iter().for_each(|place| paint.zone(at, Action::Move(Motion::To(*place))));
+    let room = usize::from(area.width).saturating_sub(LEFT + 4).min(LINE);
+    let of = |place: usize| {
+        let before = place.checked_sub(1).map(|before| page.notes[before].day.as_str());
+        told(&page.notes[place], before, paint.theme, room)
+    };
+    let (notes, top) = in_sight(page.notes.len(), row, height, &of);
+    let lines = notes.iter().flat_map(|(place, read)| read.iter().map(move |read| (*place, read)));
+    for (y, (place, read)) in lines.skip(top).take(height).enumerate() {
+        let at = Rect { y: area.y + y as u16, height: 1, ..area };
+        put_line(paint, at, place, &read.line, &read.links);
     }
-    let seen =
-        lab_view::list::Cursor { row: top, top, height, total: lines.len(), ..lab_view::list::Cursor::in_text() };
+    let seen = Cursor { row, top: row, height: 1, total: page.notes.len(), ..Cursor::in_text() };
     table::scrollbar(paint, Rect { x: area.right().saturating_sub(1), width: 1, ..area }, &seen);
+}
+
+/// The notes around the chosen one, as many as fill the screen, and how many of their lines lie above it: the chosen
+/// note stands in the upper part, but the screen is full where it can be. No other note is laid out.
+fn in_sight(
+    count: usize,
+    row: usize,
+    height: usize,
+    of: &dyn Fn(usize) -> Vec<Read>,
+) -> (Vec<(usize, Vec<Read>)>, usize) {
+    let mut notes = vec![(row, of(row))];
+    let mut below = notes[0].1.len();
+    for place in row + 1..count {
+        if below >= height {
+            break;
+        }
+        let read = of(place);
+        below += read.len();
+        notes.push((place, read));
+    }
+    let wanted = (height / 3).max(height.saturating_sub(below));
+    let mut above = 0;
+    for place in (0..row).rev() {
+        if above >= wanted {
+            break;
+        }
+        let read = of(place);
+        above += read.len();
+        notes.insert(0, (place, read));
+    }
+    (notes, above.saturating_sub(wanted))
+}
+
+/// The day where it is a new one, when and on what, then the words and the charts.
+fn told(note: &Noted, day_before: Option<&str>, theme: &Theme, room: usize) -> Vec<Read> {
+    let plain = |line: Styled| Read { line, links: Vec::new() };
+    let mut lines = Vec::new();
+    if day_before != Some(&note.day) {
+        if day_before.is_some() {
+            lines.push(Read::default());
+        }
+        let mut day = blocks::heading(&note.day, theme, room + LEFT);
+        day[0].1 = day[0].1.patch(theme.tone(Tone::Accent));
+        lines.push(plain(day));
+    }
+    let head = note.head.0.iter().map(|cell| (safe(&cell.text), theme.tone(cell.tone)));
+    lines.push(plain(std::iter::once((BEFORE_HEAD.to_owned(), Style::new())).chain(head).collect()));
+    let mut charts = note.charts.iter();
+    let mut words = Vec::new();
+    for piece in pieces(&note.text) {
+        match piece {
+            Piece::Words(piece) => words.extend(markdown::read(piece, theme, room)),
+            Piece::Chart(block) => match charts.next().filter(|charts| !charts.is_empty()) {
+                Some(charts) => words.extend(drawn(charts, theme, room).into_iter().map(plain)),
+                None => {
+                    let missing = format!("No such metric: {}", block.trim().replace('\n', ", "));
+                    words.push(plain(vec![(safe(&missing), theme.tone(Tone::Warn))]));
+                }
+            },
+        }
+    }
+    for mut read in words {
+        read.line.insert(0, (" ".repeat(LEFT), Style::new()));
+        read.links.iter_mut().for_each(|(at, _)| *at = at.start + LEFT..at.end + LEFT);
+        lines.push(read);
+    }
+    lines
+}
+
+fn drawn(charts: &[(String, Chart)], theme: &Theme, room: usize) -> Vec<Styled> {
+    let mut lines = Vec::new();
+    for (key, chart) in charts {
+        lines.push(Vec::new());
+        lines.push(vec![(safe(key), theme.heading())]);
+        // The name stands above already.
+        let chart = Chart { y: Axis { label: String::new(), ..chart.y.clone() }, ..chart.clone() };
+        lines.extend(blocks::chart(&chart, theme, room, CHART_ROWS));
+    }
+    lines
+}
+
+fn put_line(paint: &mut Paint<'_>, at: Rect, place: usize, line: &Styled, links: &[(Range<usize>, RunId)]) {
+    put_styled(paint, at.x + 1, at.y, usize::from(at.width) - 3, line);
+    let before = line.first().map_or("", |(words, _)| words.as_str());
+    // A whole note on a ground of its own could not be read well: a line beside it says that it is chosen.
+    if place == paint.session.notes.screen.cursor.row && before.starts_with(' ') {
+        if before == BEFORE_HEAD {
+            paint.fill(Rect { width: at.width.saturating_sub(1), ..at }, paint.theme.cursor());
+        }
+        let bar = paint.theme.mark("▌", "|").to_owned();
+        paint.put(at.x + 1, at.y, 1, &bar, paint.theme.focus());
+    }
+    paint.zone(at, Action::Move(Motion::To(place)));
+    for (columns, run) in links {
+        let link = Rect { x: at.x + 1 + columns.start as u16, width: columns.len() as u16, ..at };
+        paint.zone(link, Action::Go(Route::Run(run.clone())));
+    }
 }

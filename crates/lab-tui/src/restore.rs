@@ -9,9 +9,9 @@ use ratatui::style::{Modifier, Style};
 
 use crate::blocks::{self, Styled};
 use crate::diff::Document;
-use crate::frame::Paint;
+use crate::frame::{Paint, Split};
 use crate::run::put_styled;
-use crate::table;
+use crate::table::{self, Looks};
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, area: Rect) {
@@ -28,7 +28,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     for (title, block) in [("Cannot be brought back", &page.unrestorable), ("Stays as it is", &page.kept)] {
         if !block.is_empty() {
             lines.push(Vec::new());
-            lines.push(vec![(title.to_owned(), paint.theme.heading())]);
+            lines.push(blocks::heading(title, paint.theme, room));
             blocks::block_lines(&mut lines, Block::Table(block), paint.theme, room);
         }
     }
@@ -42,8 +42,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let rest = Rect { y: area.y + above as u16 + 1, height: area.height - above as u16 - 1, ..area };
     // Beside each other where there is room, otherwise one below the other.
     let (list, diff_area) = if area.width >= 120 {
-        let left = area.width * 2 / 5;
-        (Rect { width: left, ..rest }, Rect { x: rest.x + left, width: rest.width - left, ..rest })
+        paint.divided(rest, Split::Restore, area.width * 2 / 5)
     } else {
         let top = rest.height / 2;
         (Rect { height: top, ..rest }, Rect { y: rest.y + top, height: rest.height - top, ..rest })
@@ -71,7 +70,9 @@ fn steps(paint: &mut Paint<'_>, area: Rect) {
     let Some(page) = screen.page() else { return };
     let count = page.steps.rows.len();
     let wanted = (0..count).filter(|place| screen.is_wanted(*place)).count();
-    let inside = paint.boxed(area, &format!("{wanted} of {count} files"));
+    let inside = paint.boxed(area, &format!("Plan: {wanted} of {count} files"));
+    let head = Rect { height: inside.height.min(1), ..inside };
+    let inside = Rect { y: inside.y + head.height, height: inside.height - head.height, ..inside };
     let cursor = &screen.cursor;
     let height = usize::from(inside.height);
     if cursor.height != height.max(1) {
@@ -79,6 +80,7 @@ fn steps(paint: &mut Paint<'_>, area: Rect) {
     }
     let rows = &page.steps.rows[cursor.visible()];
     let fit = table::Fit::new(&page.steps, rows, usize::from(inside.width).saturating_sub(4));
+    table::head(paint, Rect { x: head.x + 2, ..head }, &page.steps, &fit, &Looks::plain());
     for (place, row) in rows.iter().enumerate() {
         let index = cursor.top + place;
         let line = Rect { y: inside.y + place as u16, height: 1, ..inside };

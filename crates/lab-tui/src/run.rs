@@ -1,16 +1,20 @@
 //! One run.
 
 use lab_plot::Chart;
+use lab_view::lineage::LineagePage;
 use lab_view::list::Cursor;
 use lab_view::screens::run::{Part, RunAction, RunView};
+use lab_view::screens::run_parts::BesideView;
 use lab_view::session::Action;
-use lab_view::{Block, Blocks, Row, Tone};
+use lab_view::{Block, Blocks, Row, Section, Tone};
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use crate::blocks::{self, Styled};
-use crate::frame::Paint;
-use crate::text::{safe, shorten, wrap};
+use crate::frame::{Paint, Split};
+use crate::markdown::{self, Read};
+use crate::notes::LINE;
+use crate::text::{safe, shorten};
 use crate::{Theme, files, log, runs, table};
 
 /// Paints the place.
@@ -31,9 +35,12 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     match shown.screen.part {
         Part::Overview => overview(paint, body, page),
         Part::Environment => {
-            let wanted = ["Use", "Environment", "Machine", "Git", "Not recorded"];
-            let lines = sections(&page.page, &wanted, paint.theme, room);
-            document(paint, body, cursor, &lines);
+            let beside = paint.session.run_parts.beside_of(&page.subject.run);
+            let charts = beside.map_or(&[][..], |beside| beside.charts_apart().1);
+            let (left, right) = halves(paint, body, !charts.is_empty());
+            let lines = sections(&page.page, Part::Environment.sections(), paint.theme, text_room(left));
+            document(paint, left, cursor, &lines);
+            beside_charts(paint, right, charts);
         }
         Part::Log => log::paint(paint, body),
         Part::Files if page.part == Part::Files => files::paint(paint, body, page),
@@ -50,22 +57,27 @@ fn sections(page: &impl Blocks, wanted: &[&str], theme: &Theme, room: usize) -> 
             if !lines.is_empty() {
                 lines.push(Vec::new());
             }
-            lines.push(vec![((*title).to_owned(), theme.heading())]);
-            match section.block {
-                // What a program said of its failure is laid out by columns: it is cut, not wrapped.
-                Block::Prose(prose) if *title == "Failure" => {
-                    let cut = |line: &str| vec![(shorten(&safe(line), room), theme.tone(Tone::Bad))];
-                    lines.extend(prose.0.lines().map(cut));
-                }
-                // Notes are text: a table would cut them.
-                Block::Table(table) if *title == "Notes" => {
-                    table.rows.iter().for_each(|row| note(&mut lines, row, theme, room));
-                }
-                block => blocks::block_lines(&mut lines, block, theme, room),
-            }
+            lines.push(blocks::heading(title, theme, room));
+            told(&mut lines, section, theme, room);
         }
     }
     lines
+}
+
+/// What stands below a heading.
+pub fn told(lines: &mut Vec<Styled>, section: &Section<'_>, theme: &Theme, room: usize) {
+    match section.block {
+        // What a program said of its failure is laid out by columns: it is cut, not wrapped.
+        Block::Prose(prose) if section.title == "Failure" => {
+            let cut = |line: &str| vec![(shorten(&safe(line), room), theme.tone(Tone::Bad))];
+            lines.extend(prose.0.lines().map(cut));
+        }
+        // Notes are text: a table would cut them.
+        Block::Table(table) if section.title == "Notes" => {
+            table.rows.iter().for_each(|row| note(lines, row, theme, room));
+        }
+        block => blocks::block_lines(lines, block, theme, room),
+    }
 }
 
 /// Kind and time on one line, the words below.
@@ -79,71 +91,69 @@ fn note(lines: &mut Vec<Styled>, row: &Row, theme: &Theme, room: usize) {
     let time = format!("  {}", time.text);
     lines.push(vec![(safe(&kind.text), theme.tone(tone)), (time, theme.tone(Tone::Muted))]);
     let words = text.value.as_ref().and_then(|value| value.as_str()).unwrap_or(&text.text);
-    let indented = |line: String| vec![(format!("  {}", safe(&line)), Style::new())];
-    lines.extend(wrap(words.trim_end(), room.saturating_sub(2)).into_iter().map(indented));
+    let indented = |mut read: Read| {
+        read.line.insert(0, ("  ".to_owned(), Style::new()));
+        read.line
+    };
+    lines.extend(markdown::read(words, theme, room.saturating_sub(2).min(LINE)).into_iter().map(indented));
 }
 
 /// From so many columns on charts stand beside the text.
 const WIDE: u16 = 120;
 /// Rows of a chart: fewer cannot be read, more say nothing more.
-const CHART_ROWS: (u16, u16) = (8, 14);
+const CHART_ROWS: (u16, u16) = (9, 16);
 
 /// What changed and did it help, beside the charts.
 fn overview(paint: &mut Paint<'_>, area: Rect, page: &RunView) {
-    let beside = paint.session.run_parts.beside.page().filter(|beside| beside.run == page.subject.run);
-    let charts = beside.map_or(&[][..], |beside| &beside.charts);
-    let (left, right) = if area.width >= WIDE && !charts.is_empty() {
-        let wide = (area.width * 11 / 20).min(110);
-        (Rect { width: wide, ..area }, Rect { x: area.x + wide + 1, width: area.width - wide - 2, ..area })
-    } else {
-        (area, Rect { width: 0, ..area })
-    };
-    let room = usize::from(left.width).saturating_sub(3);
-    let wanted = [
-        "Failure",
-        "Metrics",
-        "Parameters",
-        "Against the base run",
-        "Suspects",
-        "Notes",
-        "Run",
-        "Outputs",
-        "Inputs outside the snapshot",
-        "Kept",
-    ];
-    let mut lines = sections(&page.page, &wanted, paint.theme, room);
+    let beside = paint.session.run_parts.beside_of(&page.subject.run);
+    let (logged, machine) = beside.map(BesideView::charts_apart).unwrap_or_default();
+    let charts = if logged.is_empty() { machine } else { logged };
+    let (left, right) = halves(paint, area, !charts.is_empty());
+    let room = text_room(left);
+    let mut lines = sections(&page.page, Part::Overview.sections(), paint.theme, room);
     if let Some(beside) = beside {
         lines.push(Vec::new());
-        lines.push(vec![("Where its files come from and go to".to_owned(), paint.theme.heading())]);
-        let mut cells = beside.lineage.headline.clone();
-        // The first words are the name of the run, which stands above already.
-        cells.0.drain(..cells.0.len().min(2));
-        blocks::block_lines(&mut lines, Block::Line(&cells), paint.theme, room);
-        lines.extend(sections(&beside.lineage, &["Stale", "Inputs", "Outputs"], paint.theme, room));
+        lines.push(blocks::heading("Where its files come from and go to", paint.theme, room));
+        blocks::block_lines(&mut lines, Block::Line(&beside.lineage.beside_name()), paint.theme, room);
+        lines.extend(sections(&beside.lineage, &LineagePage::SECTIONS, paint.theme, room));
         if right.width == 0 {
             for (key, chart) in charts {
                 lines.push(Vec::new());
-                lines.push(vec![(safe(key), paint.theme.heading())]);
+                lines.push(blocks::heading(&safe(key), paint.theme, room));
                 lines.extend(blocks::chart(chart, paint.theme, room, usize::from(CHART_ROWS.1)));
             }
         }
     }
     document(paint, left, paint.session.run.screen.cursor(), &lines);
-    if right.width > 0 {
-        beside_charts(paint, Rect { x: right.x + 1, width: right.width - 1, ..right }, charts);
+    beside_charts(paint, right, charts);
+}
+
+/// Text and charts beside each other where there is room; otherwise all of it is for the text.
+fn halves(paint: &mut Paint<'_>, area: Rect, has_charts: bool) -> (Rect, Rect) {
+    if area.width < WIDE || !has_charts {
+        return (area, Rect { width: 0, ..area });
     }
+    paint.divided(area, Split::Run, (area.width / 2).min(100))
+}
+
+/// Columns of text in a document that is so wide.
+fn text_room(area: Rect) -> usize {
+    usize::from(area.width).saturating_sub(3)
 }
 
 /// Charts one below the other, or in two columns where there is room.
-fn beside_charts(paint: &mut Paint<'_>, area: Rect, charts: &[(String, Chart)]) {
-    let across = if area.width >= 100 { 2 } else { 1 };
+pub fn beside_charts(paint: &mut Paint<'_>, area: Rect, charts: &[(String, Chart)]) {
+    if area.width == 0 || charts.is_empty() {
+        return;
+    }
+    let across = if area.width >= 110 { 2 } else { 1 };
     let wanted = (charts.len() as u16).div_ceil(across);
-    let rows = (area.height / CHART_ROWS.0).clamp(1, wanted);
-    let high = (area.height / rows).min(CHART_ROWS.1);
-    let wide = area.width / across;
+    let rows = (area.height / CHART_ROWS.0).min(wanted);
+    let Some(high) = area.height.checked_div(rows) else { return };
+    let (high, wide) = (high.min(CHART_ROWS.1), area.width / across);
     for (place, (key, chart)) in charts.iter().take(usize::from(rows * across)).enumerate() {
         let (x, y) = (place as u16 % across * wide, place as u16 / across * high);
-        let cell = Rect { x: area.x + x, y: area.y + y, width: wide - 1, height: high };
+        let cell = Rect { x: area.x + x, y: area.y + y, width: wide, height: high };
         crate::charts::titled(paint, cell, key, chart);
     }
 }
@@ -151,15 +161,11 @@ fn beside_charts(paint: &mut Paint<'_>, area: Rect, charts: &[(String, Chart)]) 
 fn tabs(paint: &mut Paint<'_>, area: Rect, chosen: Part) {
     let mut x = area.x + 1;
     for part in Part::ALL {
-        let style = if part == chosen {
-            paint.theme.tone(Tone::Accent).add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
-        } else {
-            paint.theme.tone(Tone::Muted)
-        };
+        let style = if part == chosen { paint.theme.chosen() } else { paint.theme.tone(Tone::Muted) };
         let from = x;
-        x = paint.put(x, area.y, 20, part.title(), style);
+        x = paint.put(x, area.y, 20, &format!(" {} ", part.title()), style);
         paint.zone(Rect { x: from, width: x - from, ..area }, Action::Run(RunAction::Part(part)));
-        x += 3;
+        x += 1;
     }
 }
 

@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use crate::blocks::{self, Styled};
-use crate::frame::Paint;
+use crate::frame::{Paint, Split};
 use crate::table::Looks;
 use crate::{Theme, run, table, text};
 
@@ -33,8 +33,10 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     if screen.inspect != is_wide {
         paint.wishes.push(Action::Runs(RunsAction::Inspect(is_wide)));
     }
-    let beside = if is_wide { (area.width * 2 / 5).min(86) } else { 0 };
-    let list = Rect { y: area.y + 1, height: area.height - 1, width: area.width - beside, ..area };
+    let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let usual = area.width - (area.width * 2 / 5).min(86);
+    let none = Rect { width: 0, ..below };
+    let (list, beside) = if is_wide { paint.divided(below, Split::Runs, usual) } else { (below, none) };
     if page.page.total == 0 {
         let style = paint.theme.tone(Tone::Muted);
         let words = "No run matches; Esc takes the filter away, / changes it";
@@ -43,9 +45,8 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     }
     rows(paint, list);
     if is_wide {
-        let edge = Rect { x: list.right(), y: list.y, width: 1, height: list.height };
-        paint.rule(edge, "│", "|");
-        inspector(paint, Rect { x: list.right() + 2, width: beside - 3, ..list });
+        paint.rule(Rect { width: 1, ..beside }, "│", "|");
+        inspector(paint, Rect { x: beside.x + 2, width: beside.width - 3, ..beside });
     }
 }
 
@@ -56,13 +57,9 @@ fn rows(paint: &mut Paint<'_>, area: Rect) {
     let table = screen.sight(page, session.trends(), session.moment());
     let marked: BTreeSet<&str> = screen.marked.iter().map(RunId::as_str).collect();
     let word = |column: &Column| RunsScreen::sort_word(column);
-    let sorted = screen.sorting().filter(|_| !page.is_grouped()).and_then(|(by, largest_first)| {
-        let place = table.columns.iter().position(|column| word(column).as_deref() == Some(&by))?;
-        Some((place, largest_first))
-    });
     let looks = Looks {
         mark: &|row| marked.contains(row.key.as_str()),
-        sorted,
+        sorted: screen.sorted_column(page, &table),
         head: &|column| {
             let by = word(column).filter(|_| !page.is_grouped())?;
             Some(Action::Runs(RunsAction::SortBy(by)))
@@ -106,12 +103,15 @@ fn inspector(paint: &mut Paint<'_>, area: Rect) {
     let screen = &session.runs.screen;
     let Some(subject) = session.runs.page().and_then(|page| page.at(screen.cursor.row)) else { return };
     let room = usize::from(area.width);
-    paint.put(area.x, area.y, room, &subject.name, paint.theme.heading());
+    paint.put(area.x, area.y, room, &subject.name, paint.theme.heading().patch(paint.theme.tone(Tone::Accent)));
     let Some(page) = session.inspected() else { return };
     let lines = blocks::page(page, paint.theme, room);
     for (row, line) in lines.iter().take(usize::from(area.height).saturating_sub(1)).enumerate() {
         run::put_styled(paint, area.x, area.y + 1 + row as u16, room, line);
     }
+    let used = lines.len() as u16 + 2;
+    let below = Rect { y: area.y + used, height: area.height.saturating_sub(used), ..area };
+    run::beside_charts(paint, below, &page.charts);
 }
 
 /// One line: how many, which, in what order, what is marked.

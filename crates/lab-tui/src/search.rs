@@ -1,11 +1,13 @@
 //! Lines that were found in all runs.
 
 use lab_view::session::Action;
-use lab_view::{ActionId, Tone};
+use lab_view::{ActionId, Cell, Column, Tone};
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::frame::Paint;
-use crate::{runs, table};
+use crate::table::{self, Looks};
+use crate::{log, runs};
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, area: Rect) {
@@ -30,5 +32,11 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let Some(page) = shown.page() else { return runs::no_page(paint, body, shown.error(), shown.is_loading()) };
     paint.put_line(x, area.y, left, &page.page.note, muted);
-    table::list(paint, body, &page.page.hits, 0, &shown.screen.cursor, &|_| false);
+    let (words, theme) = (shown.screen.words.to_lowercase(), paint.theme);
+    let spans = |column: &Column, cell: &Cell, under: Style| {
+        let plain = || vec![(cell.text.clone(), under.patch(theme.tone(cell.tone)))];
+        (column.key == "text").then(|| log::marked(plain(), &words, theme.found()))
+    };
+    let looks = Looks { spans: &spans, ..Looks::plain() };
+    table::list_with(paint, body, &page.page.hits, 0, &shown.screen.cursor, &looks);
 }

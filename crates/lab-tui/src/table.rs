@@ -85,6 +85,13 @@ pub struct Looks<'a> {
     pub spans: &'a dyn Fn(&Column, &Cell, Style) -> Option<Styled>,
 }
 
+impl Looks<'_> {
+    /// Those of a plain list.
+    pub const fn plain() -> Self {
+        Self { mark: &|_| false, sorted: None, head: &|_| None, spans: &|_, _, _| None }
+    }
+}
+
 /// A list with a cursor: the head, then the rows in sight. `rows` are those in memory, `first` is the place of the
 /// first of them in the whole list.
 pub fn list(
@@ -95,7 +102,7 @@ pub fn list(
     cursor: &Cursor,
     mark: &dyn Fn(&Row) -> bool,
 ) {
-    let looks = Looks { mark, sorted: None, head: &|_| None, spans: &|_, _, _| None };
+    let looks = Looks { mark, ..Looks::plain() };
     list_with(paint, area, table, first, cursor, &looks);
 }
 
@@ -142,7 +149,8 @@ fn in_memory(wanted: Range<usize>, first: usize, count: usize) -> Range<usize> {
     start..wanted.end.saturating_sub(first).clamp(start, count)
 }
 
-fn head(paint: &mut Paint<'_>, area: Rect, table: &Table, fit: &Fit, looks: &Looks<'_>) {
+/// The names of the columns.
+pub fn head(paint: &mut Paint<'_>, area: Rect, table: &Table, fit: &Fit, looks: &Looks<'_>) {
     let style = paint.theme.tone(Tone::Muted).add_modifier(Modifier::BOLD);
     let mut x = area.x + 2;
     for (place, wide) in &fit.columns {
@@ -166,13 +174,13 @@ fn cells(paint: &mut Paint<'_>, area: Rect, table: &Table, row: &Row, fit: &Fit,
         let (column, cell) = (&table.columns[*place], &row.cells[*place]);
         let style = under.patch(paint.theme.tone(cell.tone));
         match (looks.spans)(column, cell, under) {
-            Some(spans) if width(&cell.text) <= *wide => {
+            Some(spans) => {
                 let mut at = x;
                 for (words, style) in spans {
                     at = paint.put(at, area.y, wide.saturating_sub(usize::from(at - x)), &words, style);
                 }
             }
-            _ => {
+            None => {
                 let words = safe(&cell.text);
                 let words = match column.key.as_str() {
                     "path" | "root" => shorten_front(&words, *wide),

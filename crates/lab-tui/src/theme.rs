@@ -119,9 +119,31 @@ impl Theme {
         }
     }
 
-    /// A heading.
+    /// A heading, also on top of a frame.
     pub fn heading(&self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
+        Style::new().fg(Color::Reset).remove_modifier(Modifier::DIM).add_modifier(Modifier::BOLD)
+    }
+
+    /// A key, and what else stands out on a bar.
+    pub fn key(&self) -> Style {
+        match self.depth {
+            // On a reversed bar colours of their own cannot be read.
+            Depth::None | Depth::Sixteen => self.bar().add_modifier(Modifier::BOLD),
+            _ => self.bar().patch(self.tone(Tone::Accent)).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// The one of several that is shown, such as a tab.
+    pub fn chosen(&self) -> Style {
+        match self.depth {
+            Depth::None | Depth::Sixteen => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
+            _ => self.cursor().patch(self.tone(Tone::Accent)).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// A frame around what has the focus.
+    pub fn focus(&self) -> Style {
+        self.tone(Tone::Accent).remove_modifier(Modifier::DIM)
     }
 
     /// The bars at the top and at the bottom.
@@ -184,6 +206,19 @@ impl Theme {
             Syntax::Number => self.tone(Tone::Warn),
             Syntax::Function | Syntax::Key => self.tone(Tone::Accent),
         }
+    }
+
+    /// Code among words.
+    pub fn code(&self) -> Style {
+        match self.depth {
+            Depth::None | Depth::Sixteen => Style::new(),
+            _ => Style::new().bg(self.color(&BAR)),
+        }
+    }
+
+    /// What stands around code where it has no ground of its own.
+    pub const fn code_sign(&self) -> &'static str {
+        if self.has_grounds() { "" } else { "`" }
     }
 
     /// Words that were looked for.

@@ -35,7 +35,7 @@ fn shows(session: &mut Session, bell: &Receiver<()>, (columns, rows): (u16, u16)
 }
 
 /// The course of the last run in sight is what comes last.
-const OLDEST_IS_THERE: &str = "first    █▄▂▁▁▁▁▁";
+const OLDEST_IS_THERE: &str = "first    ▇▃▁▁▁▁▁▁";
 
 #[test]
 fn runs_in_a_small_terminal() {
@@ -77,7 +77,8 @@ fn groups_tell_mean_and_spread() {
 fn projects_and_the_help() {
     let (_sample, mut session, bell) = start();
     session.act(Action::Do(ActionId::GoProjects));
-    insta::assert_snapshot!("projects", shows(&mut session, &bell, (120, 40), "storm-12"));
+    shows(&mut session, &bell, (120, 40), "kB");
+    insta::assert_snapshot!("projects", shows(&mut session, &bell, (120, 40), "Last runs of weather"));
     session.act(Action::Do(ActionId::Help));
     insta::assert_snapshot!("help", shows(&mut session, &bell, (200, 60), "Keys"));
 }

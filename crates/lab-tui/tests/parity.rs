@@ -1,13 +1,10 @@
 //! Every text of every page appears on the screen, when that is large enough.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lab_engine::{Clock, EngineConfig, Random};
-use lab_testkit::{CLOCK_MILLIS, parity, small_notebook};
+use lab_testkit::{CLOCK_MILLIS, config, parity, small_project};
 use lab_tui::{Depth, Theme, shot};
 use lab_view::session::Session;
 
@@ -16,21 +13,13 @@ const TOLD_OTHERWISE: [&str; 1] = ["Inputs and outputs"];
 
 #[test]
 fn the_terminal_shows_all_that_the_pages_say() {
-    let small = small_notebook();
+    let small = small_project();
     let (sender, woken) = sync_channel(1);
     let sender = Mutex::new(sender);
     // When it is full the test is awake anyway.
     let wake = Arc::new(move || sender.lock().unwrap().try_send(()).unwrap_or_default());
-    let config = EngineConfig {
-        notebook: small.notebook(),
-        key_file: small.notebook().with_extension("key"),
-        cwd: small.notebook(),
-        variables: BTreeMap::new(),
-        executable: "lab".into(),
-        clock: Clock::Fixed(Arc::new(AtomicU64::new(CLOCK_MILLIS.cast_unsigned()))),
-        random: Random::Seeded(Arc::new(AtomicU64::new(1))),
-    };
-    let mut session = Session::start(config, Some(small.project.clone()), wake).unwrap();
+    let mut session =
+        Session::start(config(&small.notebook(), CLOCK_MILLIS), Some(small.project.clone()), wake).unwrap();
     let settle = |session: &mut Session| loop {
         session.poll();
         if !session.is_busy() {

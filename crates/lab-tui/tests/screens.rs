@@ -1,15 +1,12 @@
 //! Every place as it looks on terminals of common sizes, on a small notebook of which every byte is fixed.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lab_engine::{Clock, EngineConfig, Random};
 use lab_model::RunId;
-use lab_testkit::{CLOCK_MILLIS, Small, small_notebook};
+use lab_testkit::{CLOCK_MILLIS, Small, config, small_notebook};
 use lab_tui::{Depth, Theme, shot};
 use lab_view::ActionId;
 use lab_view::Typing;
@@ -38,7 +35,9 @@ impl Stage {
             // When it is full the test is awake anyway.
             let _ = sender.lock().expect("because no holder panics").try_send(());
         });
-        let mut session = Session::start(config(&notebook), Some(small.project.clone()), wake).expect("threads");
+        let mut session =
+            Session::start(config(&notebook, CLOCK_MILLIS + LATER_MILLIS), Some(small.project.clone()), wake)
+                .expect("threads");
         settle(&mut session, &woken);
         Self { session, small, woken }
     }
@@ -62,18 +61,6 @@ impl Stage {
     fn shot_in(&mut self, theme: &Theme, columns: u16, rows: u16) -> String {
         let woken = &self.woken;
         shot(&mut self.session, theme, columns, rows, &mut |session| settle(session, woken))
-    }
-}
-
-fn config(notebook: &Path) -> EngineConfig {
-    EngineConfig {
-        notebook: notebook.to_owned(),
-        key_file: notebook.with_extension("key"),
-        cwd: notebook.to_owned(),
-        variables: BTreeMap::new(),
-        executable: "lab".into(),
-        clock: Clock::Fixed(Arc::new(AtomicU64::new((CLOCK_MILLIS + LATER_MILLIS) as u64))),
-        random: Random::Seeded(Arc::new(AtomicU64::new(1))),
     }
 }
 

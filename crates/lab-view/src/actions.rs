@@ -194,7 +194,8 @@ fn can_find(session: &Session) -> bool {
 }
 
 fn has_next(session: &Session) -> bool {
-    in_compare(session) || in_restore(session) || session.in_log() && !session.run_parts.hits.screen.words.is_empty()
+    let has_hits = || session.in_log() && !session.run_parts.hits.screen.words.is_empty();
+    in_compare(session) || in_restore(session) || session.has_pictures() || has_hits()
 }
 
 fn in_text(session: &Session) -> bool {
@@ -323,8 +324,8 @@ pub static ACTIONS: &[ActionRow] = &[
         Group::List,
         can_find,
     ),
-    row(ActionId::FindNext, "Next", "Go to the next match or change", &["n"], Group::List, has_next),
-    row(ActionId::FindPrevious, "Previous", "Go to the match or change before", &["N"], Group::List, has_next),
+    row(ActionId::FindNext, "Next", "Go to the next match, change or picture", &["n"], Group::List, has_next),
+    row(ActionId::FindPrevious, "Previous", "Go to the match, change or picture before", &["N"], Group::List, has_next),
     row(ActionId::AsideLeft, "To the left", "Show what lies further left", &["<", "Left"], Group::List, in_text),
     row(ActionId::AsideRight, "To the right", "Show what lies further right", &[">", "Right"], Group::List, in_text),
     row(
@@ -403,6 +404,19 @@ impl ActionId {
     pub fn row(self) -> &'static ActionRow {
         ACTIONS.iter().find(|row| row.id == self).expect("because a test holds ACTIONS against the list of ids")
     }
+}
+
+/// Why a key does nothing now, when it means something elsewhere.
+pub fn explain_key(session: &Session, key: &str) -> Option<String> {
+    let row = ACTIONS.iter().find(|row| row.keys.contains(&key) && !(row.enabled)(session))?;
+    let label = row.label.trim_end_matches('…');
+    let marked = session.subjects().len();
+    Some(match row.group {
+        Group::Run if marked > 1 => format!("{label} takes one run: {marked} are marked, Ctrl-L clears the marks"),
+        Group::Run => format!("{label} takes a run: there is none here"),
+        Group::Chart => format!("{label} is for charts: m shows them"),
+        _ => format!("{label} does nothing here"),
+    })
 }
 
 /// The action that a key means now: of those that make sense, the most particular one.

@@ -226,7 +226,7 @@ fn spans<'a>(
 }
 
 /// The lines of a file with their syntax.
-pub(crate) fn coloured(path: &str, text: &str) -> Vec<Vec<Span>> {
+pub fn coloured(path: &str, text: &str) -> Vec<Vec<Span>> {
     let mut highlighter = Highlighter::new(path);
     let mut line = |line: &str| {
         let mut spans = Vec::new();

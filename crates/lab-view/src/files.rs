@@ -51,8 +51,8 @@ pub fn load(reader: &Reader, key: &Key) -> Result<FilesPage> {
         Column::left("role", "Role", 1),
         Column::right("size_bytes", "Size", 1),
         Column::left("kept", "Kept", 0),
-        Column::left("mode", "Mode", 3),
-        Column::left("hash", "Hash", 4),
+        Column::left("mode", "Mode", 6),
+        Column::left("hash", "Hash", 7),
     ]);
     let mut paths = Vec::new();
     for (path, entry) in reader.files(&key.snapshot)? {

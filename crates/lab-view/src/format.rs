@@ -146,6 +146,16 @@ pub fn duration(millis: u64) -> String {
     }
 }
 
+/// A time since a start, as short as it can be told: `0.4`, `1:01`, `1:01:01`.
+pub fn clock(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        0..60 => format!("{}.{:01}", seconds, millis % 1000 / 100),
+        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
 /// A number with at most `digits` significant digits, without needless zeros: `0.9312`, `12350`,
 /// `1.2e-7`. Whole numbers are never shortened.
 pub fn number(value: f64, digits: usize) -> String {
@@ -383,6 +393,7 @@ mod tests {
         assert_eq!(command(&["a\u{1b}[2J".to_owned()]), r"'a\u{1b}[2J'");
         assert_eq!(some_of(&["a".into(), "b".into(), "c".into()], 2), "a, b and 1 more");
         assert_eq!(value(&serde_json::json!(0.1)), "0.1");
+        assert_eq!([clock(0), clock(61_000), clock(3_661_000)], ["0.0", "1:01", "1:01:01"]);
         assert_eq!(value(&serde_json::json!("a\nb")), r"a\nb");
         assert_eq!(value(&serde_json::json!([1, 2])), "[1,2]");
         assert_eq!(value(&serde_json::json!("é".repeat(60))).chars().count(), 48);

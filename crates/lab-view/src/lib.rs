@@ -40,9 +40,9 @@ pub mod suspects;
 pub mod tree;
 pub mod watch;
 
-pub use actions::{ACTIONS, ActionId, ActionRow, Group, by_key};
+pub use actions::{ACTIONS, ActionId, ActionRow, Group, by_key, explain_key};
 pub use block::{Align, Block, Blocks, Cell, Column, Field, Fields, Line, Log, Prose, Row, Section, Table, Tone};
 pub use chips::{ASPECTS, Aspect, Chips};
-pub use diff::{Diff, DiffLine, Hunk, Sign, Span, TEXT_LIMIT_BYTES, is_binary};
+pub use diff::{Diff, DiffLine, Hunk, Sign, Span, TEXT_LIMIT_BYTES, coloured, is_binary};
 pub use highlight::Syntax;
 pub use input::{Input, Typing};

@@ -39,6 +39,16 @@ impl Blocks for LineagePage {
     }
 }
 
+impl LineagePage {
+    /// Its headings, in reading order.
+    pub const SECTIONS: [&str; 3] = ["Stale", "Inputs", "Outputs"];
+
+    /// The headline where the name of the run, its first words, stands above already.
+    pub fn beside_name(&self) -> Line {
+        Line(self.headline.0.iter().skip(2).cloned().collect())
+    }
+}
+
 /// Reads the page.
 ///
 /// # Errors

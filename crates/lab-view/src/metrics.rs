@@ -57,6 +57,17 @@ pub fn cell(value: f64) -> Cell {
     Cell::new(format::number(value, DIGITS), tone).with(value_of)
 }
 
+/// A metric's value in the unit that machine use has in its name.
+pub fn cell_of(key: &str, value: f64) -> Cell {
+    let cell = cell(value);
+    let text = match key.rsplit_once('_') {
+        Some((_, "bytes")) if is_machine_use(key) => format::bytes(value as u64),
+        Some((_, "percent")) if is_machine_use(key) => format!("{} %", format::number(value, 3)),
+        _ => return cell,
+    };
+    Cell { text, ..cell }
+}
+
 /// From one value to another: the sign, and a tone that says whether it helped.
 pub fn change(key: &str, left: f64, right: f64) -> Cell {
     let difference = right - left;
@@ -119,19 +130,11 @@ pub fn machine_use(summaries: &[Summary]) -> Table {
     ]);
     for summary in summaries.iter().filter(|summary| is_machine_use(&summary.key)) {
         let name = summary.key.trim_start_matches("sys/");
-        let (words, unit) = match name.rsplit_once('_') {
-            Some((words, unit @ ("bytes" | "percent"))) => (words, unit),
-            _ => (name, ""),
+        let words = match name.rsplit_once('_') {
+            Some((words, "bytes" | "percent")) => words,
+            _ => name,
         };
-        let value = |value: f64| {
-            let cell = cell(value);
-            let text = match unit {
-                "bytes" => format::bytes(value as u64),
-                "percent" => format!("{} %", format::number(value, 3)),
-                _ => cell.text.clone(),
-            };
-            Cell { text, ..cell }
-        };
+        let value = |value: f64| cell_of(&summary.key, value);
         let name = lab_model::display_bytes(words.replace('_', " ").as_bytes());
         let cells = vec![
             Cell::plain(name).with(summary.key.clone()),

@@ -7,6 +7,7 @@ mod export;
 mod find;
 mod jobs;
 mod lists;
+mod measured;
 mod perform;
 mod watching;
 
@@ -189,6 +190,7 @@ pub struct Session {
     exports: Vec<export::Exported>,
     requests: Vec<Request>,
     lists: lists::Lists,
+    measured: measured::Measured,
     around: around::Around,
     /// Runs that were removed last; they can be brought back.
     removed: Vec<RunId>,
@@ -231,6 +233,7 @@ impl Session {
             exports: Vec::new(),
             requests: Vec::new(),
             lists: lists::Lists::default(),
+            measured: measured::Measured::default(),
             around: around::Around::default(),
             removed: Vec::new(),
             polled_before: now.now.0,
@@ -322,6 +325,7 @@ impl Session {
             None => false,
         };
         changed |= self.poll_lists(stamp);
+        changed |= self.poll_measured(stamp);
         changed |= self.poll_around(stamp);
         changed |= self.poll_exports();
         changed |= self.poll_watching(stamp);
@@ -356,7 +360,7 @@ impl Session {
     pub fn is_busy(&self) -> bool {
         let parts = &self.run_parts;
         let reads = match self.route() {
-            Route::Projects => self.projects.is_loading(),
+            Route::Projects => self.projects.is_loading() || self.measured.is_loading(),
             Route::Runs => self.runs.is_loading(),
             Route::Run(_) => self.run.is_loading() || parts.is_loading(),
             Route::Compare(_) => self.compare.is_loading(),

@@ -72,6 +72,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     // Plotters' bitmaps as files, and pictures of runs in figures.
     ("png", &["lab-plot"]),
     ("portable-pty", &["lab-exec"]),
+    // Notes are Markdown; the window reads it with the same crate.
+    ("pulldown-cmark", &["lab-tui"]),
     ("ratatui", &["lab-tui"]),
     // The system's own dialog for folders.
     ("rfd", &["lab-desktop"]),

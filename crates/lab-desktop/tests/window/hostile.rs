@@ -17,8 +17,6 @@ fn whatever_a_notebook_says_it_is_painted_harmlessly() {
     let small = hostile_notebook();
     let (config, project) = (config(&small.notebook()), small.project.clone());
     let mut scenes = parity::scenes(&small);
-    let restore = vec![Action::Go(Route::Runs), Action::Go(Route::Restore(small.runs[0].clone()))];
-    scenes.push(parity::Scene { name: "restore", steps: vec![restore] });
     // Not those in which a text is edited as it is.
     let dialogs = [ActionId::Tag, ActionId::Remove, ActionId::Sort, ActionId::Columns];
     let dialogs = dialogs.map(|id| vec![Action::Go(Route::Runs), Action::Do(id)]);

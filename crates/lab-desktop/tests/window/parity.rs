@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicU64;
 
 use crate::stage::{Stage, config};
 use lab_engine::{Clock, EngineConfig};
-use lab_testkit::{CLOCK_MILLIS, parity, small_notebook};
+use lab_testkit::{CLOCK_MILLIS, parity, small_project};
 
 #[test]
 fn the_window_tells_all_that_the_pages_say() {
-    let small = small_notebook();
+    let small = small_project();
     // Long after the runs: their ages are dates then, and do not change while it is looked at.
     let later = Clock::Fixed(Arc::new(AtomicU64::new(CLOCK_MILLIS.cast_unsigned() + 30 * 86_400_000)));
     let (config, project) = (EngineConfig { clock: later, ..config(&small.notebook()) }, small.project.clone());

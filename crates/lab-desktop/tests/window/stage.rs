@@ -4,7 +4,6 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
@@ -13,7 +12,7 @@ use egui_kittest::kittest::{By, NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder};
 use lab_desktop::App;
 use lab_engine::demo::{Demo, Pace};
-use lab_engine::{Clock, EngineConfig, Random};
+use lab_engine::{Clock, EngineConfig};
 use lab_model::Project;
 use lab_testkit::CLOCK_MILLIS;
 use lab_testkit::sample::Sample;
@@ -33,15 +32,7 @@ pub struct Stage {
 
 /// A session is started with this; the clock stands.
 pub fn config(notebook: &Path) -> EngineConfig {
-    EngineConfig {
-        notebook: notebook.to_owned(),
-        key_file: notebook.with_extension("key"),
-        cwd: notebook.parent().unwrap_or(notebook).to_owned(),
-        variables: BTreeMap::new(),
-        executable: notebook.join("no-such-program"),
-        clock: Clock::Fixed(Arc::new(AtomicU64::new(CLOCK_MILLIS.cast_unsigned()))),
-        random: Random::Seeded(Arc::new(AtomicU64::new(1))),
-    }
+    lab_testkit::config(notebook, CLOCK_MILLIS)
 }
 
 impl Stage {

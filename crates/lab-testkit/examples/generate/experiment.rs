@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use lab_model::{
-    Content, Coverage, Domain, Entry, Environment, Failure, Fingerprint, GitState, Hash, Interpreter, Kind, LogSummary,
-    Machine, Origin, Package, Point, ProcessKey, ProjectId, RelPath, Role, RunEnd, RunFacts, RunId, RunStart, Seed,
-    Series, SeriesRef, Snapshot, Status, Summary, Time, Tree, Usage, name_from_seed,
+    Content, Coverage, Domain, Environment, Failure, Fingerprint, GitState, Hash, Interpreter, LogSummary, Machine,
+    Origin, Package, Point, ProcessKey, ProjectId, RelPath, Role, RunEnd, RunFacts, RunId, RunStart, Seed, Series,
+    SeriesRef, Snapshot, Status, Summary, Time, Tree, Usage, name_from_seed,
 };
 use lab_store::{Encoder, RecordKind, Writer};
+use lab_testkit::file_entry;
 use serde_json::{Value, json};
 
 /// Different curves of each metric, from the worst to the best.
@@ -122,20 +123,8 @@ impl Experiment {
             let record = encoder.chunk(text.as_bytes());
             let content = Content::Copied(record.id());
             writer.append(record).unwrap();
-            tree.entries.push(Entry {
-                name: name.into(),
-                kind: Kind::File,
-                role,
-                mode: 0o644,
-                size: text.len() as u64,
-                mtime: self.settings.now / 1000 - 86_400,
-                mtime_nanos: 0,
-                sparse: false,
-                unsteady: false,
-                content,
-                tree: None,
-                target: Vec::new(),
-            });
+            let mtime = self.settings.now / 1000 - 86_400;
+            tree.entries.push(file_entry(name, role, text.len(), content, mtime));
         }
         let root = encoder.tree(&tree);
         let print = |text: &str| Some(Hash::of(Domain::Fingerprint, text.as_bytes()));

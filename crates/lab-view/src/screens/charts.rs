@@ -138,6 +138,9 @@ pub struct ChartsView {
     pub total: usize,
     /// From where to where the x axes go.
     pub extent: [f64; 2],
+    /// From this chart on they tell the machine's use along time while the others go along steps: the machine knows
+    /// of none. They are neither zoomed nor read with the others.
+    pub apart: usize,
 }
 
 impl ChartsView {
@@ -162,9 +165,11 @@ impl ChartsView {
         if keys.is_empty() {
             return Ok(());
         }
+        let machine = keys.iter().take_while(|key| !metrics::is_machine_use(key)).count();
+        self.apart = if key.along == Along::Step && machine > 0 { machine } else { keys.len() };
         let wanted = charts::Key {
             runs: self.runs.clone(),
-            metrics: keys.clone(),
+            metrics: keys[..self.apart].to_vec(),
             kind: key.kind,
             along: key.along,
             log_x: key.log_x,
@@ -176,8 +181,13 @@ impl ChartsView {
             columns: Some(key.columns),
             ..charts::Key::default()
         };
-        let charts = charts::load(reader, &wanted, moment)?.charts;
+        let mut charts = charts::load(reader, &wanted, moment)?.charts;
         self.extent = extent(&charts);
+        if self.apart < keys.len() {
+            let metrics = keys[self.apart..].to_vec();
+            let apart = charts::Key { metrics, along: Along::Relative, x_range: None, ..wanted };
+            charts.extend(charts::load(reader, &apart, moment)?.charts);
+        }
         self.charts = titled(keys, charts);
         if key.without_outliers {
             self.charts.iter_mut().for_each(|(_, chart)| chart.y.range = usual(chart));
@@ -325,7 +335,8 @@ impl Screen for ChartsScreen {
         keys.truncate(MOST_CHARTS);
         let runs: Vec<RunId> = rows.iter().map(|row| row.start.run.clone()).collect();
         let groups = if key.seeds && key.kind == Kind::Line { charts::seed_groups(reader, &rows)? } else { Vec::new() };
-        let mut page = ChartsView { charts: Vec::new(), names, runs, keys: choice, total, extent: [0.0, 1.0] };
+        let (charts, extent, apart) = (Vec::new(), [0.0, 1.0], usize::MAX);
+        let mut page = ChartsView { charts, names, runs, keys: choice, total, extent, apart };
         if key.kind == Kind::Line || key.kind == Kind::Histogram {
             page.courses(reader, key, keys, moment)?;
             if !groups.is_empty() {

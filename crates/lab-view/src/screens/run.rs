@@ -41,6 +41,26 @@ impl Part {
             Self::Environment => "Environment",
         }
     }
+
+    /// The sections of the run's page that the part shows as text, in reading order.
+    pub const fn sections(self) -> &'static [&'static str] {
+        match self {
+            Self::Overview => &[
+                "Failure",
+                "Metrics",
+                "Parameters",
+                "Against the base run",
+                "Suspects",
+                "Notes",
+                "Run",
+                "Outputs",
+                "Inputs outside the snapshot",
+                "Kept",
+            ],
+            Self::Environment => &["Use", "Environment", "Machine", "Git", "Not recorded"],
+            Self::Log | Self::Files => &[],
+        }
+    }
 }
 
 /// The choices.

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use lab_engine::{Background, Error, ErrorKind, LogWindow, Reader, Result, RunRow};
+use lab_engine::{Background, Error, ErrorKind, LogWindow, Reader, Result, RunRow, event_images};
 use lab_model::diff::PathDiff;
 use lab_model::{Content, Hash, Kind, RelPath, RunId};
 use lab_plot::{Chart, Image};
 use serde::Serialize;
 
 use super::run::{Part, RunView};
-use crate::charts;
+use crate::charts::{self, Along};
 use crate::diff::{Span, TEXT_LIMIT_BYTES, coloured, is_binary};
 use crate::format::{self, Moment};
 use crate::lineage::{self, LineagePage};
@@ -33,12 +33,17 @@ pub struct RunParts {
 }
 
 impl RunParts {
+    /// Charts and lineage, when they are those of this run.
+    pub fn beside_of(&self, run: &RunId) -> Option<&BesideView> {
+        self.beside.page().filter(|beside| beside.run == *run)
+    }
+
     /// Takes in what has come for the part that is shown, asks for what is missing.
     pub(crate) fn poll(&mut self, part: Part, background: &Background, stamp: Stamp, now: &Moment) -> bool {
         // Nothing in here tells ages.
         let stamp = Stamp { minute: 0, ..stamp };
         match part {
-            Part::Overview => self.beside.poll(background, stamp, now),
+            Part::Overview | Part::Environment => self.beside.poll(background, stamp, now),
             Part::Log => {
                 let mut changed = self.log.poll(background, stamp, now);
                 if self.hits.poll(background, stamp, now) {
@@ -50,7 +55,6 @@ impl RunParts {
                 changed
             }
             Part::Files => self.file.poll(background, Stamp::default(), now),
-            Part::Environment => false,
         }
     }
 
@@ -81,6 +85,7 @@ impl RunParts {
             screen.chosen = chosen;
             screen.cursor = Cursor { height: screen.cursor.height, ..Cursor::in_text() };
             screen.aside = 0;
+            screen.picture = usize::MAX;
         }
         screen.base = page.base_snapshot;
     }
@@ -96,6 +101,13 @@ impl RunParts {
     pub(crate) fn find(&mut self, words: String) {
         self.hits.screen.jumps = !words.is_empty();
         self.hits.screen.words = words;
+    }
+
+    /// Goes so many pictures of an event file on.
+    pub(crate) fn next_picture(&mut self, by: i64) {
+        let Some((place, count)) = self.file.page().and_then(|page| page.picture) else { return };
+        let place = (place as i64 + by).rem_euclid(count as i64);
+        self.file.screen.picture = usize::try_from(place).unwrap_or(0);
     }
 
     /// Goes so many hits on; 0 stays when one is on screen.
@@ -267,13 +279,23 @@ pub struct FileScreen {
     pub at: Option<usize>,
     /// So many columns lie left of what is shown.
     pub aside: usize,
+    /// Which of the pictures in an event file is shown, from 0; beyond the last it is the last.
+    pub picture: usize,
     chosen: Option<(Hash, RelPath)>,
     base: Option<Hash>,
 }
 
 impl Default for FileScreen {
     fn default() -> Self {
-        Self { cursor: Cursor::in_text(), diff: false, at: None, aside: 0, chosen: None, base: None }
+        Self {
+            cursor: Cursor::in_text(),
+            diff: false,
+            at: None,
+            aside: 0,
+            picture: usize::MAX,
+            chosen: None,
+            base: None,
+        }
     }
 }
 
@@ -283,6 +305,7 @@ pub struct FileKey {
     snapshot: Hash,
     path: RelPath,
     against: Option<Hash>,
+    picture: usize,
 }
 
 /// A file, or its changes.
@@ -300,6 +323,8 @@ pub struct FileView {
     /// What it shows, when it is a PNG or a JPEG.
     #[serde(skip)]
     pub image: Option<Arc<Image>>,
+    /// Which picture of how many that is, in a file that holds several.
+    pub picture: Option<(usize, usize)>,
 }
 
 impl FileScreen {
@@ -321,12 +346,12 @@ impl Screen for FileScreen {
 
     fn key(&self) -> Option<FileKey> {
         let (snapshot, path) = self.chosen.clone()?;
-        Some(FileKey { snapshot, path, against: self.base.filter(|_| self.diff) })
+        Some(FileKey { snapshot, path, against: self.base.filter(|_| self.diff), picture: self.picture })
     }
 
     fn load(reader: &Reader, key: &FileKey, _: &Moment) -> Result<FileView> {
-        let mut view =
-            FileView { path: key.path.clone(), note: Line::default(), lines: Vec::new(), diff: None, image: None };
+        let (note, lines) = (Line::default(), Vec::new());
+        let mut view = FileView { path: key.path.clone(), note, lines, diff: None, image: None, picture: None };
         let Some(entry) = reader.entry(&key.snapshot, &key.path)? else { return Ok(view) };
         if let Some(base) = &key.against {
             let left = reader.entry(base, &key.path)?;
@@ -348,6 +373,10 @@ impl Screen for FileScreen {
                 let pixels = read.as_ref().map(|image| format!("{} × {} pixels, ", image.width, image.height));
                 view.image = read.map(|image| Arc::new(image.within(SIDE_MAX)));
                 says(format!("A picture, {}{size}: `e` opens a copy", pixels.unwrap_or_default()))
+            }
+            (Kind::File, Content::Copied(_) | Content::Sealed(_)) if is_event_file(&key.path, entry.size) => {
+                pictured(&mut view, &reader.content(&entry)?, key.picture);
+                return Ok(view);
             }
             (Kind::File, Content::Copied(_)) if entry.size as usize > TEXT_LIMIT_BYTES => {
                 says(format!("{size}: too large to be shown here, `e` opens a copy"))
@@ -387,11 +416,44 @@ fn is_picture(path: &RelPath, size_bytes: u64) -> bool {
     size_bytes <= PICTURE_BYTES && [".png", ".jpg", ".jpeg"].iter().any(|end| path.ends_with(end))
 }
 
+/// Whether TensorBoard would take it for one of its own: it looks for the same word.
+fn is_event_file(path: &RelPath, size_bytes: u64) -> bool {
+    size_bytes <= PICTURE_BYTES && path.to_string().contains("tfevents")
+}
+
+/// Shows a picture of an event file, and tells which one.
+fn pictured(view: &mut FileView, file: &[u8], wanted: usize) {
+    let images = event_images(file);
+    let size = format::bytes(file.len() as u64);
+    let Some(last) = images.len().checked_sub(1) else {
+        view.note =
+            Line::of(format!("An event file without pictures, {size}: its metrics are in the charts"), Tone::Muted);
+        return;
+    };
+    let place = wanted.min(last);
+    let image = &images[place];
+    let name = lab_model::display_bytes(image.tag.as_bytes());
+    let read = Image::read(name.clone(), image.encoded);
+    let mut note = Line::of(name, Tone::Accent);
+    note.push(format!(" at step {}", image.step), Tone::Plain);
+    let more = if last > 0 { ": n and N go on" } else { "" };
+    note.push(format!(" · picture {} of {}{more}", place + 1, images.len()), Tone::Muted);
+    if read.is_none() {
+        note.push(" · it is no PNG or JPEG", Tone::Warn);
+    }
+    view.note = note;
+    view.picture = Some((place, images.len()));
+    view.image = read.map(|image| Arc::new(image.within(SIDE_MAX)));
+}
+
 /// What stands beside the overview.
 #[derive(Default)]
 pub struct BesideScreen {
     run: Option<RunId>,
 }
+
+/// A chart with the key of its metric.
+pub type KeyedChart = (String, Chart);
 
 /// Charts of a run, and where its files come from and went.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -399,15 +461,22 @@ pub struct BesideView {
     /// Whose.
     pub run: RunId,
     /// The main metrics, then the machine's use, each with its key.
-    pub charts: Vec<(String, Chart)>,
+    pub charts: Vec<KeyedChart>,
     /// Inputs and outputs.
     pub lineage: LineagePage,
+}
+
+impl BesideView {
+    /// The charts of what the run logged, and those of the machine's use.
+    pub fn charts_apart(&self) -> (&[KeyedChart], &[KeyedChart]) {
+        self.charts.split_at(self.charts.iter().take_while(|(key, _)| !metrics::is_machine_use(key)).count())
+    }
 }
 
 /// Main metrics that get a chart.
 const CHARTS: usize = 4;
 /// Of the machine's use only what people look at gets a chart.
-const MACHINE_CHARTS: usize = 2;
+const MACHINE_CHARTS: usize = 4;
 
 /// The charts of a run's main metrics and of the machine's use, at most so many of each, with their keys.
 pub(crate) fn charts_of(
@@ -426,8 +495,16 @@ pub(crate) fn charts_of(
         return Ok(Vec::new());
     }
     let runs = vec![row.start.run.clone()];
-    let wanted = charts::Key { runs, metrics: keys.clone(), columns: Some(200), ..charts::Key::default() };
-    let mut charts = charts::load(reader, &wanted, moment)?.charts;
+    let logged = keys.iter().take_while(|key| !metrics::is_machine_use(key)).count();
+    let mut charts = Vec::new();
+    // The machine knows of no steps.
+    for (metrics, along) in [(&keys[..logged], Along::Step), (&keys[logged..], Along::Relative)] {
+        if !metrics.is_empty() {
+            let (runs, metrics) = (runs.clone(), metrics.to_vec());
+            let wanted = charts::Key { runs, metrics, along, columns: Some(200), ..charts::Key::default() };
+            charts.extend(charts::load(reader, &wanted, moment)?.charts);
+        }
+    }
     charts.iter_mut().for_each(|chart| chart.y.label.clear());
     Ok(keys.into_iter().zip(charts).collect())
 }

@@ -151,6 +151,14 @@ impl RunsScreen {
         compose::sorting(self.shown_query())
     }
 
+    /// The place of the column that the table is sorted by, and whether the largest comes first; groups are in an order
+    /// of their own.
+    pub fn sorted_column(&self, page: &RunsView, table: &Table) -> Option<(usize, bool)> {
+        let (by, largest_first) = self.sorting().filter(|_| !page.is_grouped())?;
+        let place = table.columns.iter().position(|column| Self::sort_word(column).as_deref() == Some(&by))?;
+        Some((place, largest_first))
+    }
+
     /// The word by which a list is sorted when the head of this column is clicked.
     pub fn sort_word(column: &Column) -> Option<String> {
         compose::word_of(column)
@@ -374,7 +382,8 @@ fn chips(cell: &mut Cell) {
 
 /// Puts the course of the main metric beside what changed.
 fn add_trends(table: &mut Table, at: usize, subjects: &[Subject], trends: &Trends) {
-    const BARS: [&str; HIGHEST as usize + 1] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+    // Never the whole height: the rows of a list stay apart.
+    const BARS: [&str; HIGHEST as usize + 1] = ["▁", "▁", "▂", "▃", "▄", "▅", "▆", "▇"];
     table.columns.insert(at, Column::left("trend", "Trend", 4));
     let bar = |level: &Option<u8>| level.map_or(" ", |level| BARS[usize::from(level.min(HIGHEST))]);
     for (row, subject) in table.rows.iter_mut().zip(subjects) {

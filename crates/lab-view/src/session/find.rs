@@ -69,6 +69,12 @@ impl Session {
         Some((run.clone(), path.clone()))
     }
 
+    /// Whether that file holds several pictures.
+    pub fn has_pictures(&self) -> bool {
+        let page = self.run_parts.file.page().filter(|_| self.file().is_some());
+        page.is_some_and(|page| page.picture.is_some_and(|(_, count)| count > 1))
+    }
+
     /// Whether that file is one that the run wrote, as of its end.
     pub fn is_on_output(&self) -> bool {
         let row = self.run.screen.cursor().row;
@@ -96,6 +102,7 @@ impl Session {
     pub(super) fn find_next(&mut self, by: i64) {
         match self.route() {
             Route::Compare(_) => self.act(Action::Compare(CompareAction::Change(by))),
+            Route::Run(_) if self.run.screen.part == Part::Files => self.run_parts.next_picture(by),
             Route::Run(_) => self.run_parts.next_hit(by),
             Route::Restore(_) => self.restore.screen.diff.go(Motion::Page(by)),
             _ => {}

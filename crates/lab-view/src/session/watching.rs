@@ -22,7 +22,7 @@ impl Session {
     }
 
     pub(super) fn poll_watching(&mut self, stamp: Stamp) -> bool {
-        if !matches!(self.route(), Route::Health) {
+        if !matches!(self.route(), Route::Health | Route::Projects) {
             return false;
         }
         let changed = self.watching.poll();
