@@ -329,6 +329,33 @@ pub fn tool(paint: &mut Paint<'_>, ui: &mut Ui, icon: Icon, id: lab_view::Action
     response
 }
 
+/// A slider with a handle in the colour that draws the eye; `name` is what it is called for those who do not see it.
+pub fn slider<N: egui::emath::Numeric>(
+    ui: &mut Ui,
+    value: &mut N,
+    range: std::ops::RangeInclusive<N>,
+    wide: f32,
+    name: &str,
+) -> Response {
+    let theme = Theme::of(ui);
+    let response = ui.scope(|ui| {
+        ui.spacing_mut().slider_width = wide;
+        ui.spacing_mut().slider_rail_height = 4.0;
+        ui.spacing_mut().interact_size.y = 18.0;
+        let visuals = ui.visuals_mut();
+        visuals.slider_trailing_fill = true;
+        visuals.selection.bg_fill = theme.accent;
+        for look in [&mut visuals.widgets.inactive, &mut visuals.widgets.hovered, &mut visuals.widgets.active] {
+            look.bg_fill = theme.edge;
+            look.fg_stroke = egui::Stroke::new(1.5, theme.accent);
+        }
+        ui.add(egui::Slider::new(value, range).show_value(false))
+    });
+    let now = value.to_f64();
+    response.inner.widget_info(|| egui::WidgetInfo::slider(true, now, name));
+    response.inner
+}
+
 /// What a program said when it failed, as it said it.
 pub fn failure(ui: &mut Ui, words: &str) {
     let theme = Theme::of(ui);

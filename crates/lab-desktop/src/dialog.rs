@@ -132,8 +132,15 @@ fn ask(
     }
     field(paint, ui, input, "Answer");
     blocks::line(ui, hint);
-    if matches!(purpose, Purpose::RestoreTo(_)) && ui.button("Choose a folder…").clicked() {
-        paint.asks.push(Ask::PickDestination);
+    let elsewhere = match purpose {
+        Purpose::RestoreTo(_) => Some(("Choose a folder…", Ask::PickDestination)),
+        Purpose::Export(_) => Some(("Save as…", Ask::SaveAs)),
+        _ => None,
+    };
+    if let Some((label, ask)) = elsewhere
+        && ui.button(label).clicked()
+    {
+        paint.asks.push(ask);
     }
     if !completions.is_empty() {
         list(paint, ui, completions.len(), cursor, &|place| completions[place].label.text(), &|ui, place| {

@@ -171,6 +171,11 @@ fn change(paint: &mut Paint<'_>, ui: &mut Ui) {
     let Some(one) = shown.page() else {
         return blocks::no_page(ui, shown.error(), shown.is_loading());
     };
+    if one.hunks.is_empty()
+        && let Some(note) = &one.note
+    {
+        return blocks::empty(ui, &one.path, note);
+    }
     let cursor = &shown.screen.diff;
     let id = ui.scope_id().with("change");
     let before: usize = ui.data(|data| data.get_temp(id)).unwrap_or_default();

@@ -77,7 +77,7 @@ pub struct Key {
     pub y: Option<String>,
     /// The file that holds a confusion matrix, as CSV; the picture, or the directory of pictures.
     pub file: Option<RelPath>,
-    /// Only this part of the x axis; lines only.
+    /// Only this part of the x axis; of histograms the values of these steps, without the last.
     pub x_range: Option<[f64; 2]>,
     /// So many columns of dots are all that can be told apart, where that is known; lines only.
     pub columns: Option<usize>,
@@ -466,9 +466,15 @@ fn bars(rows: &[RunRow], summaries: &[Vec<Summary>], metric: &str, key: &Key, gr
 fn histogram(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Chart {
     let layer = |(slot, row): (usize, &RunRow)| {
         let series = series[slot].iter().find(|series| series.key == metric)?;
-        let values: Vec<f64> = series.points.iter().map(|point| point.value).collect();
+        let all: Vec<f64> = series.points.iter().map(|point| point.value).collect();
+        let mut bins = Bins::of(&all);
+        if let Some([low, high]) = key.x_range {
+            // The same bins at every step, so that what changes is seen.
+            let inside = series.points.iter().filter(|point| (low..high).contains(&(point.step as f64)));
+            bins = bins.count(&inside.map(|point| point.value).collect::<Vec<_>>());
+        }
         let name = if rows.len() > 1 { name(row) } else { String::new() };
-        Some(Layer::Histogram { name, slot, bins: Bins::of(&values) })
+        Some(Layer::Histogram { name, slot, bins })
     };
     let layers = rows.iter().enumerate().filter_map(layer).collect();
     Chart {

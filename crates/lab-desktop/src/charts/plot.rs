@@ -60,6 +60,8 @@ pub struct Look<'a> {
     pub slots: &'a [usize],
     /// The wheel zooms rather than scrolls.
     pub wheel_zooms: bool,
+    /// It stands in the place of charts, not beside a list.
+    pub is_place: bool,
 }
 
 /// Paints a chart that fills the area.

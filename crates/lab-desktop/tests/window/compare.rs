@@ -60,6 +60,20 @@ fn next_and_previous_go_from_change_to_change() {
 }
 
 #[test]
+fn equal_lines_are_unfolded_by_a_click() {
+    let mut stage = Stage::demo();
+    compared(&mut stage);
+    click(&mut stage, "Go to train.py");
+    let gaps = |stage: &Stage| stage.harness.query_all_by_label_contains("equal line").count();
+    let (before, rows) = (gaps(&stage), stage.session().compare.screen.cursor.total);
+    assert!(before > 0, "{}", stage.told());
+    stage.harness.query_all_by_label_contains("equal line").next().expect("a gap").click();
+    stage.settle();
+    assert_eq!(gaps(&stage), before - 1);
+    assert!(stage.session().compare.screen.cursor.total > rows);
+}
+
+#[test]
 fn the_contents_lead_to_every_section() {
     let mut stage = Stage::demo();
     compared(&mut stage);
