@@ -57,7 +57,7 @@ act() { key ctrl+p; words "$1"; key Return; }
 take() { import -window root -depth 8 +dither -colors 256 -strip "$out/$1-$look.png"; }
 light_or_dark() {
     click $((wide - 26)) 23
-    if [ "$look" = dark ]; then click $((wide - 60)) 106; else click $((wide - 60)) 80; fi
+    if [ "$look" = dark ]; then click $((wide - 60)) 119; else click $((wide - 60)) 87; fi
     aside
 }
 
@@ -69,12 +69,20 @@ act "Compare"; take compare
 key Escape; act "Charts"; take charts
 key Return; take charts-alone
 key Escape; key Escape; key ctrl+l
+click $((wide - 59)) 68; click $((wide - 110)) 132; take runs-charts-below
+click $((wide - 59)) 68; click $((wide - 110)) 164; take runs-charts-beside
+click $((wide - 59)) 68; click $((wide - 110)) 100
 key Return; take run
 key ctrl+Tab; take run-log
 key ctrl+Tab; take run-files
 key ctrl+Tab; take run-environment
 key Escape; key r; take restore
 key Escape; key ctrl+a; act "Charts"; take charts-many
+click 303 67; take charts-parallel
+click 364 67; take charts-scatter
+click 434 67; take charts-histograms
+click 506 67; take charts-images
+click 250 67
 key Escape; key c; take compare-many
 key Escape; key ctrl+l
 key g; take dialog-group

@@ -91,7 +91,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
 fn painted(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
     begin(paint, ui, own);
     let theme = Theme::of(ui);
-    let bar = egui::Frame::new().fill(theme.ground).inner_margin(Margin { left: 16, right: 16, top: 4, bottom: 8 });
+    let bar = egui::Frame::new().fill(theme.ground).inner_margin(Margin { left: 16, right: 16, top: 8, bottom: 8 });
     Panel::top("chart tools").frame(bar).show_separator_line(false).show(ui, |ui| tools::paint(paint, ui, own));
     let shown = &paint.session.charts;
     let Some(page) = shown.page() else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
@@ -202,7 +202,7 @@ fn runs(paint: &mut Paint<'_>, ui: &mut Ui, page: &ChartsView, slots: &[usize], 
         );
         ui.label(RichText::new(count).font(text::small()).color(theme.muted));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if !live.hidden.is_empty() && ui.small_button("Show all").clicked() {
+            if !live.hidden.is_empty() && blocks::small_button(ui, "Show all").clicked() {
                 live.hidden.clear();
             }
         });
@@ -308,6 +308,8 @@ fn grid(
         Width::Middle => 380.0,
         Width::Large => 620.0,
     };
+    // There is less room beside a list.
+    let wanted = if is_place { wanted } else { wanted * 0.75 };
     let across = if alone { 1 } else { ((inner / wanted) as usize).clamp(1, 6).min(count) };
     let wide = (inner - BETWEEN * (across as f32 - 1.0)) / across as f32;
     let rows = if alone { 1 } else { count.div_ceil(across) };
@@ -400,7 +402,7 @@ fn card_buttons(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live, look: &Look
     let response = icons::button(ui, Icon::More, &format!("Export {name}"));
     egui::Popup::menu(&response).show(|ui| export::menu(ui, look.page, look.place, &mut live.saving));
     if live.heights.contains_key(name)
-        && ui.small_button("Whole").on_hover_text("Show the whole value axis again").clicked()
+        && blocks::small_button(ui, "Whole").on_hover_text("Show the whole value axis again").clicked()
     {
         live.heights.remove(name);
     }

@@ -67,7 +67,7 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
         live.widths = Some((generation, items::Widths::new(ui, &document)));
     }
     let frame = egui::Frame::new().fill(theme.bar).inner_margin(Margin::symmetric(8, 8));
-    let contents = Panel::left("compare contents").resizable(true).default_size(210.0).size_range(140.0..=380.0);
+    let contents = Panel::left("compare contents").resizable(true).default_size(240.0).size_range(140.0..=380.0);
     contents.frame(frame).show(ui, |ui| self::contents(paint, ui, &document));
     tools(paint, ui, &document);
     let opened = body(paint, ui, page, &document, live);

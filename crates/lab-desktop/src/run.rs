@@ -5,7 +5,7 @@ mod tabs;
 use egui::{Layout, Margin, Panel, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 use lab_view::screens::run::{Part, RunAction, RunView};
 use lab_view::session::Action;
-use lab_view::{ActionId, Block, Blocks, Row, Table, Tone};
+use lab_view::{ActionId, Blocks, Row, Table, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
@@ -29,7 +29,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     // Another run's page is worse than none.
     let page = shown.page().filter(|page| Some(&page.subject.run) == wanted);
     let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
-    let frame = egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 12, top: 4, bottom: 0 });
+    let frame = egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 12, top: 10, bottom: 0 });
     Panel::top("run head").frame(frame).show(ui, |ui| head(paint, ui, page));
     match shown.screen.part {
         Part::Overview => overview(paint, ui, page),
@@ -120,17 +120,13 @@ fn sections(paint: &mut Paint<'_>, ui: &mut Ui, page: &impl Blocks, wanted: &[&s
     for title in wanted {
         for section in all.iter().filter(|section| section.title == *title) {
             blocks::heading(ui, title);
-            match section.block {
-                Block::Prose(said) if *title == "Failure" => blocks::failure(ui, &said.0),
-                Block::Table(table) if *title == "Notes" => notes(paint, ui, table),
-                block => blocks::block(paint, ui, title, block),
-            }
+            blocks::section(paint, ui, title, 0, section.block);
         }
     }
 }
 
 /// Notes are texts: a table would cut them.
-fn notes(paint: &mut Paint<'_>, ui: &mut Ui, table: &Table) {
+pub fn notes(paint: &mut Paint<'_>, ui: &mut Ui, table: &Table) {
     for row in &table.rows {
         let seen = ui.scope(|ui| note(paint, ui, row)).response.rect;
         blocks::named(ui, seen, &blocks::told(table, row));

@@ -60,9 +60,10 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     if page.page.total == 0 && is_all && shown.is_current() {
         return projects::no_runs(paint, ui);
     }
-    let frame = egui::Frame::new().inner_margin(Margin { left: 12, right: 12, top: 2, bottom: 6 });
+    let frame = egui::Frame::new().inner_margin(Margin { left: 12, right: 12, top: 8, bottom: 6 });
     Panel::top("filter").frame(frame).show_separator_line(false).show(ui, |ui| bar(paint, ui));
-    let inspects = !page.is_grouped() && !paint.places.runs.no_inspector && ui.available_width() >= NARROW;
+    let is_wanted = page.page.total > 0 && !paint.places.runs.no_inspector;
+    let inspects = !page.is_grouped() && is_wanted && ui.available_width() >= NARROW;
     if shown.screen.inspect != inspects {
         paint.wish(Action::Runs(RunsAction::Inspect(inspects)));
     }
@@ -70,7 +71,10 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
         let project = paint.session.project().map(|project| project.id.as_str().to_owned());
         let frame = egui::Frame::new().inner_margin(Margin { left: 16, right: 12, top: 0, bottom: 0 });
         let beside = Panel::right(("inspector", project)).default_size(350.0).size_range(280.0..=720.0).frame(frame);
-        beside.show(ui, |ui| inspector::paint(paint, ui));
+        beside.show(ui, |ui| {
+            inspector::paint(paint, ui);
+            ui.take_available_space();
+        });
     }
     if !shown.screen.marked.is_empty() {
         let frame = egui::Frame::new().fill(Theme::of(ui).bar).inner_margin(Margin::symmetric(12, 6));
@@ -99,11 +103,13 @@ fn charts_of(paint: &mut Paint<'_>, ui: &mut Ui, are_runs: bool) {
         let panel = Panel::bottom(("charts below", project)).resizable(true).default_size(room.y * 0.45);
         panel.size_range(160.0..=(room.y - 120.0).max(161.0)).frame(egui::Frame::new()).show(ui, |ui| {
             charts::beside(paint, ui);
+            ui.take_available_space();
         });
     } else {
         let panel = Panel::right(("charts beside", project)).resizable(true).default_size(room.x * 0.5);
         panel.size_range(240.0..=(room.x - 240.0).max(241.0)).frame(egui::Frame::new()).show(ui, |ui| {
             charts::beside(paint, ui);
+            ui.take_available_space();
         });
     }
 }

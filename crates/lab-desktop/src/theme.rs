@@ -344,8 +344,11 @@ pub fn dress(context: &egui::Context) {
             spacing.menu_margin = egui::Margin::same(6);
             spacing.window_margin = egui::Margin::same(16);
             spacing.scroll = egui::style::ScrollStyle {
-                dormant_handle_opacity: 0.2,
-                active_handle_opacity: 0.4,
+                bar_width: 8.0,
+                dormant_handle_opacity: 0.15,
+                active_handle_opacity: 0.3,
+                interact_handle_opacity: 0.45,
+                interact_background_opacity: 0.0,
                 ..egui::style::ScrollStyle::floating()
             };
             style.animation_time = 0.08;

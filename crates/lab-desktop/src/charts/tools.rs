@@ -54,17 +54,17 @@ pub fn short(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
         if screen.kind == Kind::Line && ui.available_width() > 330.0 {
             smoothing(paint, ui, screen);
         }
+        let widths = [(Width::Small, "S"), (Width::Middle, "M"), (Width::Large, "L")];
+        if screen.kind == Kind::Line
+            && ui.available_width() > 130.0
+            && let Some(width) = choice(ui, "Size", &widths, own.width)
+        {
+            own.width = width;
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let all = icons::button(ui, Icon::Enlarge, "Open the charts");
             if all.clicked() {
                 paint.wish(Action::Go(Route::Charts(screen.runs().to_vec())));
-            }
-            let widths = [(Width::Small, "S"), (Width::Middle, "M"), (Width::Large, "L")];
-            if screen.kind == Kind::Line
-                && ui.available_width() > 90.0
-                && let Some(width) = choice(ui, "", &widths, own.width)
-            {
-                own.width = width;
             }
         });
     });
@@ -134,7 +134,7 @@ fn smoothing(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
         paint.wish(Action::Charts(ChartsAction::Smooth(smooth)));
     }
     let words = if screen.smooth > 0.0 { format!("{:.2}", screen.smooth) } else { "off".to_owned() };
-    blocks::words(ui, &words, Tone::Muted);
+    ui.label(RichText::new(words).font(text::small()).color(Theme::of(ui).muted));
 }
 
 fn filter(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
