@@ -86,12 +86,11 @@ click 250 67
 key Escape; key c; take compare-many
 key Escape; key ctrl+l
 key g; take dialog-group
-key Return; take runs-grouped
-key Escape; act "Filter"; words "acc>0.9 and "; take runs-filter
-key Escape; act "Filter"; words "loss >> 3"; take runs-filter-wrong
-key Escape
-act "Filter"; key ctrl+a; words "name=nothing"; key Return; take runs-nothing
-act "Filter"; key ctrl+a BackSpace Return
+key space; key Return; take runs-grouped
+key slash; words "loss < 0.5 and "; take runs-filter
+key ctrl+a; words "loss >> 3"; take runs-filter-wrong
+key ctrl+a; words "name=nothing"; key Return; take runs-nothing
+key slash; key ctrl+a BackSpace Return
 key 4; take notes
 key 5; words "learning"; key Return; take search
 key 6; take health
@@ -101,7 +100,7 @@ key Escape; key question; take help
 key Escape; key o; take dialog-note
 key Escape; key t; take dialog-tags
 key Escape; key Delete; take dialog-remove
-key Escape; key asterisk; take notice
+key Escape; key y; take notice
 stop
 mkdir -p "$home/empty"
 LAB_NOTEBOOK=$home/notebook start "$home/empty"

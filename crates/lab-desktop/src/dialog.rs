@@ -290,6 +290,7 @@ fn help(ui: &mut Ui, most: f32) {
         ui.spacing_mut().item_spacing.y = 0.0;
         for group in Group::ALL {
             blocks::heading(ui, group.title());
+            ui.add_space(GAP);
             for row in ACTIONS.iter().filter(|row| row.group == group && !keys::of(row.id).is_empty()) {
                 key_row(ui, row);
             }

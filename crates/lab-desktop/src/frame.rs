@@ -326,7 +326,13 @@ fn toast(paint: &mut Paint<'_>, ui: &mut Ui, place: usize, notice: &Notice) {
                 if let Some(id) = notice.action {
                     blocks::button(paint, ui, id);
                 }
-                ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                // One line stands beside the middle of the buttons.
+                let layout = if notice.hint.is_some() {
+                    Layout::top_down(Align::Min)
+                } else {
+                    Layout::left_to_right(Align::Center).with_main_wrap(true)
+                };
+                ui.with_layout(layout, |ui| {
                     blocks::line(ui, &notice.line);
                     if let Some(hint) = &notice.hint {
                         blocks::words(ui, hint, Tone::Muted);

@@ -151,6 +151,10 @@ fn note(paint: &mut Paint<'_>, ui: &mut Ui, row: &Row) {
 
 /// From so many points on charts stand beside the text.
 const WIDE: f32 = 860.0;
+/// The text beside charts is not wider.
+const TEXT: f32 = 700.0;
+/// A chart has at least so much room.
+const CHART: f32 = 400.0;
 
 /// What changed and did it help, beside the charts.
 fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
@@ -159,7 +163,7 @@ fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     document(ui, page.subject.run.as_str(), |ui| {
         let room = ui.available_width();
         // The width does not change when the charts come: nothing jumps.
-        let left = if room >= WIDE { room * 0.56 } else { room };
+        let left = if room >= WIDE { (room * 0.56).min(TEXT) } else { room };
         let corner = ui.cursor().min;
         let text = egui::Rect::from_min_size(corner, vec2(left, f32::INFINITY));
         let mut ui_left = ui.new_child(UiBuilder::new().max_rect(text).id_salt("text"));
@@ -203,9 +207,15 @@ fn told(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     sections(paint, ui, &beside.lineage, &["Stale", "Inputs", "Outputs"]);
 }
 
+/// Charts in as many columns as there is room for.
 fn drawn(ui: &mut Ui, charts: &[(String, lab_plot::Chart)]) {
-    for (key, chart) in charts {
-        blocks::heading(ui, key);
-        charts::block(ui, key, chart);
+    let across = ((ui.available_width() / CHART) as usize).max(1);
+    for row in charts.chunks(across) {
+        ui.columns(across, |columns| {
+            for (ui, (key, chart)) in columns.iter_mut().zip(row) {
+                blocks::heading(ui, key);
+                charts::block(ui, key, chart);
+            }
+        });
     }
 }

@@ -194,14 +194,17 @@ fn fit(ui: &Ui, id: egui::Id, list: &List<'_>, widths: &Widths) -> Vec<(usize, f
     let is_shown = |column: &Column| column.priority != Column::HIDDEN && !(list.skip)(column);
     let shown: Vec<usize> = (0..table.columns.len()).filter(|place| is_shown(&table.columns[*place])).collect();
     let key: String = shown.iter().map(|place| name_of(&table.columns[*place]) + "\n").collect();
-    let known: Option<(String, Vec<f32>)> = ui.data(|data| data.get_temp(id.with("widths")));
+    let measured = table.rows.len().min(MEASURED);
+    let known: Option<(String, usize, Vec<f32>)> = ui.data(|data| data.get_temp(id.with("widths")));
     let fitted = match known {
-        Some((of, fitted)) if of == key => fitted,
-        _ => {
-            let fitted: Vec<f32> = shown.iter().map(|place| needed(ui, list, *place)).collect();
-            if !table.rows.is_empty() {
-                ui.data_mut(|data| data.insert_temp(id.with("widths"), (key, fitted.clone())));
-            }
+        Some((of, before, fitted)) if of == key && before >= measured => fitted,
+        known => {
+            // Nothing gets narrower when more rows come.
+            let before = known.filter(|(of, ..)| *of == key).map(|(.., fitted)| fitted);
+            let least = |order: usize| before.as_ref().map_or(0.0, |fitted| fitted[order]);
+            let all = shown.iter().enumerate();
+            let fitted: Vec<f32> = all.map(|(order, place)| needed(ui, list, *place).max(least(order))).collect();
+            ui.data_mut(|data| data.insert_temp(id.with("widths"), (key, measured, fitted.clone())));
             fitted
         }
     };

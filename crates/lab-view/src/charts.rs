@@ -123,10 +123,12 @@ pub fn load(reader: &Reader, key: &Key, moment: &Moment) -> Result<ChartsPage> {
         [row] => Line::of(format!("{} ({})", name(row), row.start.run), Tone::Accent),
         rows => Line::of(format::count(rows.len() as u64, "run"), Tone::Muted),
     };
-    if matches!(key.kind, Kind::Confusion | Kind::Images) {
-        let chart = if key.kind == Kind::Images { files::images } else { files::confusion };
-        let charts = rows.iter().map(|row| chart(reader, row, key.file.as_ref())).collect::<Result<_>>()?;
-        return Ok(ChartsPage { headline, charts });
+    if key.kind == Kind::Images {
+        return Ok(ChartsPage { headline, charts: files::images_of(reader, &rows, key.file.as_ref())? });
+    }
+    if key.kind == Kind::Confusion {
+        let charts = rows.iter().map(|row| files::confusion(reader, row, key.file.as_ref()));
+        return Ok(ChartsPage { headline, charts: charts.collect::<Result<_>>()? });
     }
     let groups = key.group_by.as_ref().map(|parameter| groups(reader, &rows, parameter)).transpose()?;
     let groups = groups.as_deref();
@@ -464,15 +466,14 @@ fn bars(rows: &[RunRow], summaries: &[Vec<Summary>], metric: &str, key: &Key, gr
 }
 
 fn histogram(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Chart {
+    let of_run = |slot: usize| series[slot].iter().find(|series| series.key == metric);
+    let all = (0..rows.len()).filter_map(of_run).flat_map(|series| &series.points).map(|point| point.value);
+    // The same bins for every run and at every step: otherwise bars cannot be compared.
+    let bins = Bins::of(&all.collect::<Vec<_>>());
+    let [low, high] = key.x_range.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
     let layer = |(slot, row): (usize, &RunRow)| {
-        let series = series[slot].iter().find(|series| series.key == metric)?;
-        let all: Vec<f64> = series.points.iter().map(|point| point.value).collect();
-        let mut bins = Bins::of(&all);
-        if let Some([low, high]) = key.x_range {
-            // The same bins at every step, so that what changes is seen.
-            let inside = series.points.iter().filter(|point| (low..high).contains(&(point.step as f64)));
-            bins = bins.count(&inside.map(|point| point.value).collect::<Vec<_>>());
-        }
+        let inside = of_run(slot)?.points.iter().filter(|point| (low..high).contains(&(point.step as f64)));
+        let bins = bins.count(&inside.map(|point| point.value).collect::<Vec<_>>());
         let name = if rows.len() > 1 { name(row) } else { String::new() };
         Some(Layer::Histogram { name, slot, bins })
     };

@@ -157,7 +157,9 @@ fn keys(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
     let shown = page.charts.first().map(|(_, chart)| [chart.x.label.clone(), chart.y.label.clone()]);
     for (place, name) in ["x", "y"].into_iter().enumerate() {
         let now = shown.as_ref().map_or("", |shown| shown[place].as_str());
-        egui::ComboBox::new(("key", place), name).selected_text(now).width(150.0).show_ui(ui, |ui| {
+        ui.label(RichText::new(name).font(text::small()).color(Theme::of(ui).muted));
+        let choice = egui::ComboBox::from_id_salt(("key", place)).selected_text(now).width(150.0);
+        let shown = choice.show_ui(ui, |ui| {
             for key in &page.keys {
                 if ui.selectable_label(now == key, key).clicked() {
                     let mut keys = screen.keys.clone();
@@ -166,6 +168,8 @@ fn keys(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
                 }
             }
         });
+        let words = format!("Along {name}: {now}");
+        shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &words));
     }
     if toggle(ui, "Log x", screen.log_x) {
         paint.wish(Action::Charts(ChartsAction::LogX(!screen.log_x)));
