@@ -41,6 +41,8 @@ pub enum Ask {
     PickFolder,
     /// Let the person pick where a restored folder is to stand.
     PickDestination,
+    /// Let the person say where what was asked for is to be saved.
+    SaveAs,
     /// Open the demo in a window of its own.
     Demo,
 }
@@ -110,7 +112,10 @@ impl App {
         arrivals: Receiver<PathBuf>,
         outside: impl FnMut(Outside) + 'static,
     ) {
-        self.later = Some(Later::new(context.clone()));
+        let later = self.later.insert(Later::new(context.clone()));
+        #[cfg(target_os = "linux")]
+        later.follow_look();
+        later.poll();
         self.arrivals = Some(arrivals);
         self.outside = Box::new(outside);
     }
@@ -148,10 +153,16 @@ impl App {
         if !context.input(|input| input.focused) {
             ended.iter().for_each(|ended| later.notify(&ended.line.text()));
         }
-        for answer in later.poll() {
+        let answers = later.poll();
+        if let Some(look) = later.take_look() {
+            context.options_mut(|options| options.fallback_theme = look);
+            context.request_repaint();
+        }
+        for answer in answers {
             match answer {
                 Answer::Folder(folder) => self.session.act(Action::Watch(folder)),
                 Answer::Destination(folder) => destination(&mut self.session, &folder),
+                Answer::File(file) => self.session.act(Action::Dialog(DialogAction::Saved(file))),
                 Answer::Nothing => {}
             }
         }
@@ -211,7 +222,8 @@ impl App {
             match (ask, &mut self.later) {
                 (Ask::PickFolder, Some(later)) => later.pick_folder("Watch a folder", Answer::Folder),
                 (Ask::PickDestination, Some(later)) => later.pick_folder("Restore into", Answer::Destination),
-                (Ask::PickFolder | Ask::PickDestination, None) => {}
+                (Ask::SaveAs, Some(later)) => later.save_as(&suggested(&self.session)),
+                (Ask::PickFolder | Ask::PickDestination | Ask::SaveAs, None) => {}
                 (Ask::Demo, _) => (self.outside)(Outside::Demo),
             }
         }
@@ -233,6 +245,13 @@ impl App {
             }
         }
     }
+}
+
+/// The name of the file that is asked for.
+fn suggested(session: &Session) -> String {
+    let Some(Dialog::Ask { input, .. }) = session.dialog() else { return String::new() };
+    let name = Path::new(input.text()).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// A restored folder is to stand in this one, under the name that was suggested.

@@ -41,7 +41,9 @@ pub fn line(ui: &mut Ui, line: &Line) -> Response {
 pub fn fields(ui: &mut Ui, fields: &Fields) {
     let shown: Vec<_> =
         fields.0.iter().filter(|field| !field.label.is_empty() && !field.cell.text.is_empty()).collect();
-    let wide = shown.iter().map(|field| width(ui, &field.label, text::body())).fold(0.0, f32::max) + BETWEEN;
+    let widest = shown.iter().map(|field| width(ui, &field.label, text::body())).fold(0.0, f32::max) + BETWEEN;
+    // Groups of fields below each other have their values in one line.
+    let wide = widest.max(LABEL);
     for field in shown {
         let top = ui.cursor().min;
         let room = ui.available_width();
@@ -76,6 +78,8 @@ pub fn elided(ui: &Ui, area: Rect, words: &str, font: FontId, color: egui::Color
 const CELL: f32 = 24.0;
 /// Between two columns of it.
 const BETWEEN: f32 = 20.0;
+/// The room that labels of fields have at least.
+const LABEL: f32 = 116.0;
 /// A column that may be cut is never cut to less.
 const LEAST: f32 = 48.0;
 
@@ -199,10 +203,16 @@ pub fn page(paint: &mut Paint<'_>, ui: &mut Ui, page: &impl Blocks) {
         if !section.title.is_empty() {
             heading(ui, section.title);
         }
-        match section.block {
-            Block::Prose(said) if section.title == "Failure" => failure(ui, &said.0),
-            other => block(paint, ui, &format!("{}{place}", section.title), other),
-        }
+        self::section(paint, ui, section.title, place, section.block);
+    }
+}
+
+/// A block under its heading; `place` tells those apart that have the same.
+pub fn section(paint: &mut Paint<'_>, ui: &mut Ui, title: &str, place: usize, section: Block<'_>) {
+    match section {
+        Block::Prose(said) if title == "Failure" => failure(ui, &said.0),
+        Block::Table(table) if title == "Notes" => crate::run::notes(paint, ui, table),
+        other => block(paint, ui, &format!("{title}{place}"), other),
     }
 }
 
@@ -327,6 +337,43 @@ pub fn tool(paint: &mut Paint<'_>, ui: &mut Ui, icon: Icon, id: lab_view::Action
         paint.wish(lab_view::session::Action::Do(id));
     }
     response
+}
+
+/// A slider with a handle in the colour that draws the eye; `name` is what it is called for those who do not see it.
+pub fn slider<N: egui::emath::Numeric>(
+    ui: &mut Ui,
+    value: &mut N,
+    range: std::ops::RangeInclusive<N>,
+    wide: f32,
+    name: &str,
+) -> Response {
+    let theme = Theme::of(ui);
+    let response = ui.scope(|ui| {
+        ui.spacing_mut().slider_width = wide;
+        ui.spacing_mut().slider_rail_height = 4.0;
+        ui.spacing_mut().interact_size.y = 18.0;
+        let visuals = ui.visuals_mut();
+        visuals.slider_trailing_fill = true;
+        visuals.selection.bg_fill = theme.accent;
+        for look in [&mut visuals.widgets.inactive, &mut visuals.widgets.hovered, &mut visuals.widgets.active] {
+            look.bg_fill = theme.edge;
+            look.fg_stroke = egui::Stroke::new(1.5, theme.accent);
+        }
+        ui.add(egui::Slider::new(value, range).show_value(false))
+    });
+    let now = value.to_f64();
+    response.inner.widget_info(|| egui::WidgetInfo::slider(true, now, name));
+    response.inner
+}
+
+/// A button among small words.
+pub fn small_button(ui: &mut Ui, label: &str) -> Response {
+    ui.scope(|ui| {
+        ui.spacing_mut().button_padding = vec2(2.0 * GAP, 1.0);
+        ui.spacing_mut().interact_size.y = 22.0;
+        ui.add(egui::Button::new(RichText::new(label).font(text::small())))
+    })
+    .inner
 }
 
 /// What a program said when it failed, as it said it.

@@ -14,7 +14,6 @@ use lab_model::RunId;
 use lab_plot::{Chart, Layer};
 use lab_view::Tone;
 use lab_view::charts::Kind;
-use lab_view::list::Motion;
 use lab_view::screens::charts::{ChartsAction, ChartsView};
 use lab_view::session::{Action, Route};
 use serde::{Deserialize, Serialize};
@@ -63,6 +62,8 @@ struct Live {
     hidden: BTreeSet<String>,
     /// The series under the pointer in the list of runs.
     only: Option<usize>,
+    /// The run under the pointer in the list of runs beside which the charts stand.
+    pointed: Option<String>,
     /// Parts of value axes that a box has chosen, by metric.
     heights: BTreeMap<String, [f64; 2]>,
     /// What is brushed.
@@ -88,11 +89,9 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
 }
 
 fn painted(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
-    let live = &mut own.live;
-    (live.made, live.hover, live.next_hover) = (0, live.next_hover, None);
-    export::poll(paint, ui, &mut live.saving);
+    begin(paint, ui, own);
     let theme = Theme::of(ui);
-    let bar = egui::Frame::new().fill(theme.ground).inner_margin(Margin { left: 16, right: 16, top: 4, bottom: 8 });
+    let bar = egui::Frame::new().fill(theme.ground).inner_margin(Margin { left: 16, right: 16, top: 8, bottom: 8 });
     Panel::top("chart tools").frame(bar).show_separator_line(false).show(ui, |ui| tools::paint(paint, ui, own));
     let shown = &paint.session.charts;
     let Some(page) = shown.page() else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
@@ -105,6 +104,51 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
         own.live.only = only;
         ui.ctx().request_repaint();
     }
+    drawn(paint, ui, own, page, &slots, true);
+}
+
+fn begin(paint: &mut Paint<'_>, ui: &Ui, own: &mut Own) {
+    let live = &mut own.live;
+    (live.made, live.hover, live.next_hover) = (0, live.next_hover, None);
+    export::poll(paint, ui, &mut live.saving);
+}
+
+/// Paints the charts beside the list of runs, which names the runs and has their colours.
+pub fn beside(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let mut own = std::mem::take(&mut paint.places.charts);
+    begin(paint, ui, &mut own);
+    let bar = egui::Frame::new().inner_margin(Margin { left: 16, right: 12, top: 6, bottom: 6 });
+    Panel::top("charts beside").frame(bar).show_separator_line(false).show(ui, |ui| tools::short(paint, ui, &mut own));
+    let shown = &paint.session.charts;
+    match shown.page() {
+        None => blocks::no_page(ui, shown.error(), shown.is_loading()),
+        Some(page) => {
+            let slots = colors(&mut own.colors, &page.runs);
+            let is_pointed = |run: &RunId| own.live.pointed.as_deref() == Some(run.as_str());
+            own.live.only = page.runs.iter().position(is_pointed);
+            drawn(paint, ui, &mut own, page, &slots, false);
+        }
+    }
+    paint.places.charts = own;
+}
+
+impl Own {
+    /// The colour of a run that is drawn.
+    pub fn color(&self, theme: &Theme, run: &str) -> Option<egui::Color32> {
+        self.colors.get(run).filter(|_| !self.live.hidden.contains(run)).map(|slot| theme.series(*slot))
+    }
+
+    /// Beside the charts the pointer is on this run, or on none; true when that is new.
+    pub fn point_at(&mut self, run: Option<&str>) -> bool {
+        let is_new = self.live.pointed.as_deref() != run;
+        self.live.pointed = run.map(ToOwned::to_owned);
+        is_new
+    }
+}
+
+/// Paints what the page shows. `is_place` says that there is nothing beside it.
+fn drawn(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own, page: &ChartsView, slots: &[usize], is_place: bool) {
+    let shown = &paint.session.charts;
     if let Some(error) = shown.error() {
         return blocks::no_page(ui, Some(error), false);
     }
@@ -119,12 +163,12 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
     }
     let is_of = |fits: fn(&Layer) -> bool| page.charts.iter().any(|(_, chart)| chart.layers.iter().any(fits));
     if is_of(|layer| matches!(layer, Layer::Parallel { .. } | Layer::Scatter { .. })) {
-        parallel::paint(paint, ui, page, &slots, &mut own.live.brush);
+        parallel::paint(paint, ui, page, slots, &mut own.live.brush);
     } else if is_of(|layer| matches!(layer, Layer::Images { .. })) {
         pictures::paint(ui, page, &mut own.live.pictures);
     } else {
         let generation = shown.generation();
-        grid(paint, ui, own, page, &slots, generation);
+        grid(paint, ui, own, page, slots, (generation, is_place));
     }
     if own.live.hover != own.live.next_hover {
         ui.ctx().request_repaint();
@@ -133,13 +177,13 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
 
 /// The colour of each run: what it has, otherwise the one that fewest of these runs have.
 fn colors(known: &mut BTreeMap<String, usize>, runs: &[RunId]) -> Vec<usize> {
-    let mut used = [0_usize; Theme::SERIES];
+    let mut used = [0_usize; Theme::COLORS];
     for slot in runs.iter().filter_map(|run| known.get(run.as_str())) {
-        used[slot % Theme::SERIES] += 1;
+        used[slot % Theme::COLORS] += 1;
     }
     let mut color = |run: &RunId| {
         *known.entry(run.as_str().to_owned()).or_insert_with(|| {
-            let free = (0..Theme::SERIES).min_by_key(|slot| used[*slot]).unwrap_or(0);
+            let free = (0..Theme::COLORS).min_by_key(|slot| used[*slot]).unwrap_or(0);
             used[free] += 1;
             free
         })
@@ -158,7 +202,7 @@ fn runs(paint: &mut Paint<'_>, ui: &mut Ui, page: &ChartsView, slots: &[usize], 
         );
         ui.label(RichText::new(count).font(text::small()).color(theme.muted));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if !live.hidden.is_empty() && ui.small_button("Show all").clicked() {
+            if !live.hidden.is_empty() && blocks::small_button(ui, "Show all").clicked() {
                 live.hidden.clear();
             }
         });
@@ -245,26 +289,35 @@ fn add_run(paint: &mut Paint<'_>, ui: &mut Ui) {
     });
 }
 
-fn grid(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own, page: &ChartsView, slots: &[usize], generation: u64) {
+fn grid(
+    paint: &mut Paint<'_>,
+    ui: &mut Ui,
+    own: &mut Own,
+    page: &ChartsView,
+    slots: &[usize],
+    (generation, is_place): (u64, bool),
+) {
     let screen = &paint.session.charts.screen;
     let count = page.charts.len();
     let chosen = screen.chosen().min(count - 1);
     let room = ui.available_rect_before_wrap();
-    let alone = screen.alone || count == 1;
+    let alone = is_place && screen.alone || count == 1;
     let inner = room.width() - MARGIN - 4.0;
     let wanted = match own.width {
         Width::Small => 250.0,
         Width::Middle => 380.0,
         Width::Large => 620.0,
     };
+    // There is less room beside a list.
+    let wanted = if is_place { wanted } else { wanted * 0.75 };
     let across = if alone { 1 } else { ((inner / wanted) as usize).clamp(1, 6).min(count) };
     let wide = (inner - BETWEEN * (across as f32 - 1.0)) / across as f32;
     let rows = if alone { 1 } else { count.div_ceil(across) };
     let fill = (room.height() - 8.0) / rows as f32 - BETWEEN;
     let high = if alone { room.height() - 12.0 } else { fill.clamp((wide * 0.58).clamp(180.0, 330.0), 420.0) };
-    tell(paint, across, wide, count, rows);
+    tell(paint, across, wide, is_place.then_some((count, rows)));
     let scrolls = !alone && rows as f32 * (high + BETWEEN) > room.height();
-    let look = |place| Look { page, place, generation, slots, wheel_zooms: !scrolls };
+    let look = |place| Look { page, place, generation, slots, wheel_zooms: !scrolls, is_place };
     if alone {
         let area = Rect::from_min_size(room.min + vec2(MARGIN, 0.0), vec2(wide, high));
         return card(paint, ui, area, &mut own.live, &look(chosen), true);
@@ -277,19 +330,20 @@ fn grid(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own, page: &ChartsView, sl
         for place in first * across..(last * across).min(count) {
             let at = vec2((place % across) as f32 * (wide + BETWEEN), (place / across) as f32 * (high + BETWEEN));
             let area = Rect::from_min_size(corner + at, vec2(wide, high));
-            card(paint, ui, area, &mut own.live, &look(place), place == chosen);
+            card(paint, ui, area, &mut own.live, &look(place), is_place && place == chosen);
         }
     });
 }
 
-/// What the session has to know of the grid.
-fn tell(paint: &mut Paint<'_>, across: usize, wide: f32, count: usize, rows: usize) {
+/// What the session has to know of the grid; of one beside a list not where its cursor is.
+fn tell(paint: &mut Paint<'_>, across: usize, wide: f32, place: Option<(usize, usize)>) {
     let screen = &paint.session.charts.screen;
     // In steps, so that a panel that is drawn wider does not ask for new points all the time.
     let columns = ((wide as usize).div_ceil(250) * 250).clamp(250, 2000);
     if screen.columns != Some(columns) {
         paint.wish(Action::Charts(ChartsAction::Columns(columns)));
     }
+    let Some((count, rows)) = place else { return };
     if screen.across != across {
         paint.wish(Action::Charts(ChartsAction::Across(across)));
     }
@@ -320,10 +374,10 @@ fn card(paint: &mut Paint<'_>, ui: &mut Ui, area: Rect, live: &mut Live, look: &
     blocks::elided(ui, words, &shown, text::strong(), theme.text, lab_view::Align::Left);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &shown));
     if response.clicked() {
-        paint.wish(Action::Move(Motion::To(look.place)));
+        paint.wish(Action::Charts(ChartsAction::Choose(look.place)));
     }
     if response.double_clicked() {
-        paint.wish(Action::Charts(ChartsAction::Alone(!paint.session.charts.screen.alone)));
+        enlarge(paint, look);
     }
     let mut below = area.bottom() - 6.0;
     if let Some(note) = chart.notes.first() {
@@ -337,22 +391,32 @@ fn card(paint: &mut Paint<'_>, ui: &mut Ui, area: Rect, live: &mut Live, look: &
 
 fn card_buttons(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live, look: &Look<'_>) {
     let name = &look.page.charts[look.place].0;
-    let alone = paint.session.charts.screen.alone;
+    let alone = look.is_place && paint.session.charts.screen.alone;
     if look.page.charts.len() > 1 {
         let (icon, words) = if alone { (Icon::Reduce, "All charts") } else { (Icon::Enlarge, "Enlarge") };
         let response = icons::button(ui, icon, &format!("{words} {name}"));
         if response.clicked() {
-            paint.wish(Action::Charts(ChartsAction::Choose(look.place)));
-            paint.wish(Action::Charts(ChartsAction::Alone(!alone)));
+            enlarge(paint, look);
         }
     }
     let response = icons::button(ui, Icon::More, &format!("Export {name}"));
     egui::Popup::menu(&response).show(|ui| export::menu(ui, look.page, look.place, &mut live.saving));
     if live.heights.contains_key(name)
-        && ui.small_button("Whole").on_hover_text("Show the whole value axis again").clicked()
+        && blocks::small_button(ui, "Whole").on_hover_text("Show the whole value axis again").clicked()
     {
         live.heights.remove(name);
     }
+}
+
+/// One chart fills the place, or all are shown again.
+fn enlarge(paint: &mut Paint<'_>, look: &Look<'_>) {
+    let screen = &paint.session.charts.screen;
+    let alone = look.is_place && screen.alone;
+    if !look.is_place {
+        paint.wish(Action::Go(Route::Charts(screen.runs().to_vec())));
+    }
+    paint.wish(Action::Charts(ChartsAction::Choose(look.place)));
+    paint.wish(Action::Charts(ChartsAction::Alone(!alone)));
 }
 
 /// Paints one chart among other blocks.

@@ -24,9 +24,6 @@ pub struct Place {
     pub at: Option<usize>,
 }
 
-/// How wide a letter is.
-const LETTER: f32 = 7.5;
-
 /// Paints the lines. Gives the first one in sight and how many fit.
 pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], to: Place) -> (usize, usize) {
     let theme = Theme::of(ui);
@@ -34,7 +31,7 @@ pub fn lines(ui: &mut Ui, name: &str, lines: &[Vec<Span>], to: Place) -> (usize,
     let gutter = 8.0 * digits as f32 + 4.0 * GAP;
     let mut area = ScrollArea::both().id_salt(name).auto_shrink(false);
     if let Some(aside) = to.aside {
-        area = area.horizontal_scroll_offset(aside as f32 * LETTER);
+        area = area.horizontal_scroll_offset(aside as f32 * text::LETTER);
     }
     if let Some(top) = to.top {
         area = area.vertical_scroll_offset(top as f32 * LINE);

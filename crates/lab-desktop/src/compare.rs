@@ -2,6 +2,8 @@
 
 mod items;
 
+use std::collections::BTreeSet;
+
 use egui::{Align2, Margin, Panel, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use lab_view::list::Motion;
 use lab_view::screens::compare::{CompareAction, CompareView, Outline};
@@ -32,6 +34,8 @@ struct Live {
     widths: Option<(u64, items::Widths)>,
     /// The first item on screen as it was last told.
     said: Option<usize>,
+    /// Places of files of which the equal lines are shown too.
+    open: BTreeSet<(String, usize)>,
 }
 
 /// From this width on old and new stand in two columns by themselves.
@@ -56,20 +60,24 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
     let screen = &shown.screen;
     let room = ui.available_width();
     let side_by_side = screen.side_by_side.unwrap_or(room >= WIDE);
-    let document = Document::new(page, side_by_side, &screen.folded);
+    let open = std::mem::take(&mut live.open);
+    let document = Document::new(page, side_by_side, &screen.folded, &open);
     let generation = shown.generation();
     if live.widths.as_ref().is_none_or(|(of, _)| *of != generation) {
         live.widths = Some((generation, items::Widths::new(ui, &document)));
     }
     let frame = egui::Frame::new().fill(theme.bar).inner_margin(Margin::symmetric(8, 8));
-    let contents = Panel::left("compare contents").resizable(true).default_size(210.0).size_range(140.0..=380.0);
+    let contents = Panel::left("compare contents").resizable(true).default_size(240.0).size_range(140.0..=380.0);
     contents.frame(frame).show(ui, |ui| self::contents(paint, ui, &document));
     tools(paint, ui, &document);
-    body(paint, ui, page, &document, live);
+    let opened = body(paint, ui, page, &document, live);
     let outline = Outline { files: document.files.clone(), changes: document.changes.clone(), side_by_side };
     if outline != paint.session.compare.screen.outline {
         paint.wish(Action::Compare(CompareAction::Outline(outline)));
     }
+    drop(document);
+    live.open = open;
+    live.open.extend(opened);
 }
 
 /// What is different and whether it is real; who is compared.
@@ -150,10 +158,17 @@ fn tools(paint: &mut Paint<'_>, ui: &mut Ui, document: &Document<'_>) {
     });
 }
 
-fn body(paint: &mut Paint<'_>, ui: &mut Ui, page: &CompareView, document: &Document<'_>, live: &mut Live) {
+/// Paints what is in sight. Gives the place whose equal lines are to be shown from now on.
+fn body(
+    paint: &mut Paint<'_>,
+    ui: &mut Ui,
+    page: &CompareView,
+    document: &Document<'_>,
+    live: &mut Live,
+) -> Option<(String, usize)> {
     let cursor = paint.session.compare.screen.cursor;
     let total = document.items.len();
-    let Some((_, widths)) = &live.widths else { return };
+    let (_, widths) = live.widths.as_ref()?;
     let mut area = ScrollArea::both().id_salt("comparison").auto_shrink(false);
     if live.said != Some(cursor.top)
         && let Some(item) = document.items.get(cursor.top)
@@ -161,6 +176,7 @@ fn body(paint: &mut Paint<'_>, ui: &mut Ui, page: &CompareView, document: &Docum
         area = area.vertical_scroll_offset(item.top);
     }
     let against = &mut live.against;
+    let mut opened = None;
     let output = area.show_viewport(ui, |ui, seen| {
         let wide = widths.whole(document.side_by_side, seen.width()).max(seen.width());
         ui.set_width(wide);
@@ -175,6 +191,12 @@ fn body(paint: &mut Paint<'_>, ui: &mut Ui, page: &CompareView, document: &Docum
             let y = corner.y + item.top;
             let area = Rect::from_min_max(pos2(left, y), pos2(right, y + item.height()));
             self::item(paint, ui, page, area, item, seen.left(), widths, against);
+            if let Kind::Code(row) = &item.kind
+                && let Some(place) = diff::unfolds(ui, area, row, ("gap", item.place))
+            {
+                opened = document.diff_of(item.place).map(|diff| (diff.path.clone(), place));
+                ui.ctx().request_repaint();
+            }
         }
         if let Some(file) = document.file_at(first) {
             let y = corner.y + seen.top();
@@ -192,6 +214,7 @@ fn body(paint: &mut Paint<'_>, ui: &mut Ui, page: &CompareView, document: &Docum
         paint.wish(Action::Extent { height, total: Some(total) });
         paint.wish(Action::See { top, height });
     }
+    opened
 }
 
 #[expect(clippy::too_many_arguments, reason = "everything that a row of any kind needs")]

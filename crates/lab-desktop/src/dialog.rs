@@ -98,8 +98,9 @@ fn title_of(ui: &mut Ui, title: &str) {
 /// The field of the dialog, which has the focus.
 fn field(paint: &mut Paint<'_>, ui: &mut Ui, input: &Input, name: &str) {
     let id = Id::unique("dialog field");
+    let hint = if name == "Answer" { "" } else { name };
     let typed = typed::field(ui, id, input, name, |edit| {
-        edit.desired_width(f32::INFINITY).margin(egui::Margin::symmetric(10, 7)).font(text::body())
+        edit.hint_text(hint).desired_width(f32::INFINITY).margin(egui::Margin::symmetric(10, 7)).font(text::body())
     });
     if let Some(typing) = typed.typing {
         paint.wish(Action::Dialog(DialogAction::Type(typing)));
@@ -132,8 +133,15 @@ fn ask(
     }
     field(paint, ui, input, "Answer");
     blocks::line(ui, hint);
-    if matches!(purpose, Purpose::RestoreTo(_)) && ui.button("Choose a folder…").clicked() {
-        paint.asks.push(Ask::PickDestination);
+    let elsewhere = match purpose {
+        Purpose::RestoreTo(_) => Some(("Choose a folder…", Ask::PickDestination)),
+        Purpose::Export(_) => Some(("Save as…", Ask::SaveAs)),
+        _ => None,
+    };
+    if let Some((label, ask)) = elsewhere
+        && ui.button(label).clicked()
+    {
+        paint.asks.push(ask);
     }
     if !completions.is_empty() {
         list(paint, ui, completions.len(), cursor, &|place| completions[place].label.text(), &|ui, place| {
@@ -277,17 +285,40 @@ fn confirm(paint: &mut Paint<'_>, ui: &mut Ui, title: &str, text: &Line, yes: &s
 /// All keys by group, made from the table of actions.
 fn help(ui: &mut Ui, most: f32) {
     title_of(ui, "Keys");
-    ScrollArea::vertical().max_height(most).auto_shrink([false, true]).show(ui, |ui| {
+    let area = ScrollArea::vertical().max_height(most).min_scrolled_height(most).auto_shrink([false, true]);
+    area.show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
         for group in Group::ALL {
             blocks::heading(ui, group.title());
-            egui::Grid::new(("help", group.title())).num_columns(3).spacing(vec2(6.0 * GAP, GAP)).show(ui, |ui| {
-                for row in ACTIONS.iter().filter(|row| row.group == group && !keys::of(row.id).is_empty()) {
-                    ui.label(RichText::new(keys::shown(row.id)).font(text::mono()).color(Theme::of(ui).accent));
-                    ui.label(row.label.trim_end_matches('…'));
-                    blocks::words(ui, row.help, Tone::Muted);
-                    ui.end_row();
-                }
-            });
+            ui.add_space(GAP);
+            for row in ACTIONS.iter().filter(|row| row.group == group && !keys::of(row.id).is_empty()) {
+                key_row(ui, row);
+            }
         }
     });
+}
+
+/// Where the columns of the help begin.
+const KEY_COLUMNS: [f32; 3] = [0.0, 124.0, 304.0];
+
+/// A key, what it does in a word, and in a sentence.
+fn key_row(ui: &mut Ui, row: &lab_view::ActionRow) {
+    let theme = Theme::of(ui);
+    let (area, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW - 2.0), Sense::hover());
+    let key = keys::shown(row.id);
+    let label = row.label.trim_end_matches('…');
+    let cells = [
+        (key.as_str(), text::mono(), theme.accent),
+        (label, text::body(), theme.text),
+        (row.help, text::body(), theme.muted),
+    ];
+    for (place, (words, font, ink)) in cells.into_iter().enumerate() {
+        let end = KEY_COLUMNS.get(place + 1).copied().unwrap_or(area.width());
+        let left = area.left() + KEY_COLUMNS[place];
+        let right = area.left() + end - 2.0 * GAP;
+        let cell = egui::Rect::from_x_y_ranges(left..=right, area.y_range());
+        blocks::elided(ui, cell, words, font, ink, Align::Left);
+    }
+    let words = format!("{key} {label}: {}", row.help);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &words));
 }

@@ -1,5 +1,6 @@
 //! Changes of files: lines of code with their syntax, old and new beside each other or in one column.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use egui::text::{LayoutJob, TextFormat};
@@ -26,8 +27,8 @@ const SIGN: f32 = 16.0;
 pub enum Row<'a> {
     /// The file's name.
     File(&'a Diff, bool),
-    /// So many equal lines are left out here.
-    Gap(usize),
+    /// So many equal lines are left out here; its place in the file, where they can be unfolded.
+    Gap(usize, Option<usize>),
     /// A line of one of the sides.
     One(&'a DiffLine),
     /// Old and new.
@@ -39,7 +40,7 @@ impl Row<'_> {
     pub const fn height(&self) -> f32 {
         match self {
             Self::File(..) => FILE,
-            Self::Gap(_) => GAP_ROW,
+            Self::Gap(..) => GAP_ROW,
             _ => CODE,
         }
     }
@@ -54,17 +55,26 @@ impl Row<'_> {
     }
 }
 
-/// The rows of a file's changes.
-pub fn rows(diff: &Diff, side_by_side: bool, is_folded: bool) -> Vec<Row<'_>> {
+/// The rows of a file's changes. `is_open` says of which places the equal lines are shown too.
+pub fn rows<'a>(diff: &'a Diff, side_by_side: bool, is_folded: bool, is_open: &dyn Fn(usize) -> bool) -> Vec<Row<'a>> {
     let mut rows = vec![Row::File(diff, is_folded)];
-    let mut last = 0;
-    for hunk in diff.hunks.iter().filter(|_| !is_folded) {
-        let old = |line: &DiffLine| line.old_number.or(line.new_number);
-        if let Some(first) = hunk.lines.first().and_then(old)
-            && first > last + 1
-        {
-            rows.push(Row::Gap(first - last - 1));
+    if is_folded {
+        return rows;
+    }
+    let gap = |rows: &mut Vec<Row<'a>>, hidden: usize, place: usize| {
+        let lines = diff.between.get(place).map(Vec::as_slice).unwrap_or_default();
+        let row = |line| if side_by_side { Row::Two(Some(line), Some(line)) } else { Row::One(line) };
+        if is_open(place) && !lines.is_empty() {
+            rows.extend(lines.iter().map(row));
+        } else if hidden > 0 {
+            rows.push(Row::Gap(hidden, (!lines.is_empty()).then_some(place)));
         }
+    };
+    let mut last = 0;
+    for (place, hunk) in diff.hunks.iter().enumerate() {
+        let old = |line: &DiffLine| line.old_number.or(line.new_number);
+        let first = hunk.lines.first().and_then(old).unwrap_or(last + 1);
+        gap(&mut rows, first.saturating_sub(last + 1), place);
         last = hunk.lines.iter().rev().find_map(|line| line.old_number).unwrap_or(last);
         if side_by_side {
             rows.extend(hunk.pairs().into_iter().map(|(old, new)| Row::Two(old, new)));
@@ -72,6 +82,8 @@ pub fn rows(diff: &Diff, side_by_side: bool, is_folded: bool) -> Vec<Row<'_>> {
             rows.extend(hunk.lines.iter().map(Row::One));
         }
     }
+    let behind = diff.between.last().map_or(0, Vec::len);
+    gap(&mut rows, behind, diff.hunks.len());
     rows
 }
 
@@ -86,11 +98,17 @@ pub fn paint(ui: &Ui, area: Rect, row: &Row<'_>, across: f32) {
     let theme = Theme::of(ui);
     match row {
         Row::File(diff, is_folded) => head(ui, area, diff, *is_folded),
-        Row::Gap(hidden) => {
-            ui.painter().rect_filled(area, 0.0, theme.bar);
-            let words = format!("… {}", lab_view::format::count(*hidden as u64, "equal line"));
-            let at = area.left_center() + vec2(NUMBER, 0.0);
-            ui.painter().text(at, Align2::LEFT_CENTER, words, text::small(), theme.muted);
+        Row::Gap(hidden, place) => {
+            let is_under = place.is_some() && ui.rect_contains_pointer(area);
+            ui.painter().rect_filled(area, 0.0, if is_under { theme.chosen } else { theme.bar });
+            if place.is_some() {
+                let sign = Rect::from_center_size(area.left_center() + vec2(NUMBER - 12.0, 0.0), vec2(12.0, 12.0));
+                Icon::Unfold.paint(ui.painter(), sign, 12.0, if is_under { theme.accent } else { theme.muted });
+            }
+            let words = equal_words(*hidden);
+            let at = area.left_center() + vec2(NUMBER + 4.0, 0.0);
+            let ink = if is_under { theme.accent } else { theme.muted };
+            ui.painter().text(at, Align2::LEFT_CENTER, words, text::small(), ink);
         }
         Row::One(line) => {
             let numbers = [line.old_number, line.new_number];
@@ -105,6 +123,19 @@ pub fn paint(ui: &Ui, area: Rect, row: &Row<'_>, across: f32) {
             ui.painter().vline(middle, area.y_range(), theme.line());
         }
     }
+}
+
+fn equal_words(hidden: usize) -> String {
+    lab_view::format::count(hidden as u64, "equal line")
+}
+
+/// Unfolds the equal lines of a place when they are clicked: true in that frame.
+pub fn unfolds(ui: &Ui, area: Rect, row: &Row<'_>, id: impl std::hash::Hash + std::fmt::Debug) -> Option<usize> {
+    let Row::Gap(hidden, Some(place)) = row else { return None };
+    let response = ui.interact(area, ui.scope_id().with(id), Sense::CLICK);
+    let words = format!("Show {}", equal_words(*hidden));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &words));
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked().then_some(*place)
 }
 
 /// A file's name, and how much of it changed.
@@ -149,14 +180,14 @@ fn half(ui: &Ui, area: Rect, line: Option<&DiffLine>, numbers: &[Option<usize>],
         if let Some(number) = number {
             let at = pos2(x - 8.0, area.center().y);
             let ink = tone.map_or(theme.muted, |tone| theme.tone(tone));
-            ui.painter().text(at, Align2::RIGHT_CENTER, number, text::code(), ink.gamma_multiply(0.75));
+            ui.painter().text(at, Align2::RIGHT_CENTER, number, text::mono(), ink.gamma_multiply(0.75));
         }
     }
     let words: String = line.spans.iter().map(|span| span.text.as_str()).collect();
     blocks::named(ui, area, &words);
     if let Some(tone) = tone {
         let at = pos2(x + SIGN / 2.0, area.center().y);
-        ui.painter().text(at, Align2::CENTER_CENTER, line.sign.mark(), text::code(), theme.tone(tone));
+        ui.painter().text(at, Align2::CENTER_CENTER, line.sign.mark(), text::mono(), theme.tone(tone));
     }
     let room = Rect::from_min_max(pos2(x + SIGN + 2.0, area.top()), area.max);
     let galley = ui.painter().layout_job(job(theme, &line.spans, tone));
@@ -173,7 +204,7 @@ pub fn job(theme: &Theme, spans: &[Span], tone: Option<Tone>) -> LayoutJob {
             _ => egui::Color32::TRANSPARENT,
         };
         let words = span.text.trim_end_matches('\n').replace('\t', "    ");
-        let format = TextFormat { background, ..TextFormat::simple(text::code(), theme.syntax(span.syntax)) };
+        let format = TextFormat { background, ..TextFormat::simple(text::mono(), theme.syntax(span.syntax)) };
         job.append(&lab_model::display_bytes(words.as_bytes()), 0.0, format);
     }
     job.wrap.max_width = f32::INFINITY;
@@ -182,7 +213,9 @@ pub fn job(theme: &Theme, spans: &[Span], tone: Option<Tone>) -> LayoutJob {
 
 /// Paints the changes of one file among other blocks: only the rows in sight cost anything.
 pub fn block(ui: &mut Ui, diff: &Diff) {
-    let rows = rows(diff, false, false);
+    let id = ui.scope_id().with(("unfolded", &diff.path));
+    let mut open: BTreeSet<usize> = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    let rows = rows(diff, false, false, &|place| open.contains(&place));
     let height: f32 = rows.iter().map(Row::height).sum();
     let (area, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &diff.path));
@@ -192,6 +225,11 @@ pub fn block(ui: &mut Ui, diff: &Diff) {
         let y = place.start;
         let place = Rect::from_min_max(pos2(area.left(), y), pos2(area.right(), place.end));
         paint(ui, place, &rows[row], 0.0);
+        if let Some(gap) = unfolds(ui, place, &rows[row], (id, row)) {
+            open.insert(gap);
+            ui.data_mut(|data| data.insert_temp(id, open.clone()));
+            ui.ctx().request_repaint();
+        }
     }
     if rows.len() == 1 && diff.note.is_none() {
         ui.label(RichText::new("No lines differ").color(Theme::of(ui).muted));

@@ -100,6 +100,9 @@ fn file(paint: &mut Paint<'_>, ui: &mut Ui) {
         return blocks::empty(ui, "", &page.note.text());
     }
     match &page.diff {
+        Some(one) if one.hunks.is_empty() => {
+            blocks::empty(ui, "", one.note.as_deref().unwrap_or("Nothing changed in this file"));
+        }
         Some(one) => {
             ScrollArea::both().id_salt("changes").auto_shrink(false).show(ui, |ui| {
                 Frame::new().inner_margin(Margin::same(12)).show(ui, |ui| diff::block(ui, one));

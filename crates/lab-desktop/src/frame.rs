@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::Paint;
 use crate::icons::{self, Icon};
 use crate::theme::{GAP, MARGIN, ROW, Theme, text};
-use crate::{blocks, charts, compare, dialog, health, keys, notes, projects, restore, run, runs, search};
+use crate::{blocks, charts, compare, dialog, drag, health, keys, notes, projects, restore, run, runs, search};
 
 /// What is remembered of the surroundings.
 #[derive(Default, Serialize, Deserialize)]
@@ -35,6 +35,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
     let ground = egui::Frame::new().fill(theme.ground);
     CentralPanel::default().frame(ground).show(ui, |ui| place(paint, ui));
     notices(paint, ui.ctx());
+    drag::paint(paint, ui.ctx());
     dialog::paint(paint, ui.ctx());
 }
 
@@ -93,6 +94,9 @@ fn navigation(paint: &mut Paint<'_>, ui: &mut Ui) {
             let response = entry(ui, icon, row.label, &keys::shown(id), is_here, true).on_hover_text(row.help);
             if response.clicked() {
                 paint.wish(Action::Do(id));
+            }
+            if id == ActionId::GoCharts {
+                drag::onto_charts(paint, &response);
             }
         }
         projects_of(paint, ui);
@@ -322,7 +326,13 @@ fn toast(paint: &mut Paint<'_>, ui: &mut Ui, place: usize, notice: &Notice) {
                 if let Some(id) = notice.action {
                     blocks::button(paint, ui, id);
                 }
-                ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                // One line stands beside the middle of the buttons.
+                let layout = if notice.hint.is_some() {
+                    Layout::top_down(Align::Min)
+                } else {
+                    Layout::left_to_right(Align::Center).with_main_wrap(true)
+                };
+                ui.with_layout(layout, |ui| {
                     blocks::line(ui, &notice.line);
                     if let Some(hint) = &notice.hint {
                         blocks::words(ui, hint, Tone::Muted);

@@ -99,7 +99,7 @@ fn work(paint: &mut Paint<'_>, ui: &mut Ui) {
                 } else {
                     ui.spinner();
                 }
-                if ui.small_button("Cancel").clicked() {
+                if blocks::small_button(ui, "Cancel").clicked() {
                     paint.wish(Action::Cancel(place));
                 }
             });

@@ -12,6 +12,7 @@ mod code;
 mod compare;
 mod dialog;
 mod diff;
+mod drag;
 mod files;
 mod frame;
 mod health;

@@ -11,7 +11,7 @@ use lab_model::RunId;
 use lab_view::list::Motion;
 use lab_view::screens::notes::{Noted, NotesView, Piece, pieces};
 use lab_view::session::{Action, DialogAction, Route};
-use lab_view::{ActionId, Align, Tone};
+use lab_view::{ActionId, Align, Line, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
@@ -142,10 +142,7 @@ fn entry(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, note: &Noted)
     }
     let inside = area.shrink2(vec2(MARGIN, 6.0));
     let half = inside.height() / 2.0;
-    let mut head = note.head.clone();
-    // Blanks that align letters of one width.
-    head.0.iter_mut().for_each(|cell| cell.text = format!("{}  ", cell.text.trim_end()));
-    let mut job = blocks::job(theme, &head, &text::small());
+    let mut job = blocks::job(theme, &packed(&note.head), &text::small());
     job.wrap = egui::text::TextWrapping::truncate_at_width(inside.width());
     let galley = ui.painter().layout_job(job);
     ui.painter().galley(inside.min, galley, theme.text);
@@ -168,17 +165,24 @@ fn entry(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, note: &Noted)
     }
 }
 
+/// Without the blanks that align letters of one width.
+fn packed(head: &Line) -> Line {
+    let mut head = head.clone();
+    head.0.iter_mut().for_each(|cell| cell.text = format!("{}  ", cell.text.trim_end()));
+    head
+}
+
 fn reading(paint: &mut Paint<'_>, ui: &mut Ui, note: &Noted) {
     ui.horizontal(|ui| {
-        blocks::line(ui, &note.head);
+        blocks::line(ui, &packed(&note.head));
+        blocks::words(ui, &note.day, Tone::Muted);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if let Some(run) = note.run.clone().filter(|_| ui.button("Open run").clicked()) {
                 paint.wish(Action::Go(Route::Run(run)));
             }
         });
     });
-    blocks::words(ui, &note.day, Tone::Muted);
-    ui.add_space(2.0 * GAP);
+    ui.separator();
     ScrollArea::vertical().id_salt("note").auto_shrink(false).show(ui, |ui| {
         ui.set_max_width(WIDE);
         let mut drawn = note.charts.iter();

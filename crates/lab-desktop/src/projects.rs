@@ -33,7 +33,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
         return first_use(paint, ui);
     }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        egui::Frame::new().inner_margin(egui::Margin::symmetric(MARGIN as i8, 4)).show(ui, |ui| {
+        egui::Frame::new().inner_margin(egui::Margin::symmetric(MARGIN as i8, 12)).show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.label(RichText::new("Projects").font(text::title()));
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

@@ -30,7 +30,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     let Route::Restore(run) = paint.session.route() else { return };
     let Some(page) = paint.session.restore.screen.page() else { return on_its_way(paint, ui, run) };
     let inside = Frame::new().inner_margin(Margin::symmetric(MARGIN as i8, 12));
-    Panel::top("restore head").frame(inside).show(ui, |ui| head(paint, ui, run, page));
+    Panel::top("restore head").frame(inside).show(ui, |ui| head(paint, ui, page));
     let has_asides = !page.unrestorable.is_empty() || !page.kept.is_empty() || !page.directories_note.is_empty();
     if has_asides {
         let panel = Panel::bottom("restore asides").resizable(true).default_size(150.0).size_range(60.0..=360.0);
@@ -76,11 +76,10 @@ fn on_its_way(paint: &mut Paint<'_>, ui: &mut Ui, run: &RunId) {
     });
 }
 
-fn head(paint: &mut Paint<'_>, ui: &mut Ui, run: &RunId, page: &RestorePage) {
+fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RestorePage) {
     let theme = Theme::of(ui);
     let tally = paint.session.restore.screen.tally();
     ui.horizontal(|ui| {
-        ui.label(RichText::new(format!("Restore {}", frame::run_name(paint.session, run))).font(text::title()));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let what = match (tally.files, tally.steps) {
                 (0, 0) => "Restore nothing".to_owned(),
@@ -96,12 +95,16 @@ fn head(paint: &mut Paint<'_>, ui: &mut Ui, run: &RunId, page: &RestorePage) {
             if ui.button("Cancel").clicked() {
                 paint.wish(Action::Do(ActionId::Back));
             }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let job = blocks::job(theme, &page.headline, &text::title());
+                ui.add(egui::Label::new(job).truncate());
+            });
         });
     });
-    blocks::line(ui, &page.headline);
     ui.add_space(GAP);
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = 5.0 * GAP;
+        ui.spacing_mut().item_spacing = vec2(5.0 * GAP, 0.0);
+        ui.spacing_mut().interact_size.y = 18.0;
         for field in page.about.0.iter().filter(|field| !field.label.is_empty()) {
             // One text each, so that a label and what stands beside it stay together.
             let mut line = Line::of(format!("{}  ", field.label), Tone::Muted);
@@ -136,7 +139,7 @@ fn steps(paint: &mut Paint<'_>, ui: &mut Ui, page: &RestorePage) {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.add_space(2.0 * GAP);
             for (words, take) in [("None", false), ("All", true)] {
-                if ui.small_button(words).clicked() {
+                if blocks::small_button(ui, words).clicked() {
                     let all = (0..page.steps.rows.len()).collect();
                     paint.wish(Action::Restore(RestoreAction::Take(all, take)));
                 }
@@ -171,6 +174,11 @@ fn change(paint: &mut Paint<'_>, ui: &mut Ui) {
     let Some(one) = shown.page() else {
         return blocks::no_page(ui, shown.error(), shown.is_loading());
     };
+    if one.hunks.is_empty()
+        && let Some(note) = &one.note
+    {
+        return blocks::empty(ui, &one.path, note);
+    }
     let cursor = &shown.screen.diff;
     let id = ui.scope_id().with("change");
     let before: usize = ui.data(|data| data.get_temp(id)).unwrap_or_default();

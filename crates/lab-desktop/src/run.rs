@@ -6,7 +6,7 @@ use egui::{Layout, Margin, Panel, RichText, ScrollArea, Sense, Ui, UiBuilder, ve
 use lab_view::lineage::LineagePage;
 use lab_view::screens::run::{Part, RunAction, RunView};
 use lab_view::session::Action;
-use lab_view::{ActionId, Block, Blocks, Row, Table, Tone};
+use lab_view::{ActionId, Blocks, Row, Table, Tone};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
@@ -30,7 +30,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     // Another run's page is worse than none.
     let page = shown.page().filter(|page| Some(&page.subject.run) == wanted);
     let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
-    let frame = egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 12, top: 4, bottom: 0 });
+    let frame = egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 12, top: 10, bottom: 0 });
     Panel::top("run head").frame(frame).show(ui, |ui| head(paint, ui, page));
     match shown.screen.part {
         Part::Overview => overview(paint, ui, page),
@@ -120,17 +120,13 @@ fn sections(paint: &mut Paint<'_>, ui: &mut Ui, page: &impl Blocks, wanted: &[&s
     for title in wanted {
         for section in all.iter().filter(|section| section.title == *title) {
             blocks::heading(ui, title);
-            match section.block {
-                Block::Prose(said) if *title == "Failure" => blocks::failure(ui, &said.0),
-                Block::Table(table) if *title == "Notes" => notes(paint, ui, table),
-                block => blocks::block(paint, ui, title, block),
-            }
+            blocks::section(paint, ui, title, 0, section.block);
         }
     }
 }
 
 /// Notes are texts: a table would cut them.
-fn notes(paint: &mut Paint<'_>, ui: &mut Ui, table: &Table) {
+pub fn notes(paint: &mut Paint<'_>, ui: &mut Ui, table: &Table) {
     for row in &table.rows {
         let seen = ui.scope(|ui| note(paint, ui, row)).response.rect;
         blocks::named(ui, seen, &blocks::told(table, row));
@@ -155,6 +151,10 @@ fn note(paint: &mut Paint<'_>, ui: &mut Ui, row: &Row) {
 
 /// From so many points on charts stand beside the text.
 const WIDE: f32 = 860.0;
+/// The text beside charts is not wider.
+const TEXT: f32 = 700.0;
+/// A chart has at least so much room.
+const CHART: f32 = 400.0;
 
 /// What changed and did it help, beside the charts.
 fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
@@ -163,7 +163,7 @@ fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     document(ui, page.subject.run.as_str(), |ui| {
         let room = ui.available_width();
         // The width does not change when the charts come: nothing jumps.
-        let left = if room >= WIDE { room * 0.56 } else { room };
+        let left = if room >= WIDE { (room * 0.56).min(TEXT) } else { room };
         let corner = ui.cursor().min;
         let text = egui::Rect::from_min_size(corner, vec2(left, f32::INFINITY));
         let mut ui_left = ui.new_child(UiBuilder::new().max_rect(text).id_salt("text"));
@@ -191,9 +191,15 @@ fn told(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     sections(paint, ui, &beside.lineage, &LineagePage::SECTIONS);
 }
 
+/// Charts in as many columns as there is room for.
 fn drawn(ui: &mut Ui, charts: &[(String, lab_plot::Chart)]) {
-    for (key, chart) in charts {
-        blocks::heading(ui, key);
-        charts::block(ui, key, chart);
+    let across = ((ui.available_width() / CHART) as usize).max(1);
+    for row in charts.chunks(across) {
+        ui.columns(across, |columns| {
+            for (ui, (key, chart)) in columns.iter_mut().zip(row) {
+                blocks::heading(ui, key);
+                charts::block(ui, key, chart);
+            }
+        });
     }
 }

@@ -8,17 +8,19 @@ use std::collections::BTreeSet;
 
 use egui::{Margin, Panel, RichText, Ui};
 use lab_model::RunId;
+use lab_view::charts::Kind;
 use lab_view::list::Motion;
 use lab_view::screens::runs::{RunsAction, RunsScreen};
-use lab_view::session::Action;
+use lab_view::session::{Action, Session};
 use lab_view::{ActionId, Column, Tone, format};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Paint;
+use crate::drag::Dragged;
 use crate::icons::{self, Icon};
 use crate::table::{self, List, Widths};
 use crate::theme::{GAP, MARGIN, Theme, text};
-use crate::{blocks, projects};
+use crate::{blocks, charts, projects};
 
 pub use cells::status;
 
@@ -29,6 +31,17 @@ pub struct Own {
     widths: Widths,
     /// The run under the cursor is not told beside the list.
     no_inspector: bool,
+    /// Where charts of the runs stand.
+    charts: Dock,
+}
+
+/// Where something stands that belongs to a list.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+enum Dock {
+    #[default]
+    Away,
+    Below,
+    Beside,
 }
 
 /// In a window narrower than this there is no room beside the list.
@@ -47,9 +60,10 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     if page.page.total == 0 && is_all && shown.is_current() {
         return projects::no_runs(paint, ui);
     }
-    let frame = egui::Frame::new().inner_margin(Margin { left: 12, right: 12, top: 2, bottom: 6 });
+    let frame = egui::Frame::new().inner_margin(Margin { left: 12, right: 12, top: 8, bottom: 6 });
     Panel::top("filter").frame(frame).show_separator_line(false).show(ui, |ui| bar(paint, ui));
-    let inspects = !page.is_grouped() && !paint.places.runs.no_inspector && ui.available_width() >= NARROW;
+    let is_wanted = page.page.total > 0 && !paint.places.runs.no_inspector;
+    let inspects = !page.is_grouped() && is_wanted && ui.available_width() >= NARROW;
     if shown.screen.inspect != inspects {
         paint.wish(Action::Runs(RunsAction::Inspect(inspects)));
     }
@@ -57,7 +71,10 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
         let project = paint.session.project().map(|project| project.id.as_str().to_owned());
         let frame = egui::Frame::new().inner_margin(Margin { left: 16, right: 12, top: 0, bottom: 0 });
         let beside = Panel::right(("inspector", project)).default_size(350.0).size_range(280.0..=720.0).frame(frame);
-        beside.show(ui, |ui| inspector::paint(paint, ui));
+        beside.show(ui, |ui| {
+            inspector::paint(paint, ui);
+            ui.take_available_space();
+        });
     }
     if !shown.screen.marked.is_empty() {
         let frame = egui::Frame::new().fill(Theme::of(ui).bar).inner_margin(Margin::symmetric(12, 6));
@@ -66,7 +83,49 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     if page.page.total == 0 {
         return nothing_matches(paint, ui);
     }
+    charts_of(paint, ui, !page.is_grouped());
     rows(paint, ui);
+}
+
+/// Charts of what is listed, where a person wants them.
+fn charts_of(paint: &mut Paint<'_>, ui: &mut Ui, are_runs: bool) {
+    let dock = paint.places.runs.charts;
+    let draws = dock != Dock::Away && are_runs;
+    if paint.session.runs.screen.draw != draws {
+        paint.wish(Action::Runs(RunsAction::Draw(draws)));
+    }
+    if !draws {
+        return;
+    }
+    let project = paint.session.project().map(|project| project.id.as_str().to_owned());
+    let room = ui.available_size();
+    if dock == Dock::Below {
+        let panel = Panel::bottom(("charts below", project)).resizable(true).default_size(room.y * 0.45);
+        panel.size_range(160.0..=(room.y - 120.0).max(161.0)).frame(egui::Frame::new()).show(ui, |ui| {
+            charts::beside(paint, ui);
+            ui.take_available_space();
+        });
+    } else {
+        let panel = Panel::right(("charts beside", project)).resizable(true).default_size(room.x * 0.5);
+        panel.size_range(240.0..=(room.x - 240.0).max(241.0)).frame(egui::Frame::new()).show(ui, |ui| {
+            charts::beside(paint, ui);
+            ui.take_available_space();
+        });
+    }
+}
+
+/// Where charts stand is chosen in a menu.
+fn docks(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let button = icons::button(ui, Icon::Charts, "Charts with the list");
+    egui::Popup::menu(&button).show(|ui| {
+        let docks = [(Dock::Away, "No charts here"), (Dock::Below, "Charts below"), (Dock::Beside, "Charts beside")];
+        for (dock, words) in docks {
+            if ui.selectable_label(paint.places.runs.charts == dock, words).clicked() {
+                paint.places.runs.charts = dock;
+                ui.close();
+            }
+        }
+    });
 }
 
 /// The filter, what else makes the list what it is, and how long it is.
@@ -78,6 +137,7 @@ fn bar(paint: &mut Paint<'_>, ui: &mut Ui) {
             if icons::button(ui, Icon::Inspector, words).clicked() {
                 paint.places.runs.no_inspector = on;
             }
+            docks(paint, ui);
             ui.spacing_mut().item_spacing.x = 0.0;
             for (icon, id) in [
                 (Icon::View, ActionId::Views),
@@ -114,7 +174,7 @@ fn count(paint: &Paint<'_>, ui: &mut Ui) {
 }
 
 fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let session = paint.session;
+    let (session, theme) = (paint.session, Theme::of(ui));
     let screen = &session.runs.screen;
     let Some(page) = session.runs.page() else { return };
     // A row more at each end is half in sight.
@@ -123,6 +183,15 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
     let table = screen.rows(page, sight, session.trends(), session.moment());
     let marked: BTreeSet<&str> = screen.marked.iter().map(RunId::as_str).collect();
     let word = |column: &Column| RunsScreen::sort_word(column);
+    // The charts beside the list have no list of runs of their own.
+    let drawn: Vec<(String, egui::Color32)> = match session.charts.screen.kind {
+        Kind::Line | Kind::Histogram | Kind::Scatter if screen.draw => {
+            let own = &paint.places.charts;
+            let runs = session.charts.screen.runs().iter();
+            runs.filter_map(|run| Some((run.as_str().to_owned(), own.color(theme, run.as_str())?))).collect()
+        }
+        _ => Vec::new(),
+    };
     let list = List {
         first: from.max(page.first),
         mark: &|row| marked.contains(row.key.as_str()),
@@ -137,11 +206,17 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
         wide: &cells::width,
         cell: &cells::paint,
         menu: &menu,
+        color: &|row| drawn.iter().find(|(run, _)| *run == row.key).map(|(_, color)| *color),
+        drag: Some(&|row| dragged(session, row)),
         ..List::new("Runs", &table, &screen.cursor)
     };
     let mut widths = std::mem::take(&mut paint.places.runs.widths);
     let hits = table::list(paint, ui, &list, &mut widths);
     paint.places.runs.widths = widths;
+    let pointed = hits.pointed.filter(|_| screen.draw).and_then(|row| page.at(row)).map(|subject| subject.run.as_str());
+    if paint.places.charts.point_at(pointed) {
+        ui.ctx().request_repaint();
+    }
     if let Some((row, keys)) = hits.clicked {
         if keys.shift {
             paint.wish(Action::Runs(RunsAction::MarkTo(row)));
@@ -161,15 +236,26 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
     }
 }
 
+/// What goes along when a row is dragged: all that is marked, when the row is.
+fn dragged(session: &Session, row: usize) -> Dragged {
+    let shown = &session.runs;
+    let run = shown.page().and_then(|page| page.at(row)).map(|subject| subject.run.clone());
+    let marked = &shown.screen.marked;
+    Dragged(match run {
+        Some(run) if marked.contains(&run) => marked.iter().cloned().collect(),
+        run => run.into_iter().collect(),
+    })
+}
+
 /// What can be done with the runs that are marked, otherwise with the one under the cursor.
 pub fn menu(paint: &mut Paint<'_>, ui: &mut Ui) {
     use ActionId::{
-        Charts, Compare, CopyCommand, CopyId, Hide, Note, Open, Remove, Rename, Rerun, RerunWith, Restore, RestoreTo,
-        Star, Stop, Tag,
+        AddToCharts, Charts, Compare, CopyCommand, CopyId, Hide, Note, Open, Remove, Rename, Rerun, RerunWith, Restore,
+        RestoreTo, Star, Stop, Tag,
     };
     ui.set_min_width(230.0);
     let parts: [&[ActionId]; 5] = [
-        &[Open, Compare, Charts],
+        &[Open, Compare, Charts, AddToCharts],
         &[Restore, RestoreTo],
         &[Rerun, RerunWith, Stop],
         &[Star, Tag, Note, Rename],

@@ -153,7 +153,7 @@ fn hit(paint: &mut Paint<'_>, ui: &Ui, area: Rect, place: usize, row: &Row, is_h
         ui.painter().rect_filled(area, 0.0, if is_here { theme.chosen } else { theme.hover });
     }
     let number = Rect::from_min_size(area.min, vec2(64.0, ROW));
-    blocks::elided(ui, number, &row.cells[2].text, text::body(), theme.tone(Tone::Muted), Align::Right);
+    blocks::elided(ui, number, &row.cells[2].text, text::small(), theme.tone(Tone::Muted), Align::Right);
     let inside = Rect::from_min_max(pos2(number.right() + 3.0 * GAP, area.top()), area.max - vec2(MARGIN, 0.0));
     let mut job = marked(theme, &row.cells[3].text, &paint.session.search.screen.words);
     job.wrap = egui::text::TextWrapping::truncate_at_width(inside.width());

@@ -9,6 +9,7 @@ use lab_view::{Align, Cell, Column, Row, Table};
 
 use crate::app::Paint;
 use crate::blocks;
+use crate::drag::Dragged;
 use crate::theme::{GAP, HEAD, ROW, Theme, text};
 
 /// Widths of columns that a person has chosen, by the column's key and title.
@@ -40,6 +41,10 @@ pub struct List<'a> {
     pub cell: &'a dyn Fn(&Ui, Rect, &Column, &Cell) -> bool,
     /// What can be done with a row, in the menu of the other mouse button.
     pub menu: &'a dyn Fn(&mut Paint<'_>, &mut Ui),
+    /// The colour in which a row is drawn elsewhere.
+    pub color: &'a dyn Fn(&Row) -> Option<egui::Color32>,
+    /// What goes along when a row is dragged.
+    pub drag: Option<&'a dyn Fn(usize) -> Dragged>,
 }
 
 impl<'a> List<'a> {
@@ -58,6 +63,8 @@ impl<'a> List<'a> {
             wide: &|_| None,
             cell: &|_, _, _, _| false,
             menu: &|_, _| (),
+            color: &|_| None,
+            drag: None,
         }
     }
 }
@@ -69,6 +76,8 @@ pub struct Hits {
     pub clicked: Option<(usize, Modifiers)>,
     /// A row was clicked twice.
     pub opened: Option<usize>,
+    /// The pointer is on this row.
+    pub pointed: Option<usize>,
 }
 
 /// Paints a list that fills the place. A click asks for nothing by itself: what it means is up to the caller.
@@ -150,8 +159,14 @@ fn touched(paint: &mut Paint<'_>, ui: &Ui, response: &Response, place: usize, li
     if response.double_clicked() {
         hits.opened = Some(place);
     }
+    if response.hovered() {
+        hits.pointed = Some(place);
+    }
     if response.secondary_clicked() && place != list.cursor.row {
         paint.wish(Action::Move(Motion::To(place)));
+    }
+    if let Some(dragged) = list.drag.filter(|_| response.drag_started()) {
+        response.dnd_set_drag_payload(dragged(place));
     }
     response.context_menu(|ui| (list.menu)(paint, ui));
 }
@@ -179,14 +194,17 @@ fn fit(ui: &Ui, id: egui::Id, list: &List<'_>, widths: &Widths) -> Vec<(usize, f
     let is_shown = |column: &Column| column.priority != Column::HIDDEN && !(list.skip)(column);
     let shown: Vec<usize> = (0..table.columns.len()).filter(|place| is_shown(&table.columns[*place])).collect();
     let key: String = shown.iter().map(|place| name_of(&table.columns[*place]) + "\n").collect();
-    let known: Option<(String, Vec<f32>)> = ui.data(|data| data.get_temp(id.with("widths")));
+    let measured = table.rows.len().min(MEASURED);
+    let known: Option<(String, usize, Vec<f32>)> = ui.data(|data| data.get_temp(id.with("widths")));
     let fitted = match known {
-        Some((of, fitted)) if of == key => fitted,
-        _ => {
-            let fitted: Vec<f32> = shown.iter().map(|place| needed(ui, list, *place)).collect();
-            if !table.rows.is_empty() {
-                ui.data_mut(|data| data.insert_temp(id.with("widths"), (key, fitted.clone())));
-            }
+        Some((of, before, fitted)) if of == key && before >= measured => fitted,
+        known => {
+            // Nothing gets narrower when more rows come.
+            let before = known.filter(|(of, ..)| *of == key).map(|(.., fitted)| fitted);
+            let least = |order: usize| before.as_ref().map_or(0.0, |fitted| fitted[order]);
+            let all = shown.iter().enumerate();
+            let fitted: Vec<f32> = all.map(|(order, place)| needed(ui, list, *place).max(least(order))).collect();
+            ui.data_mut(|data| data.insert_temp(id.with("widths"), (key, measured, fitted.clone())));
             fitted
         }
     };
@@ -301,7 +319,8 @@ fn missing(ui: &Ui, area: Rect) {
 
 fn painted(ui: &mut Ui, area: Rect, row: &Row, columns: &[(usize, f32)], is_here: bool, list: &List<'_>) -> Response {
     let theme = Theme::of(ui);
-    let response = ui.interact(area, ui.scope_id().with(&row.key), Sense::CLICK);
+    let sense = if list.drag.is_some() { Sense::CLICK | Sense::DRAG } else { Sense::CLICK };
+    let response = ui.interact(area, ui.scope_id().with(&row.key), sense);
     let is_marked = (list.mark)(row);
     let ground = match (is_here, is_marked, response.hovered()) {
         (true, ..) => Some(theme.chosen),
@@ -311,6 +330,10 @@ fn painted(ui: &mut Ui, area: Rect, row: &Row, columns: &[(usize, f32)], is_here
     };
     if let Some(ground) = ground {
         ui.painter().rect_filled(area, 0.0, ground);
+    }
+    if let Some(color) = (list.color)(row) {
+        let bar = Rect::from_min_size(area.min + vec2(2.0, 6.0), vec2(4.0, area.height() - 12.0));
+        ui.painter().rect_filled(bar, 2.0, color);
     }
     let mut x = area.left() + lead(list);
     for (place, wide) in columns {

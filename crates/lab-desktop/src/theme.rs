@@ -48,8 +48,8 @@ pub struct Theme {
     pub found: Color32,
     /// The sixteen colours of a terminal.
     terminal: [Color32; 16],
-    /// Series of charts, by slot.
-    pub series: [Color32; Self::SERIES],
+    /// Hues of series.
+    series: [Color32; Self::HUES],
     is_dark: bool,
 }
 
@@ -157,8 +157,10 @@ static DARK: Theme = Theme {
 };
 
 impl Theme {
-    /// So many series have a colour of their own.
-    pub const SERIES: usize = 10;
+    /// Hues of series.
+    pub const HUES: usize = 10;
+    /// So many series have a colour of their own: each hue as it is, nearer to the text, and nearer to the ground.
+    pub const COLORS: usize = 3 * Self::HUES;
 
     /// The look that is on.
     pub fn of(ui: &egui::Ui) -> &'static Self {
@@ -189,8 +191,13 @@ impl Theme {
     }
 
     /// The colour of a series.
-    pub const fn series(&self, slot: usize) -> Color32 {
-        self.series[slot % self.series.len()]
+    pub fn series(&self, slot: usize) -> Color32 {
+        let color = self.series[slot % Self::HUES];
+        match slot % Self::COLORS / Self::HUES {
+            0 => color,
+            1 => color.lerp_to_gamma(self.text, 0.45),
+            _ => color.lerp_to_gamma(self.ground, 0.40),
+        }
     }
 
     /// Words of source code.
@@ -267,15 +274,13 @@ pub mod text {
         FontId::new(20.0, FontFamily::Name(STRONG.into()))
     }
 
-    /// Lines of code beside each other.
-    pub const fn code() -> FontId {
-        FontId::new(12.0, FontFamily::Monospace)
-    }
-
     /// Code, logs, commands.
     pub const fn mono() -> FontId {
         FontId::new(12.5, FontFamily::Monospace)
     }
+
+    /// How wide each letter of it is, in points.
+    pub const LETTER: f32 = 7.5;
 
     /// What stands beside code.
     pub const fn mono_small() -> FontId {
@@ -338,7 +343,14 @@ pub fn dress(context: &egui::Context) {
             spacing.interact_size.y = 26.0;
             spacing.menu_margin = egui::Margin::same(6);
             spacing.window_margin = egui::Margin::same(16);
-            spacing.scroll = egui::style::ScrollStyle::floating();
+            spacing.scroll = egui::style::ScrollStyle {
+                bar_width: 8.0,
+                dormant_handle_opacity: 0.15,
+                active_handle_opacity: 0.3,
+                interact_handle_opacity: 0.45,
+                interact_background_opacity: 0.0,
+                ..egui::style::ScrollStyle::floating()
+            };
             style.animation_time = 0.08;
         });
     }

@@ -1,8 +1,10 @@
 //! A line that is being typed: the session has the text, the toolkit knows how to edit it.
 
-use egui::text::CCursor;
+use egui::text::{CCursor, LayoutJob};
 use egui::{Id, Response, TextEdit, Ui};
 use lab_view::{Input, Typing};
+
+use crate::theme::text;
 
 /// What came of a frame.
 pub struct Typed {
@@ -33,6 +35,13 @@ impl Typed {
     }
 }
 
+/// The text letter by letter as it may be painted: what would turn its direction, or is not seen, has a sign instead.
+fn shown(text: &str) -> String {
+    let is_plain =
+        |letter: char| letter == ' ' || crate::code::safe(letter.encode_utf8(&mut [0; 4])).len() == letter.len_utf8();
+    text.chars().map(|letter| if is_plain(letter) { letter } else { '\u{fffd}' }).collect()
+}
+
 /// A field with the text of the session in it. `name` is what it is called for those who do not see it.
 pub fn field(ui: &mut Ui, id: Id, input: &Input, name: &str, edit: impl FnOnce(TextEdit<'_>) -> TextEdit<'_>) -> Typed {
     let mut text = input.text().to_owned();
@@ -44,7 +53,11 @@ pub fn field(ui: &mut Ui, id: Id, input: &Input, name: &str, edit: impl FnOnce(T
         state.cursor.set_char_range(Some(egui::text::CCursorRange::one(CCursor::new(at))));
         state.store(ui.ctx(), id);
     }
-    let output = edit(TextEdit::singleline(&mut text)).id(id).show(ui);
+    let mut layouter = |ui: &Ui, text: &dyn egui::TextBuffer, _: f32| {
+        let job = LayoutJob::simple_singleline(shown(text.as_str()), text::body(), ui.visuals().text_color());
+        ui.fonts_mut(|fonts| fonts.layout_job(job))
+    };
+    let output = edit(TextEdit::singleline(&mut text)).id(id).layouter(&mut layouter).show(ui);
     let response = output.response.response;
     let place = output.cursor_range.map_or(at, |range| range.primary.index.0).min(text.chars().count());
     response.widget_info(|| {
@@ -58,4 +71,14 @@ pub fn field(ui: &mut Ui, id: Id, input: &Input, name: &str, edit: impl FnOnce(T
     });
     ui.data_mut(|data| data.insert_temp(id, (text, place)));
     Typed { response, typing, galley: output.galley, corner: output.galley_pos }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_letter_keeps_its_place_and_none_turns_the_others() {
+        assert_eq!(shown("né 漢 a\u{202e}b\u{200b}c"), "né 漢 a\u{fffd}b\u{fffd}c");
+    }
 }

@@ -64,12 +64,14 @@ pub enum Command {
     Rebuild,
     /// Drops what nothing needs.
     Collect,
-    /// Writes a file that is not there yet.
+    /// Writes a file.
     Write {
         /// Where.
         path: PathBuf,
         /// What.
         bytes: Vec<u8>,
+        /// In the place of one that is there: the person was asked. Otherwise that is an error.
+        replaces: bool,
     },
     /// Starts the background process that notices runs, or ends it.
     Watching(bool),
@@ -166,14 +168,26 @@ impl Command {
             Self::Verify { deep } => engine.verify(deep, report).map(|found| Done::Verified(found, deep)),
             Self::Rebuild => engine.rebuild(report).map(Done::Rebuilt),
             Self::Collect => engine.gc(GRACE_MILLIS, false, report).map(Done::Collected),
-            Self::Write { path, bytes } => write_new(&path, &bytes).map(|()| Done::Nothing),
+            Self::Write { path, bytes, replaces } => {
+                let write = if replaces { replace } else { write_new };
+                write(&path, &bytes).map(|()| Done::Nothing)
+            }
             Self::Watching(true) => crate::watch::start(config).map(|_| Done::Nothing),
             Self::Watching(false) => crate::watch::stop(config).map(|_| Done::Nothing),
         }
     }
 }
 
-/// What a person has already is never written over.
+/// What is there stays until what replaces it is written whole.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let beside = path.with_file_name(name);
+    write_new(&beside, bytes)?;
+    std::fs::rename(&beside, path).map_err(|error| Error::disk("write", path, error))
+}
+
+/// What a person has already is never written over without asking.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
     let fail = |error: std::io::Error| match error.kind() {

@@ -32,6 +32,7 @@ pub enum ActionId {
     Follow,
     Compare,
     Charts,
+    AddToCharts,
     Restore,
     RestoreTo,
     Undo,
@@ -245,6 +246,14 @@ pub static ACTIONS: &[ActionRow] = &[
     row(ActionId::Follow, "Follow newest", "Keep the cursor on the newest run", &["f"], Group::List, in_list),
     row(ActionId::Compare, "Compare", "What is different, and is it real?", &["c", "="], Group::Run, with_runs),
     row(ActionId::Charts, "Charts", "Metrics over time", &["m"], Group::Run, with_runs),
+    row(
+        ActionId::AddToCharts,
+        "Add to charts",
+        "Draw it beside the runs that were drawn last",
+        &["M"],
+        Group::Run,
+        Session::can_add_to_charts,
+    ),
     row(
         ActionId::Restore,
         "Restore…",

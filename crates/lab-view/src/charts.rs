@@ -79,7 +79,7 @@ pub struct Key {
     pub y: Option<String>,
     /// The file that holds a confusion matrix, as CSV; the picture, or the directory of pictures.
     pub file: Option<RelPath>,
-    /// Only this part of the x axis; lines only.
+    /// Only this part of the x axis; of histograms the values of these steps, without the last.
     pub x_range: Option<[f64; 2]>,
     /// So many columns of dots are all that can be told apart, where that is known; lines only.
     pub columns: Option<usize>,
@@ -125,10 +125,12 @@ pub fn load(reader: &Reader, key: &Key, moment: &Moment) -> Result<ChartsPage> {
         [row] => Line::of(format!("{} ({})", name(row), row.start.run), Tone::Accent),
         rows => Line::of(format::count(rows.len() as u64, "run"), Tone::Muted),
     };
-    if matches!(key.kind, Kind::Confusion | Kind::Images) {
-        let chart = if key.kind == Kind::Images { files::images } else { files::confusion };
-        let charts = rows.iter().map(|row| chart(reader, row, key.file.as_ref())).collect::<Result<_>>()?;
-        return Ok(ChartsPage { headline, charts });
+    if key.kind == Kind::Images {
+        return Ok(ChartsPage { headline, charts: files::images_of(reader, &rows, key.file.as_ref())? });
+    }
+    if key.kind == Kind::Confusion {
+        let charts = rows.iter().map(|row| files::confusion(reader, row, key.file.as_ref()));
+        return Ok(ChartsPage { headline, charts: charts.collect::<Result<_>>()? });
     }
     let groups = key.group_by.as_ref().map(|parameter| groups(reader, &rows, parameter)).transpose()?;
     let groups = groups.as_deref();
@@ -494,11 +496,16 @@ fn bars(rows: &[RunRow], summaries: &[Vec<Summary>], metric: &str, key: &Key, gr
 }
 
 fn histogram(rows: &[RunRow], series: &[Vec<Series>], metric: &str, key: &Key) -> Chart {
+    let of_run = |slot: usize| series[slot].iter().find(|series| series.key == metric);
+    let all = (0..rows.len()).filter_map(of_run).flat_map(|series| &series.points).map(|point| point.value);
+    // The same bins for every run and at every step: otherwise bars cannot be compared.
+    let bins = Bins::of(&all.collect::<Vec<_>>());
+    let [low, high] = key.x_range.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
     let layer = |(slot, row): (usize, &RunRow)| {
-        let series = series[slot].iter().find(|series| series.key == metric)?;
-        let values: Vec<f64> = series.points.iter().map(|point| point.value).collect();
+        let inside = of_run(slot)?.points.iter().filter(|point| (low..high).contains(&(point.step as f64)));
+        let bins = bins.count(&inside.map(|point| point.value).collect::<Vec<_>>());
         let name = if rows.len() > 1 { name(row) } else { String::new() };
-        Some(Layer::Histogram { name, slot, bins: Bins::of(&values) })
+        Some(Layer::Histogram { name, slot, bins })
     };
     let layers = rows.iter().enumerate().filter_map(layer).collect();
     Chart {

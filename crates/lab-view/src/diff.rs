@@ -105,12 +105,17 @@ pub struct Diff {
     pub removed: usize,
     /// The changes with three lines around them.
     pub hunks: Vec<Hunk>,
+    /// The equal lines before each hunk and behind the last one, for those who want to see them; none of long files.
+    #[serde(skip)]
+    pub between: Vec<Vec<DiffLine>>,
 }
 
 /// Lines of context around a change.
 const CONTEXT: usize = 3;
 /// Files larger than this are not compared line by line.
 pub const TEXT_LIMIT_BYTES: usize = 2_000_000;
+/// Of files with more lines than this the equal ones are not carried along.
+const CARRIED_LINES: usize = 5_000;
 /// A better alignment is not worth more than this.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -131,7 +136,12 @@ impl Diff {
         let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&*old, &*new);
         let mut result = Self { path, ..Self::default() };
         let mut colours = [Colours::new(&result.path, &old), Colours::new(&result.path, &new)];
+        let mut seen = 0;
         for group in diff.grouped_ops(CONTEXT) {
+            let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+            let hidden = seen..first.new_range().start;
+            result.between.push(equal(&diff, hidden, first.old_range().start, &mut colours[1]));
+            seen = last.new_range().end;
             let mut lines = Vec::new();
             for change in group.iter().flat_map(|op| diff.iter_inline_changes(op)) {
                 let sign = match change.tag() {
@@ -156,6 +166,9 @@ impl Diff {
             }
             result.hunks.push(Hunk { lines });
         }
+        if !result.hunks.is_empty() {
+            result.between.push(equal(&diff, seen..diff.new_len(), diff.old_len(), &mut colours[1]));
+        }
         result
     }
 
@@ -168,6 +181,30 @@ impl Diff {
     pub fn summary(&self) -> String {
         self.note.clone().unwrap_or_else(|| format!("+{} −{}", self.added, self.removed))
     }
+}
+
+/// Equal lines, by their places in the new text; in the old one they end before `old_end`.
+fn equal(
+    diff: &TextDiff<'_, '_, str>,
+    places: Range<usize>,
+    old_end: usize,
+    colours: &mut Colours<'_>,
+) -> Vec<DiffLine> {
+    if diff.new_len() > CARRIED_LINES {
+        return Vec::new();
+    }
+    let end = places.end;
+    let line = |place: usize| DiffLine {
+        old_number: Some(old_end + place + 1 - end),
+        new_number: Some(place + 1),
+        sign: Sign::Equal,
+        spans: spans(
+            std::iter::once((false, diff.new_slice(place).unwrap_or_default().into())),
+            false,
+            &colours.line(place),
+        ),
+    };
+    places.map(line).collect()
 }
 
 /// The syntax of one side's lines, read as far as they are asked for.
@@ -312,6 +349,25 @@ mod tests {
         assert_eq!(of(Syntax::Comment), "# new");
         assert!(added.spans.iter().any(|span| span.changed && span.syntax == Syntax::String));
         assert_eq!(added.spans.iter().map(|span| span.text.as_str()).collect::<String>(), "x = 'one three'  # new");
+    }
+
+    #[test]
+    fn equal_lines_are_there_to_be_unfolded() {
+        let old: String = (0..40).map(|line| format!("line {line}\n")).collect();
+        let new = format!("first\n{}", old.replace("line 20\n", "changed\n"));
+        let diff = Diff::of("f", old.as_bytes(), new.as_bytes());
+        let of = |lines: &[DiffLine]| {
+            let ends = [lines.first(), lines.last()].map(|line| line.map(|line| (line.old_number, line.new_number)));
+            (lines.len(), ends)
+        };
+        assert_eq!(diff.between.len(), 3);
+        assert_eq!(of(&diff.between[0]), (0, [None, None]));
+        assert_eq!(of(&diff.between[1]), (14, [Some((Some(4), Some(5))), Some((Some(17), Some(18)))]));
+        assert_eq!(of(&diff.between[2]), (16, [Some((Some(25), Some(26))), Some((Some(40), Some(41)))]));
+        assert_eq!(diff.between[1][0].spans[0].text, "line 3");
+        let long = "x\n".repeat(CARRIED_LINES);
+        let diff = Diff::of("f", long.as_bytes(), format!("{long}y\n").as_bytes());
+        assert!(diff.between.iter().all(Vec::is_empty));
     }
 
     #[test]

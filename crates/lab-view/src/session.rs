@@ -361,7 +361,7 @@ impl Session {
         let parts = &self.run_parts;
         let reads = match self.route() {
             Route::Projects => self.projects.is_loading() || self.measured.is_loading(),
-            Route::Runs => self.runs.is_loading(),
+            Route::Runs => self.runs.is_loading() || self.runs.screen.draw && self.charts.is_loading(),
             Route::Run(_) => self.run.is_loading() || parts.is_loading(),
             Route::Compare(_) => self.compare.is_loading(),
             Route::Charts(_) => self.charts.is_loading(),

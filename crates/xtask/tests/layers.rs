@@ -95,6 +95,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     // Only its default features: titled windows under Wayland.
     ("winit", &["lab-desktop"]),
     ("yaml_serde", &["lab-ingest"]),
+    // Light or dark, as the desktop says; notifications bring it anyway.
+    ("zbus", &["lab-desktop"]),
     ("zstd", &["lab-store"]),
     // Pictures that a run wrote as JPEG.
     ("zune-jpeg", &["lab-plot"]),

@@ -6,8 +6,8 @@ use egui::{RichText, ScrollArea, Ui, vec2};
 use lab_plot::{Image, Layer};
 use lab_view::screens::charts::ChartsView;
 
-use crate::images;
 use crate::theme::{GAP, MARGIN, Theme, text};
+use crate::{blocks, images};
 
 /// What lasts as long as the window.
 #[derive(Default)]
@@ -30,9 +30,8 @@ pub fn paint(ui: &mut Ui, page: &ChartsView, own: &mut Own) {
         own.place = own.place.min(steps.len() - 1);
         ui.horizontal(|ui| {
             ui.add_space(MARGIN);
-            let label = ui.label(RichText::new("Step").font(text::small()).color(Theme::of(ui).muted));
-            ui.spacing_mut().slider_width = 320.0;
-            ui.add(egui::Slider::new(&mut own.place, 0..=steps.len() - 1).show_value(false)).labelled_by(label.id);
+            ui.label(RichText::new("Step").font(text::small()).color(Theme::of(ui).muted));
+            blocks::slider(ui, &mut own.place, 0..=steps.len() - 1, 320.0, "Step");
             ui.label(steps[own.place].to_string());
         });
     }

@@ -60,6 +60,8 @@ pub struct Look<'a> {
     pub slots: &'a [usize],
     /// The wheel zooms rather than scrolls.
     pub wheel_zooms: bool,
+    /// It stands in the place of charts, not beside a list.
+    pub is_place: bool,
 }
 
 /// Paints a chart that fills the area.
@@ -135,7 +137,7 @@ pub fn axes(ui: &Ui, frame: Rect, picture: &Picture) {
     let theme = Theme::of(ui);
     let painter = ui.painter();
     let grid = Stroke::new(1.0, theme.edge.gamma_multiply(0.7));
-    let ticks = picture.y.ticks((frame.height() / 34.0).clamp(2.0, 12.0) as usize);
+    let ticks = picture.y.ticks((frame.height() / 30.0).clamp(3.0, 12.0) as usize);
     for (place, label) in &ticks.major {
         let y = painter.round_to_pixel_center(frame.bottom() - *place as f32 * frame.height());
         painter.hline(frame.x_range(), y, grid);

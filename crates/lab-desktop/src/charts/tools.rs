@@ -4,12 +4,13 @@ use egui::{Id, RichText, TextEdit, Ui};
 use lab_plot::Spread;
 use lab_view::charts::{Along, Kind};
 use lab_view::screens::charts::{ChartsAction, ChartsScreen};
-use lab_view::session::Action;
+use lab_view::session::{Action, Route};
 use lab_view::{ActionId, Tone};
 
 use super::{KINDS, Own, Width};
 use crate::app::Paint;
 use crate::blocks;
+use crate::icons::{self, Icon};
 use crate::theme::{GAP, Theme, text};
 
 /// Paints them.
@@ -36,8 +37,36 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
         match screen.kind {
             Kind::Line => lines(paint, ui, screen),
             Kind::Scatter => keys(paint, ui, screen),
+            Kind::Histogram => steps(paint, ui, screen),
             _ => {}
         }
+    });
+}
+
+/// Paints those that matter beside a list, and the way to all.
+pub fn short(paint: &mut Paint<'_>, ui: &mut Ui, own: &mut Own) {
+    let screen = &paint.session.charts.screen;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0 * GAP;
+        if let Some(kind) = choice(ui, "", &KINDS[..3], screen.kind) {
+            paint.wish(Action::Charts(ChartsAction::Kind(kind)));
+        }
+        if screen.kind == Kind::Line && ui.available_width() > 330.0 {
+            smoothing(paint, ui, screen);
+        }
+        let widths = [(Width::Small, "S"), (Width::Middle, "M"), (Width::Large, "L")];
+        if screen.kind == Kind::Line
+            && ui.available_width() > 130.0
+            && let Some(width) = choice(ui, "Size", &widths, own.width)
+        {
+            own.width = width;
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let all = icons::button(ui, Icon::Enlarge, "Open the charts");
+            if all.clicked() {
+                paint.wish(Action::Go(Route::Charts(screen.runs().to_vec())));
+            }
+        });
     });
 }
 
@@ -70,20 +99,42 @@ fn lines(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
     }
 }
 
+/// A run is cut into so many parts whose values are counted.
+const PARTS: usize = 20;
+
+/// Which steps are counted: all, or one part after the other.
+fn steps(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
+    let Some([low, high]) = paint.session.charts.page().map(|page| page.extent) else { return };
+    let part = (high - low) / PARTS as f64;
+    if !part.is_normal() {
+        return;
+    }
+    ui.label(RichText::new("Steps").font(text::small()).color(Theme::of(ui).muted));
+    let mut place = screen.zoom.map_or(0, |[from, _]| ((from - low) / part).round() as usize + 1);
+    if blocks::slider(ui, &mut place, 0..=PARTS, 240.0, "Steps counted").changed() {
+        let start = |place: usize| low + part * place as f64;
+        // The last step belongs to the last part.
+        let end = if place == PARTS { high + 1.0 } else { start(place) };
+        paint.wish(Action::Charts(ChartsAction::Zoom((place > 0).then(|| [start(place - 1), end]))));
+    }
+    let words = match screen.zoom {
+        None => "all".to_owned(),
+        Some([from, to]) => format!("{} to {}", lab_plot::number(from.ceil()), lab_plot::number(to.ceil() - 1.0)),
+    };
+    blocks::words(ui, &words, Tone::Muted);
+}
+
 /// A slider whose upper part is finer, because that is where smoothing begins to be seen.
 fn smoothing(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
-    let label = ui.label(RichText::new("Smoothing").font(text::small()).color(Theme::of(ui).muted));
+    ui.label(RichText::new("Smoothing").font(text::small()).color(Theme::of(ui).muted));
     let mut part = 1.0 - (1.0 - screen.smooth).sqrt();
-    let slider = egui::Slider::new(&mut part, 0.0..=0.97).show_value(false);
-    ui.spacing_mut().slider_width = 90.0;
-    let response = ui.add(slider).labelled_by(label.id);
-    if response.changed() {
+    if blocks::slider(ui, &mut part, 0.0..=0.97, 90.0, "Smoothing").changed() {
         let smooth = 1.0 - (1.0 - part) * (1.0 - part);
         let smooth = if smooth < 0.005 { 0.0 } else { (smooth * 1000.0).round() / 1000.0 };
         paint.wish(Action::Charts(ChartsAction::Smooth(smooth)));
     }
     let words = if screen.smooth > 0.0 { format!("{:.2}", screen.smooth) } else { "off".to_owned() };
-    blocks::words(ui, &words, Tone::Muted);
+    ui.label(RichText::new(words).font(text::small()).color(Theme::of(ui).muted));
 }
 
 fn filter(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
@@ -106,7 +157,9 @@ fn keys(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
     let shown = page.charts.first().map(|(_, chart)| [chart.x.label.clone(), chart.y.label.clone()]);
     for (place, name) in ["x", "y"].into_iter().enumerate() {
         let now = shown.as_ref().map_or("", |shown| shown[place].as_str());
-        egui::ComboBox::new(("key", place), name).selected_text(now).width(150.0).show_ui(ui, |ui| {
+        ui.label(RichText::new(name).font(text::small()).color(Theme::of(ui).muted));
+        let choice = egui::ComboBox::from_id_salt(("key", place)).selected_text(now).width(150.0);
+        let shown = choice.show_ui(ui, |ui| {
             for key in &page.keys {
                 if ui.selectable_label(now == key, key).clicked() {
                     let mut keys = screen.keys.clone();
@@ -115,6 +168,8 @@ fn keys(paint: &mut Paint<'_>, ui: &mut Ui, screen: &ChartsScreen) {
                 }
             }
         });
+        let words = format!("Along {name}: {now}");
+        shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &words));
     }
     if toggle(ui, "Log x", screen.log_x) {
         paint.wish(Action::Charts(ChartsAction::LogX(!screen.log_x)));

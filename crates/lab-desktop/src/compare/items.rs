@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use egui::{Rect, Sense, Ui, pos2, vec2};
 use lab_view::screens::compare::CompareView;
-use lab_view::{Block, Blocks, Column, Diff, Line, Section, Table};
+use lab_view::{Align, Block, Blocks, Column, Diff, Line, Section, Table};
 
 use crate::blocks;
 use crate::diff;
@@ -90,6 +90,8 @@ pub struct Document<'a> {
     pub side_by_side: bool,
     tables: Vec<&'a Table>,
     diffs: BTreeMap<usize, &'a Diff>,
+    /// Places of files of which the equal lines are shown too.
+    open: &'a BTreeSet<(String, usize)>,
 }
 
 /// Sections that tell what came of it.
@@ -99,7 +101,12 @@ const OVERVIEW: [&str; 1] = ["Runs"];
 
 impl<'a> Document<'a> {
     /// Lays a comparison out.
-    pub fn new(page: &'a CompareView, side_by_side: bool, folded: &BTreeSet<String>) -> Self {
+    pub fn new(
+        page: &'a CompareView,
+        side_by_side: bool,
+        folded: &BTreeSet<String>,
+        open: &'a BTreeSet<(String, usize)>,
+    ) -> Self {
         let mut document = Self {
             items: Vec::new(),
             height: 0.0,
@@ -109,6 +116,7 @@ impl<'a> Document<'a> {
             side_by_side,
             tables: Vec::new(),
             diffs: BTreeMap::new(),
+            open,
         };
         let mut groups: [Vec<Vec<Section<'a>>>; 3] = Default::default();
         let mut equal = None;
@@ -143,6 +151,11 @@ impl<'a> Document<'a> {
     pub fn file_at(&self, item: usize) -> Option<&'a Diff> {
         let is_code = |item: &Item<'_>| matches!(&item.kind, Kind::Code(row) if !matches!(row, diff::Row::File(..)));
         self.items.get(item).filter(|item| is_code(item))?;
+        self.diff_of(item)
+    }
+
+    /// The file whose heading stands last above an item, or is it.
+    pub fn diff_of(&self, item: usize) -> Option<&'a Diff> {
         self.diffs.range(..=item).next_back().map(|(_, diff)| *diff)
     }
 
@@ -195,7 +208,9 @@ impl<'a> Document<'a> {
     }
 
     fn diff(&mut self, diff: &'a Diff, is_folded: bool) {
-        let rows = diff::rows(diff, self.side_by_side, is_folded);
+        let open = self.open;
+        let is_open = |place| !open.is_empty() && open.contains(&(diff.path.clone(), place));
+        let rows = diff::rows(diff, self.side_by_side, is_folded, &is_open);
         let only_head = rows.len() == 1;
         let mut was_changed = false;
         for row in rows {
@@ -253,8 +268,6 @@ pub struct Widths {
     code: f32,
 }
 
-/// As wide as a letter of code.
-const CODE_LETTER: f32 = 7.3;
 /// So many rows say how wide a column should be.
 const MEASURED: usize = 200;
 /// Between columns.
@@ -265,7 +278,7 @@ impl Widths {
     pub fn new(ui: &Ui, document: &Document<'_>) -> Self {
         let longest = document.diffs.values().map(|diff| diff::longest(diff)).max().unwrap_or(0);
         let tables = document.tables.iter().map(|table| columns(ui, table)).collect();
-        Self { tables, code: longest as f32 * CODE_LETTER + 90.0 }
+        Self { tables, code: longest as f32 * text::LETTER + 90.0 }
     }
 
     /// How wide the page has to be for everything to be seen.
@@ -291,13 +304,16 @@ fn columns(ui: &Ui, table: &Table) -> Vec<(usize, f32)> {
     (0..table.columns.len()).filter(is_shown).map(|place| (place, wide(place))).collect()
 }
 
-/// The places of the columns of a row: the first stays in sight, the others scroll under it.
-fn cells(area: Rect, columns: &[(usize, f32)], across: f32) -> Vec<(usize, Rect)> {
+/// The places of the columns of a row: the first stays in sight, the others scroll under it, and the last one has what
+/// room is left.
+fn cells(area: Rect, table: &Table, columns: &[(usize, f32)], across: f32) -> Vec<(usize, Rect)> {
     let mut x = area.left();
     let mut placed = Vec::new();
     for (order, (place, wide)) in columns.iter().enumerate() {
         let left = if order == 0 { x } else { x - across };
-        placed.push((*place, Rect::from_min_size(pos2(left, area.top()), vec2(*wide, area.height()))));
+        let is_last = order + 1 == columns.len() && table.columns[*place].align == Align::Left;
+        let wide = if is_last { wide.max(area.right() - x) } else { *wide };
+        placed.push((*place, Rect::from_min_size(pos2(left, area.top()), vec2(wide, area.height()))));
         x += wide;
     }
     placed
@@ -324,7 +340,7 @@ pub fn head(ui: &Ui, area: Rect, table: &Table, columns: &[(usize, f32)], across
     ui.painter().hline(area.x_range(), area.bottom() - 0.5, theme.line());
     let names: Vec<&str> = columns.iter().map(|(place, _)| table.columns[*place].title.as_str()).collect();
     blocks::named(ui, area, &names.join(" · "));
-    put(ui, area, &cells(area, columns, across), &|ui, place, inside| {
+    put(ui, area, &cells(area, table, columns, across), &|ui, place, inside| {
         let column = &table.columns[place];
         blocks::elided(ui, inside, &column.title, text::small(), theme.muted, column.align);
     });
@@ -338,15 +354,16 @@ pub fn row(ui: &Ui, area: Rect, table: &Table, row: usize, columns: &[(usize, f3
     if response.hovered() {
         ui.painter().rect_filled(area, 4.0, theme.hover);
     }
-    put(ui, area, &cells(area, columns, across), &|ui, place, inside| {
+    put(ui, area, &cells(area, table, columns, across), &|ui, place, inside| {
         let cell = &found.cells[place];
         blocks::elided(ui, inside, &cell.text, text::body(), theme.tone(cell.tone), table.columns[place].align);
     });
     let words: Vec<&str> = columns.iter().map(|(place, _)| found.cells[*place].text.as_str()).collect();
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ListItem, true, words.join(" · ")));
-    let is_cut =
-        |(place, wide): &(usize, f32)| blocks::width(ui, &found.cells[*place].text, text::body()) > wide - BESIDE + 1.0;
-    if response.hovered() && columns.iter().any(is_cut) {
+    let is_cut = |(place, cell): &(usize, Rect)| {
+        blocks::width(ui, &found.cells[*place].text, text::body()) > cell.width() - BESIDE + 1.0
+    };
+    if response.hovered() && cells(area, table, columns, across).iter().any(is_cut) {
         response.on_hover_text(words.join("\n"));
     }
 }

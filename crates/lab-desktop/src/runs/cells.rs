@@ -13,6 +13,8 @@ pub fn width(column: &Column) -> Option<f32> {
         "changed" => Some(84.0),
         "trend" => Some(72.0),
         "status" => Some(16.0),
+        // What goes on grows: the column does not.
+        "duration_millis" => Some(92.0),
         _ => None,
     }
 }
@@ -123,7 +125,7 @@ pub fn tags(ui: &Ui, area: Rect, cell: &Cell) {
 /// The colour of a tag.
 pub fn tag_color(theme: &Theme, tag: &str) -> egui::Color32 {
     let slot = tag.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
-    theme.series(slot >> 3).lerp_to_gamma(theme.text, 0.25)
+    theme.series((slot >> 3) % Theme::HUES).lerp_to_gamma(theme.text, 0.25)
 }
 
 /// The name, and a star where it has one.

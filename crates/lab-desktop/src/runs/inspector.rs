@@ -62,11 +62,11 @@ fn about(ui: &mut Ui, table: &Table, row: &Row) {
                 blocks::words(ui, &format!("{before}{}", cell.text), Tone::Muted);
             }
         }
-        if let Some(tags) = of("tags").filter(|cell| !cell.text.is_empty()) {
-            let (area, _) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 20.0), egui::Sense::hover());
-            super::cells::tags(ui, area, tags);
-        }
     });
+    if let Some(tags) = of("tags").filter(|cell| !cell.text.is_empty()) {
+        let (area, _) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 20.0), egui::Sense::hover());
+        super::cells::tags(ui, area, tags);
+    }
     let command = of("command").map(|cell| cell.text.as_str()).unwrap_or_default();
     let (area, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 18.0), egui::Sense::hover());
     blocks::elided(ui, area, command, text::mono(), Theme::of(ui).muted, Align::Left);

@@ -87,6 +87,7 @@ fn before(id: ActionId, small: &Small) -> Vec<Action> {
             vec![Action::Go(Route::Compare(vec![run(0), run(1)]))]
         }
         ActionId::RestoreFile => part(Part::Files),
+        ActionId::AddToCharts => vec![Action::Go(Route::Charts(vec![run(0)])), Action::Go(Route::Run(run(1)))],
         ActionId::ToggleFile | ActionId::Apply => vec![Action::Go(Route::Restore(run(2)))],
     }
 }

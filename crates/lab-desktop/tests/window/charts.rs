@@ -124,6 +124,27 @@ fn a_run_is_hidden_and_shown_again() {
 }
 
 #[test]
+fn histograms_are_of_all_steps_or_of_some() {
+    let mut stage = charts();
+    click(&mut stage, "Histograms");
+    let counted = |stage: &Stage| -> f64 {
+        let page = stage.session().charts.page().expect("charts");
+        let of = |layer: &lab_plot::Layer| match layer {
+            lab_plot::Layer::Histogram { bins, .. } => bins.counts.iter().sum(),
+            _ => 0.0,
+        };
+        page.charts.iter().flat_map(|(_, chart)| &chart.layers).map(of).sum()
+    };
+    let whole = counted(&stage);
+    let slider = stage.harness.get_by_label("Steps counted").rect();
+    pointer(&mut stage, slider.right_center() - vec2(3.0, 0.0), Some(true));
+    pointer(&mut stage, slider.right_center() - vec2(3.0, 0.0), Some(false));
+    stage.settle();
+    let part = counted(&stage);
+    assert!(part > 0.0 && part < whole / 4.0, "{part} of {whole}");
+}
+
+#[test]
 fn a_brush_on_parallel_axes_marks_runs() {
     let mut stage = charts();
     click(&mut stage, "Parallel");

@@ -1,7 +1,7 @@
 //! Runs side by side in the window: every action is reached by its name.
 
 use crate::stage::Stage;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use lab_view::ActionId;
 use lab_view::screens::runs::RunsAction;
 use lab_view::session::{Action, Route};
@@ -57,6 +57,20 @@ fn next_and_previous_go_from_change_to_change() {
     assert_eq!(tops[1..], [changes[0] - 2, changes[1] - 2]);
     click(&mut stage, "Previous");
     assert_eq!(stage.session().compare.screen.cursor.top, changes[0] - 2);
+}
+
+#[test]
+fn equal_lines_are_unfolded_by_a_click() {
+    let mut stage = Stage::demo();
+    compared(&mut stage);
+    click(&mut stage, "Go to train.py");
+    let rows = stage.session().compare.screen.cursor.total;
+    let gap = stage.harness.query_all_by_label_contains("Show ").next().expect("a place with equal lines");
+    let name = gap.accesskit_node().label().expect("its name");
+    gap.click();
+    stage.settle();
+    assert!(stage.harness.query_by_label(&name).is_none());
+    assert!(stage.session().compare.screen.cursor.total > rows);
 }
 
 #[test]

@@ -17,8 +17,16 @@ fn whatever_a_notebook_says_it_is_painted_harmlessly() {
     let small = hostile_notebook();
     let (config, project) = (config(&small.notebook()), small.project.clone());
     let mut scenes = parity::scenes(&small);
-    // Not those in which a text is edited as it is.
-    let dialogs = [ActionId::Tag, ActionId::Remove, ActionId::Sort, ActionId::Columns];
+    let dialogs = [
+        ActionId::Tag,
+        ActionId::Remove,
+        ActionId::Sort,
+        ActionId::Columns,
+        ActionId::Rename,
+        ActionId::RerunWith,
+        ActionId::RestoreTo,
+        ActionId::Export,
+    ];
     let dialogs = dialogs.map(|id| vec![Action::Go(Route::Runs), Action::Do(id)]);
     scenes.push(parity::Scene { name: "dialogs", steps: dialogs.into() });
     let mut stage = Stage::any_letters(config, project, small, [1280.0, 800.0]);

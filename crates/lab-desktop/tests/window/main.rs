@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 mod actions;
+mod beside;
 mod charts;
 mod compare;
 mod hostile;

@@ -36,6 +36,25 @@ pub fn confusion(reader: &Reader, row: &RunRow, path: Option<&RelPath>) -> Resul
     Ok(Chart { title: name(row), x: Axis::new("predicted"), y: Axis::new("true"), layers, ..Chart::default() })
 }
 
+/// The pictures of runs; of several those without any are passed over, unless none has one.
+///
+/// # Errors
+/// Those of [`images`].
+pub fn images_of(reader: &Reader, rows: &[RunRow], path: Option<&RelPath>) -> Result<Vec<Chart>> {
+    let mut charts = Vec::new();
+    let mut last = None;
+    for row in rows {
+        match images(reader, row, path) {
+            Err(error) if rows.len() > 1 && path.is_none() && error.kind == ErrorKind::Missing => last = Some(error),
+            chart => charts.push(chart?),
+        }
+    }
+    match last.filter(|_| charts.is_empty()) {
+        Some(_) => Err(Error::new(ErrorKind::Missing, format!("None of the {} runs wrote a PNG file", rows.len()))),
+        None => Ok(charts),
+    }
+}
+
 /// The PNG files of a run: all, or what lies at or below `path`.
 ///
 /// # Errors

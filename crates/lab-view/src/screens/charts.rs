@@ -101,7 +101,9 @@ pub enum ChartsAction {
     Zoom(Option<[f64; 2]>),
     /// More runs, or fewer; the first is never left out.
     Runs(Vec<RunId>),
-    /// Writes a file.
+    /// These runs beside those that were drawn last.
+    Add(Vec<RunId>),
+    /// Writes a file where the person said in the system's own dialog, which asks before one is replaced.
     Write(std::path::PathBuf, Vec<u8>),
 }
 
@@ -215,10 +217,24 @@ impl ChartsView {
 
 impl ChartsScreen {
     pub(crate) fn enter(&mut self, runs: Vec<RunId>) {
-        if self.runs != runs {
-            let (log, log_x, smooth, along, columns) = (self.log, self.log_x, self.smooth, self.along, self.columns);
-            *self = Self { runs, log, log_x, smooth, along, columns, ..Self::default() };
+        if self.draw(runs) {
+            (self.zoom, self.reading, self.alone, self.cursor) = (None, None, false, Cursor::default());
+            (self.filter, self.keys) = (String::new(), [None, None]);
         }
+    }
+
+    /// Draws other runs, and leaves everything else as it is; false when they are the same.
+    pub(crate) fn draw(&mut self, runs: Vec<RunId>) -> bool {
+        let is_same = self.runs.len() == runs.len() && runs.iter().all(|run| self.runs.contains(run));
+        if !is_same {
+            self.runs = runs;
+        }
+        !is_same
+    }
+
+    /// The runs that are drawn, or were last.
+    pub fn runs(&self) -> &[RunId] {
+        &self.runs
     }
 
     /// The chosen chart.
@@ -339,6 +355,10 @@ impl Screen for ChartsScreen {
         let mut page = ChartsView { charts, names, runs, keys: choice, total, extent, apart };
         if key.kind == Kind::Line || key.kind == Kind::Histogram {
             page.courses(reader, key, keys, moment)?;
+            if key.kind == Kind::Histogram {
+                let last = summaries.iter().flatten().map(|summary| summary.last_step).max().unwrap_or(1);
+                page.extent = [0.0, last as f64];
+            }
             if !groups.is_empty() {
                 page.runs = groups.iter().map(|(_, places)| page.runs[places[0]].clone()).collect();
                 page.names = groups.into_iter().map(|(label, _)| label).collect();
@@ -377,9 +397,13 @@ impl Screen for ChartsScreen {
             ChartsAction::Keys(keys) => self.keys = keys,
             ChartsAction::Zoom(zoom) => self.zoom = zoom,
             ChartsAction::Runs(runs) => return vec![Effect::Go(Route::Charts(runs))],
+            ChartsAction::Add(runs) => {
+                let others = runs.into_iter().filter(|run| !self.runs.contains(run));
+                return vec![Effect::Go(Route::Charts(self.runs.iter().cloned().chain(others).collect()))];
+            }
             ChartsAction::Write(path, bytes) => {
                 let words = format!("Written to {}", lab_model::display_bytes(path.to_string_lossy().as_bytes()));
-                return vec![Effect::Command(Command::Write { path, bytes }, Then::Say(words))];
+                return vec![Effect::Command(Command::Write { path, bytes, replaces: true }, Then::Say(words))];
             }
         }
         Vec::new()

@@ -36,6 +36,8 @@ pub struct RunsScreen {
     pub draft: Option<String>,
     /// There is room for what is known of the run under the cursor.
     pub inspect: bool,
+    /// There is room for charts of the runs beside the list.
+    pub draw: bool,
     /// The lists that this one was opened from, each with its cursor.
     before: Vec<(String, Cursor)>,
     /// Where the cursor is to be when the list is back.
@@ -68,6 +70,8 @@ pub enum RunsAction {
     Toggle(usize),
     /// There is room for the run under the cursor, or not.
     Inspect(bool),
+    /// There is room for charts of the runs, or not.
+    Draw(bool),
     /// Marks the run under the cursor, or takes the mark off, and goes on to the next.
     Mark,
     /// Marks these and nothing else.
@@ -365,6 +369,7 @@ impl Screen for RunsScreen {
                 self.cursor.go(Motion::First);
             }
             RunsAction::Inspect(room) => self.inspect = room,
+            RunsAction::Draw(room) => self.draw = room,
         }
         Vec::new()
     }

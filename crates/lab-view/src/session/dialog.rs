@@ -152,6 +152,8 @@ pub enum DialogAction {
     Editor,
     /// The person's editor gave this text.
     Edited(String),
+    /// The person said in the system's own dialog where to save, which asks before a file is replaced.
+    Saved(std::path::PathBuf),
 }
 
 impl Dialog {
@@ -284,6 +286,12 @@ impl Session {
             DialogAction::Edited(text) if matches!(dialog.purpose(), Some(Purpose::Note(_) | Purpose::Reason(_))) => {
                 if let Dialog::Ask { purpose, .. } = dialog {
                     self.fulfil(purpose, vec![text]);
+                }
+                return;
+            }
+            DialogAction::Saved(path) => {
+                if let Dialog::Ask { purpose: Purpose::Export(runs), .. } = dialog {
+                    self.export(runs, &path, true);
                 }
                 return;
             }

@@ -1,6 +1,6 @@
 //! Runs as a file for other programs: read beside the interface, then written.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lab_engine::{Command, Lane, Pending};
 use lab_model::RunId;
@@ -12,6 +12,7 @@ use crate::{Line, Tone, format};
 /// A file whose content is on its way.
 pub(super) struct Exported {
     path: PathBuf,
+    replaces: bool,
     said: String,
     bytes: Pending<Vec<u8>>,
 }
@@ -27,7 +28,8 @@ impl Session {
         self.open(Dialog::ask(Purpose::Export(runs), title, &format!("{name}.html"), hint));
     }
 
-    pub(super) fn export(&mut self, runs: Vec<RunId>, name: &str) {
+    /// Writes runs into a file; over one that is there only where the person was asked.
+    pub(super) fn export(&mut self, runs: Vec<RunId>, name: &Path, replaces: bool) {
         let path = self.config().cwd.join(name);
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let Some(format) = Format::of_ending(ending) else {
@@ -38,7 +40,7 @@ impl Session {
         let said = format!("{} exported to {shown}", format::count(runs.len() as u64, "run"));
         let key = Key { runs, format, series: false, moment: self.moment().clone() };
         let bytes = self.background.read(Lane::Page, move |reader| export::export(reader, &key));
-        self.exports.push(Exported { path, said, bytes });
+        self.exports.push(Exported { path, replaces, said, bytes });
     }
 
     /// Has what has been read written. True when anything has come.
@@ -53,7 +55,8 @@ impl Session {
         for (exported, bytes) in come {
             match bytes {
                 Ok(bytes) => {
-                    self.command(Command::Write { path: exported.path, bytes }, Then::Say(exported.said));
+                    let Exported { path, replaces, said, .. } = exported;
+                    self.command(Command::Write { path, bytes, replaces }, Then::Say(said));
                 }
                 Err(error) => self.complain(&error),
             }

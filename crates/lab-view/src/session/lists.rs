@@ -7,6 +7,7 @@ use lab_engine::{Lane, Reader, Result};
 use lab_model::{Change, ProjectId, RunId, Target};
 
 use super::{Action, Choice, Dialog, DialogAction, Purpose, Route, Session};
+use crate::charts::Kind;
 use crate::format::Moment;
 use crate::list::Cursor;
 use crate::query::{self, Completion, FIELDS, Query, QueryError, Vocabulary, quote};
@@ -16,6 +17,11 @@ use crate::screens::runs::trends::Trends;
 use crate::screens::runs::{RunsAction, compose};
 use crate::show;
 use crate::{Line, Tone, metrics};
+
+/// Courses of so many runs are drawn beside a list when none are marked: each has a colour of its own.
+const COURSES: usize = 10;
+/// So many runs are drawn beside a list at most.
+const POINTS: usize = 200;
 
 /// What is read beside a list.
 #[derive(Default)]
@@ -77,7 +83,30 @@ impl Session {
                 background.read(Lane::Page, move |reader| inspected::load(reader, &show::Key { run, moment }))
             });
         }
-        changed
+        changed | (self.runs.screen.draw && self.poll_charts_beside(stamp))
+    }
+
+    /// Charts beside the list: courses of what is marked, otherwise of the first runs of the list; runs against each
+    /// other are as many as there are.
+    fn poll_charts_beside(&mut self, stamp: Stamp) -> bool {
+        let Some(page) = self.runs.page().filter(|page| !page.is_grouped()) else { return false };
+        let marked = &self.runs.screen.marked;
+        let are_courses = !matches!(self.charts.screen.kind, Kind::Scatter | Kind::Parallel);
+        let most = if are_courses { COURSES } else { POINTS };
+        let runs: Vec<RunId> = if are_courses && !marked.is_empty() {
+            marked.iter().take(POINTS).cloned().collect()
+        } else if page.first == 0 {
+            page.subjects(0..most).iter().map(|subject| subject.run.clone()).collect()
+        } else {
+            // The first ones are not in memory, and have not changed by scrolling.
+            Vec::new()
+        };
+        let goes_on = |run: &RunId| page.subject(run).is_some_and(|subject| subject.is_running);
+        let live = if runs.iter().any(goes_on) { stamp.live } else { 0 };
+        if !runs.is_empty() {
+            self.charts.screen.draw(runs);
+        }
+        self.charts.poll(&self.background, Stamp { minute: 0, live, ..stamp }, &self.now)
     }
 
     /// Whether the clock shows another second than at the poll before: what goes on is told in seconds.

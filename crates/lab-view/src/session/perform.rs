@@ -133,6 +133,7 @@ impl Session {
             }
             ActionId::Compare => self.compare(runs),
             ActionId::Charts => self.go(Route::Charts(runs)),
+            ActionId::AddToCharts => self.act(Action::Charts(ChartsAction::Add(runs))),
             ActionId::Restore => runs.into_iter().for_each(|run| self.go(Route::Restore(run))),
             ActionId::RestoreTo => self.ask_restore_to(),
             ActionId::Undo => self.take_back(Command::PlanUndo),
@@ -338,6 +339,12 @@ impl Session {
         }
     }
 
+    /// Whether some of the runs that an action is about are not in the charts that were drawn last.
+    pub fn can_add_to_charts(&self) -> bool {
+        let drawn = self.charts.screen.runs();
+        !drawn.is_empty() && self.subjects().iter().any(|run| !drawn.contains(run))
+    }
+
     fn ask_restore_to(&mut self) {
         let Some(subject) = self.subject() else { return };
         let (run, name) = (subject.run.clone(), subject.name.clone());
@@ -485,7 +492,7 @@ impl Session {
                 Ok(argv) => self.rerun(Some(argv)),
                 Err(message) => self.say(Line::of(message, Tone::Bad)),
             },
-            Purpose::Export(runs) if !text.is_empty() => self.export(runs, &text),
+            Purpose::Export(runs) if !text.is_empty() => self.export(runs, text.as_ref(), false),
             Purpose::Find => self.find(text),
             Purpose::Filter
             | Purpose::Sort
