@@ -171,15 +171,14 @@ impl Recorder {
         }
     }
 
-    /// A program has noted that it opened the file `path`, without links, to read it; whether it is a local one.
-    pub(super) fn noted(&mut self, path: &[u8], state: State, is_local: bool) {
+    /// A program has noted that it opened the file `path`, without links, to read it. Whether it is a local one is
+    /// asked only when it is new.
+    pub(super) fn noted(&mut self, path: &[u8], state: State, is_local: impl FnOnce() -> bool) {
         let has_detours = path.windows(2).any(|pair| pair == b"//" || pair == b"/.");
         let path = if has_detours { &*clean(path) } else { path };
-        if !is_local {
-            self.opened(path, false);
-        } else if self.is_new(path, READ) {
+        if self.is_new(path, READ) {
             let path = self.name(path);
-            self.note(&Event::Read { path, state });
+            self.note(&if is_local() { Event::Read { path, state } } else { Event::Opened { path, writes: false } });
         }
     }
 

@@ -48,7 +48,7 @@ impl Book {
         if let Some(notes) = notes {
             notes.drain(|path, state| {
                 is_new = true;
-                recorder.noted(path, state, mounts.is_local(path));
+                recorder.noted(path, state, || mounts.is_local(path));
             });
         }
         is_new
