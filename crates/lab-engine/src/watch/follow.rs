@@ -334,6 +334,7 @@ impl<'a> Watcher<'a> {
         let line = self.lines.iter().rev().find(|line| line.started(program, at_nanos));
         if let Some(why) = line.and_then(|line| line.unwanted.clone()) {
             // What a person does not want kept is not shown either.
+            self.forget_no(process.pid);
             return self.decide(process.pid, "…", &project, "no", &why);
         }
         let typed = line.map(|line| line.below_shell(program));
@@ -684,7 +685,19 @@ impl<'a> Watcher<'a> {
 
     pub(super) fn decide_on(&mut self, pid: i32, program: &Program, project: &Project, verdict: &str, reason: &str) {
         let words: Vec<_> = program.argv.iter().map(|word| word.to_string_lossy()).collect();
+        if verdict == "no" {
+            self.forget_no(pid);
+        }
         self.decide(pid, &words.join(" "), project, verdict, reason);
+    }
+
+    /// A process that becomes one program after the other, as launchers do, has one decision: the last. A shell has one
+    /// for each line.
+    fn forget_no(&mut self, pid: i32) {
+        let is_same = |other: &Decision| other.pid == pid && other.verdict == "no";
+        if let Some(place) = self.decisions.iter().take(DECISIONS / 4).position(is_same) {
+            self.decisions.remove(place);
+        }
     }
 
     pub(super) fn decide(&mut self, pid: i32, command: &str, project: &Project, verdict: &str, reason: &str) {
@@ -693,13 +706,6 @@ impl<'a> Watcher<'a> {
         let hide =
             |secret: &str, rule: &str| key.map_or_else(|| format!("[{rule}]"), |key| redacted(key, secret, rule));
         let command = self.scanner.redact(&short, &mut |secret, rule| hide(secret, rule)).into_owned();
-        // A process that becomes one program after the other, as launchers do, has one decision: the last.
-        if verdict == "no" {
-            let is_same = |other: &Decision| other.pid == pid && other.verdict == "no";
-            if let Some(place) = self.decisions.iter().take(DECISIONS / 4).position(is_same) {
-                self.decisions.remove(place);
-            }
-        }
         if self.decisions.len() >= DECISIONS {
             self.decisions.pop_back();
         }

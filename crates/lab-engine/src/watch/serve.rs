@@ -1,12 +1,13 @@
 //! The loop of the background process.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use lab_exec::detect::{Detector, Method};
+use lab_exec::detect::{Detector, Event, Method};
 use lab_model::Time;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
@@ -132,10 +133,18 @@ impl Server<'_> {
         starts.into_iter().for_each(|message| self.hear(message));
         // Before what the cells have started is told of.
         self.watcher.hear_kernels();
-        for told in self.starts.as_ref().map(Starts::drain).unwrap_or_default() {
-            match told {
+        let mut told: VecDeque<Told> = self.starts.as_ref().map(Starts::drain).unwrap_or_default().into();
+        while let Some(one) = told.pop_front() {
+            match one {
                 Told::Event(event) => {
+                    let started = if let Event::Started(started) = &event { Some(started.process.pid) } else { None };
                     self.watcher.event(event);
+                    // A loop that is behind has the end already: how long it lived counts, not how late this is.
+                    let end = told.iter().find_map(|later| match later {
+                        Told::Event(Event::Ended(end)) if Some(end.pid) == started => Some(end.clone()),
+                        _ => None,
+                    });
+                    end.into_iter().for_each(|end| self.watcher.event(Event::Ended(end)));
                     // Of many starts at once each is opened before the next, not all of them together at the end.
                     self.watcher.settle_candidates(now_nanos());
                 }

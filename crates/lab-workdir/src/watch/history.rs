@@ -9,6 +9,8 @@ use crate::{FileBytes, Known, Stat};
 
 /// Changes are remembered for this long.
 const AGE_NANOS: u64 = 60_000_000_000;
+/// How often old changes are forgotten.
+const PRUNE_EVERY_NANOS: u64 = 1_000_000_000;
 /// Paths that are remembered at most.
 const PATHS: usize = 20_000;
 /// Bytes of contents that are remembered at most.
@@ -88,6 +90,7 @@ pub(super) struct History {
     held_bytes: usize,
     /// Of what happened before this moment some has been forgotten or was never seen.
     horizon_nanos: u64,
+    pruned_nanos: u64,
 }
 
 impl History {
@@ -191,6 +194,10 @@ impl History {
     /// Forgets what is old or too much, and says which paths.
     pub fn prune(&mut self, now_nanos: u64) -> Vec<RelPath> {
         let is_too_much = self.held_bytes > HELD_BYTES || self.paths.len() > PATHS;
+        if !is_too_much && now_nanos.saturating_sub(self.pruned_nanos) < PRUNE_EVERY_NANOS {
+            return Vec::new();
+        }
+        self.pruned_nanos = now_nanos;
         let oldest = if is_too_much { u64::MAX } else { now_nanos.saturating_sub(AGE_NANOS) };
         let old = self.paths.extract_if(|_, versions| versions.last().is_none_or(|last| last.read_nanos < oldest));
         let mut forgotten = Vec::new();
@@ -198,6 +205,11 @@ impl History {
             self.horizon_nanos = self.horizon_nanos.max(versions.last().map_or(0, |last| last.read_nanos));
             self.held_bytes -= versions.iter().map(held_bytes).sum::<usize>();
             forgotten.push(path);
+        }
+        // Of a file that changes again and again, what it was before the last of the old changes.
+        for versions in self.paths.values_mut() {
+            let old = versions.partition_point(|version| version.read_nanos < oldest).saturating_sub(1);
+            self.held_bytes -= versions.drain(..old).map(|version| held_bytes(&version)).sum::<usize>();
         }
         forgotten
     }
@@ -217,5 +229,28 @@ fn held_bytes(version: &Version) -> usize {
     match &version.state {
         Some(Candidate::Held(file)) => file.bytes.len(),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_file_that_changes_all_the_time_only_the_last_minute_is_remembered() {
+        const SECOND: u64 = 1_000_000_000;
+        let (mut history, path) = (History::default(), RelPath::new("a.py").unwrap());
+        for second in 1..=200 {
+            history.changed(&path, second * SECOND, || None);
+            history.verify(&path);
+            assert!(history.prune(second * SECOND).is_empty());
+        }
+        // The last one from before that minute is what the file was when it began.
+        assert_eq!(history.paths[&path].len(), 62);
+        assert!(!history.after((150 * SECOND).into())[0].before_is_known);
+        assert_eq!(history.after((150 * SECOND).into())[0].changed_after_nanos, 151 * SECOND);
+        assert_eq!(history.after((100 * SECOND).into())[0].changed_after_nanos, 139 * SECOND);
+        assert_eq!(history.prune(261 * SECOND), [path]);
+        assert!(history.paths.is_empty() && history.reaches(200 * SECOND) && !history.reaches(199 * SECOND));
     }
 }
