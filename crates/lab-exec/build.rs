@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-const SOURCES: [&str; 2] = ["preload/helper.rs", "src/trace/notes/shape.rs"];
+const SOURCES: [&str; 3] = ["preload/helper.rs", "preload/directory.rs", "src/trace/notes/shape.rs"];
 
 fn main() {
     for source in SOURCES {

@@ -12,12 +12,14 @@ use core::arch::asm;
 use core::ffi::{c_char, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+mod directory;
 #[path = "../src/trace/notes/shape.rs"]
 mod shape;
 
-use shape::{CLOSED, FREE, GIVEN_UP, MARK, NAME_BYTES, NOTED, PASS, SLOTS, Table, VARIABLE};
+use directory::{BASE_BYTES, working_directory};
+use shape::{FREE, GIVEN_UP, MARK, NAME_BYTES, NOTED, PASS, SLOTS, Table, VARIABLE};
 
 // Symbols of the C library that the program uses. One that is not there is 0.
 core::arch::global_asm!(".weak dlsym", ".weak fdopen", ".weak environ", ".weak __errno_location");
@@ -63,9 +65,6 @@ const SYS_MMAP: usize = 9;
 const SYS_CLOSE: usize = 3;
 const SYS_FSTAT: usize = 5;
 const SYS_GETPID: usize = 39;
-const SYS_GETCWD: usize = 79;
-const SYS_CHDIR: usize = 80;
-const SYS_FCHDIR: usize = 81;
 const SYS_READLINK: usize = 89;
 const SYS_OPENAT: usize = 257;
 const SYS_OPENAT2: usize = 437;
@@ -366,105 +365,6 @@ fn take(table: &Table) -> Option<&shape::Slot> {
             Err(now) => taken = now,
         }
     }
-}
-
-const BASE_WORDS: usize = 25;
-const BASE_BYTES: usize = 8 * BASE_WORDS;
-
-/// Changes of this process's working directory: how many began, in the upper half, and how many of them are under way.
-static MOVES: AtomicU64 = AtomicU64::new(0);
-/// Somebody shares this memory and not the working directory: its name is asked for every time.
-static APART: AtomicBool = AtomicBool::new(false);
-
-/// The name of the working directory, remembered as of [`MOVES`]: to ask costs half a microsecond.
-struct Remembered {
-    writes: AtomicBool,
-    as_of: AtomicU64,
-    length: AtomicU64,
-    words: [AtomicU64; BASE_WORDS],
-}
-
-static REMEMBERED: Remembered = Remembered {
-    writes: AtomicBool::new(false),
-    as_of: AtomicU64::new(CLOSED),
-    length: AtomicU64::new(0),
-    words: [const { AtomicU64::new(0) }; BASE_WORDS],
-};
-
-impl Remembered {
-    fn get(&self, as_of: u64, base: &mut [u8; BASE_BYTES]) -> Option<usize> {
-        if self.as_of.load(Ordering::Acquire) != as_of {
-            return None;
-        }
-        let length = self.length.load(Ordering::Relaxed) as usize;
-        for (word, bytes) in self.words.iter().zip(base.as_chunks_mut::<8>().0).take(length.div_ceil(8)) {
-            *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
-        }
-        fence(Ordering::Acquire);
-        (self.as_of.load(Ordering::Relaxed) == as_of && length <= BASE_BYTES).then_some(length)
-    }
-
-    /// One at a time; whoever comes meanwhile, be it a signal handler, leaves it be.
-    fn set(&self, as_of: u64, base: &[u8; BASE_BYTES], length: usize) {
-        if self.writes.swap(true, Ordering::Acquire) {
-            return;
-        }
-        self.as_of.store(CLOSED, Ordering::Relaxed);
-        fence(Ordering::Release);
-        self.length.store(length as u64, Ordering::Relaxed);
-        for (word, bytes) in self.words.iter().zip(base.as_chunks::<8>().0).take(length.div_ceil(8)) {
-            word.store(u64::from_ne_bytes(*bytes), Ordering::Relaxed);
-        }
-        self.as_of.store(as_of, Ordering::Release);
-        self.writes.store(false, Ordering::Release);
-    }
-}
-
-/// The working directory and its length, with a slash at its end.
-fn working_directory(table: &Table, base: &mut [u8; BASE_BYTES]) -> Option<usize> {
-    let moves = MOVES.load(Ordering::Acquire);
-    let is_steady = moves as u32 == 0 && table.asks.load(Ordering::Acquire) == 0 && !APART.load(Ordering::Relaxed);
-    if let Some(length) = is_steady.then(|| REMEMBERED.get(moves, base)).flatten() {
-        return Some(length);
-    }
-    // SAFETY: the kernel writes as far as the buffer goes, and counts the zero at the end.
-    let length = unsafe { pass(SYS_GETCWD, base.as_mut_ptr() as usize, BASE_BYTES, 0, 0) };
-    let length = usize::try_from(length).ok().filter(|length| *length > 1 && base[0] == b'/')?;
-    base[length - 1] = b'/';
-    if is_steady && MOVES.load(Ordering::Acquire) == moves {
-        REMEMBERED.set(moves, base, length);
-    }
-    Some(length)
-}
-
-/// Changes the working directory.
-unsafe fn change(number: usize, to: usize) -> c_int {
-    MOVES.fetch_add((1 << 32) + 1, Ordering::AcqRel);
-    // SAFETY: the kernel checks the argument.
-    let result = unsafe { pass(number, to, 0, 0, 0) };
-    // A child that was forked shares nothing, or, by vfork, this memory alone.
-    // SAFETY: a plain system call.
-    if unsafe { pass(SYS_GETPID, 0, 0, 0, 0) } as u64 != PROCESS.load(Ordering::Relaxed) {
-        APART.store(true, Ordering::Relaxed);
-    }
-    MOVES.fetch_sub(1, Ordering::AcqRel);
-    returned(result)
-}
-
-/// # Safety
-/// As chdir(2).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn chdir(path: *const u8) -> c_int {
-    // SAFETY: the kernel checks the path.
-    unsafe { change(SYS_CHDIR, path as usize) }
-}
-
-/// # Safety
-/// As fchdir(2).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fchdir(fd: c_int) -> c_int {
-    // SAFETY: the argument is a number.
-    unsafe { change(SYS_FCHDIR, fd as usize) }
 }
 
 /// Defines functions of the C library that open files: `own` looks first, and then the next library that has the

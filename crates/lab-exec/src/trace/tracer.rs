@@ -320,9 +320,7 @@ fn words(error: i32) -> String {
     }
 }
 
-/// The number of seccomp(2) on x86-64, the only system with a helper.
-const SECCOMP: i32 = 317;
-/// Operations beyond this ask.
+/// The operations of seccomp(2) beyond this ask.
 const SECCOMP_SETS_MAX: u64 = libc::SECCOMP_SET_MODE_FILTER as u64;
 
 /// A look at one call.
@@ -375,7 +373,7 @@ impl Look<'_> {
             // Made by a program without the helper, or behind its back.
             Call::ChangeDirectory => self.ask_for_directories(),
             // The helper makes other calls than the program would, and names files as the program sees them.
-            Call::Confine if waiting.number == SECCOMP && argument(0) > SECCOMP_SETS_MAX => {}
+            Call::Confine if i64::from(waiting.number) == libc::SYS_seccomp && argument(0) > SECCOMP_SETS_MAX => {}
             Call::Confine | Call::Control => {
                 if let Some(notes) = &mut self.notes {
                     notes.close();
