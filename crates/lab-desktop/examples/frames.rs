@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use egui::{Event, Modifiers, MouseWheelUnit, RawInput, Rect, TouchPhase, pos2, vec2};
 use lab_desktop::App;
 use lab_engine::EngineConfig;
-use lab_testkit::meter::{Cost, Meter, memory_megabytes, process_cpu_millis, spread};
+use lab_testkit::meter::{Cost, Meter, memory_megabytes, process_cpu_millis, spread, until_idle};
 use lab_view::ActionId;
 use lab_view::list::Motion;
 use lab_view::screens::charts::ChartsAction;
@@ -58,6 +58,8 @@ fn main() {
     if is_live {
         return stage.live(Duration::from_secs(lasts));
     }
+    until_idle();
+    stage.settle();
     stage.times("nothing happens", 300, &|_| (None, None));
     stage.times("scrolling slowly", 600, &|_| (Some(wheel(1.0)), None));
     stage.times("scrolling fast", 600, &|_| (Some(wheel(400.0)), None));

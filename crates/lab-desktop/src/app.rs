@@ -126,9 +126,8 @@ impl App {
     }
 
     fn poll(&mut self, context: &egui::Context) {
-        // What has come is painted in this very frame; it may be what something else has waited for.
         if self.session.poll() {
-            self.session.poll();
+            context.request_repaint();
         }
         for request in self.session.take_requests() {
             self.fulfil(context, request);

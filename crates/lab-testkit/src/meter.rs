@@ -44,6 +44,15 @@ pub fn process_cpu_millis() -> f64 {
     millis(used(ClockId::ProcessCPUTime))
 }
 
+/// Waits until no thread of this process does anything any more.
+pub fn until_idle() {
+    let mut before = f64::NEG_INFINITY;
+    while process_cpu_millis() - before > 2.0 {
+        before = process_cpu_millis();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

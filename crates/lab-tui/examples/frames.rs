@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use lab_engine::EngineConfig;
-use lab_testkit::meter::{Cost, Meter, memory_megabytes, spread};
+use lab_testkit::meter::{Cost, Meter, memory_megabytes, process_cpu_millis, spread, until_idle};
 use lab_tui::{Depth, Theme, shot};
 use lab_view::list::Motion;
 use lab_view::screens::runs::RunsAction;
@@ -36,6 +36,9 @@ fn main() {
         millis(started.elapsed()),
         start.cost().cpu_millis
     );
+
+    until_idle();
+    println!("all columns are ready        {:>8.1} ms after the start", millis(started.elapsed()));
 
     let down = Action::Move(Motion::By(1));
     keys(&mut session, size, "cursor down", 2000, &|_| down.clone());
@@ -70,10 +73,15 @@ fn charts(session: &mut Session, bell: &Receiver<()>, size: (u16, u16)) {
     let newest = session.runs.page().unwrap().page.subjects.iter().take(RUNS).map(|subject| subject.run.clone());
     let newest = newest.collect();
     let there = |session: &Session| session.charts.is_current();
-    let asked = Instant::now();
+    let (asked, used) = (Instant::now(), process_cpu_millis());
     session.act(Action::Go(Route::Charts(newest)));
     settle(session, bell, size, &there);
-    println!("{:28} {:>8.1} ms until they are there", format!("charts of {RUNS} runs"), millis(asked.elapsed()));
+    println!(
+        "{:28} {:>8.1} ms until they are there, {:.1} ms of CPU on all threads",
+        format!("charts of {RUNS} runs"),
+        millis(asked.elapsed()),
+        process_cpu_millis() - used
+    );
     let steps = [("zoomed in", ActionId::ZoomIn), ("moved", ActionId::PanRight), ("zoomed out", ActionId::ZoomOut)];
     for (what, step) in steps {
         for _ in 0..8 {
