@@ -288,8 +288,8 @@ fn charts(person: &mut Person) {
     person.does(ActionId::ZoomIn).sees("zoomed");
     person.changes_by(ActionId::PanRight);
     person.changes_by(ActionId::PanLeft);
-    let has_all = |terminal: &Terminal| terminal.text().split_whitespace().any(|word| word == "8");
-    person.does(ActionId::ZoomOut).until("the last epoch", has_all);
+    let has_all = |terminal: &Terminal| terminal.text().split_whitespace().any(|word| word == "7");
+    person.does(ActionId::ZoomOut).until("the whole axis", has_all);
     person.does(ActionId::ResetZoom).loses("zoomed");
     person.changes_by(ActionId::ChartAlone);
     person.changes_by(ActionId::ChartAlone);

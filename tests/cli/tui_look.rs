@@ -102,6 +102,16 @@ fn the_mouse_does_what_it_points_at() {
     terminal.wheel(20, 20, true).loses("lines 1–").wheel(20, 20, false).sees("lines 1–");
     let (x, y) = terminal.place_of("cifar-resnet");
     terminal.click(x, y).sees("28 runs");
+    // The line between the list and the run beside it is dragged.
+    terminal.resize(160, 40).sees("Parameters");
+    let line_of = |terminal: &Terminal| {
+        terminal.text().lines().nth(30).and_then(|line| line.chars().position(|letter| letter == '│'))
+    };
+    let before = line_of(&terminal).expect("a line beside the list");
+    let (from, to) = (before + 1, before - 19);
+    terminal.send(format!("\x1b[<0;{from};20M\x1b[<32;{to};20M\x1b[<0;{to};20m").as_bytes());
+    terminal.until("the line is dragged", |terminal| line_of(terminal) == Some(before - 20));
+    terminal.resize(120, 40).loses("Parameters");
     let (x, y) = terminal.place_of("lab");
     terminal.click(x, y).sees("3 projects");
     terminal.press(&["q"]);

@@ -93,6 +93,9 @@ impl Terminal {
 
     /// Makes the terminal another size.
     pub fn resize(&mut self, columns: u16, rows: u16) -> &mut Self {
+        // Half of a wide letter at the new edge would be more than the parser can stand; a program that is told of
+        // another size paints everything anew.
+        self.parser.process(b"\x1b[2J");
         self.parser.screen_mut().set_size(rows, columns);
         set_size(&self.master, columns, rows);
         self

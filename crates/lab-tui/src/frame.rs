@@ -48,15 +48,18 @@ pub enum Split {
     Restore,
 }
 
-/// How much of each place its left part takes, in hundredths, where a person has dragged the line.
+/// How much of each place its left part takes, in [`WHOLE`]ths, where a person has dragged the line.
 #[derive(Default)]
-pub struct Splits([Option<u16>; 4]);
+pub struct Splits([Option<u32>; 4]);
+
+/// A whole area, finer than any screen: a line stays below the mouse.
+const WHOLE: u32 = 1 << 16;
 
 impl Splits {
     /// The line was dragged to this column.
     pub fn drag(&mut self, handle: &Handle, column: u16) {
         let wide = u32::from(column.saturating_sub(handle.whole.x));
-        self.0[handle.split as usize] = Some((wide * 100 / u32::from(handle.whole.width.max(1))).min(100) as u16);
+        self.0[handle.split as usize] = Some((wide * WHOLE).div_ceil(u32::from(handle.whole.width.max(1))));
     }
 }
 
@@ -155,7 +158,7 @@ impl Paint<'_> {
 
     /// The left and the right part of an area, the left one of this width unless a person wants another.
     pub fn divided(&mut self, area: Rect, split: Split, left: u16) -> (Rect, Rect) {
-        let wanted = self.splits.0[split as usize].map(|part| (u32::from(area.width) * u32::from(part) / 100) as u16);
+        let wanted = self.splits.0[split as usize].map(|part| (u32::from(area.width) * part.min(WHOLE) / WHOLE) as u16);
         let most = area.width.saturating_sub(NARROWEST);
         let left = wanted.map_or(left, |wanted| wanted.clamp(NARROWEST.min(most), most));
         let right = Rect { x: area.x + left, width: area.width - left, ..area };
