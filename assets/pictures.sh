@@ -17,7 +17,7 @@ window=
 finish() {
     [ -z "$window" ] || kill "$window" 2>/dev/null || true
     kill "$server" 2>/dev/null || true
-    wait 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
     rm -rf "$home"
 }
 trap finish EXIT
@@ -66,7 +66,7 @@ light_or_dark
 take runs
 key Down Down; key space Down space Down space; take runs-marked
 act "Compare"; take compare
-key Escape; act "Charts"; take charts
+key Escape; act "Charts"; xdotool mousemove $((wide / 3)) 280; rest; take charts; aside
 key Return; take charts-alone
 key Escape; key Escape; key ctrl+l
 click $((wide - 59)) 68; click $((wide - 110)) 132; take runs-charts-below
@@ -76,7 +76,7 @@ key Return; take run
 key ctrl+Tab; take run-log
 key ctrl+Tab; take run-files
 key ctrl+Tab; take run-environment
-key Escape; key r; take restore
+key Escape; key r; key End; take restore
 key Escape; key ctrl+a; act "Charts"; take charts-many
 click 303 67; take charts-parallel
 click 364 67; take charts-scatter
@@ -87,7 +87,7 @@ key Escape; key c; take compare-many
 key Escape; key ctrl+l
 key g; take dialog-group
 key space; key Return; take runs-grouped
-key slash; words "loss < 0.5 and "; take runs-filter
+key slash; key ctrl+a; words "val/acc > 0.9 and "; take runs-filter
 key ctrl+a; words "loss >> 3"; take runs-filter-wrong
 key ctrl+a; words "name=nothing"; key Return; take runs-nothing
 key slash; key ctrl+a BackSpace Return

@@ -138,17 +138,12 @@ fn ask(
         Purpose::Export(_) => Some(("Save as…", Ask::SaveAs)),
         _ => None,
     };
-    if let Some((label, ask)) = elsewhere
-        && ui.button(label).clicked()
-    {
-        paint.asks.push(ask);
-    }
     if !completions.is_empty() {
         list(paint, ui, completions.len(), cursor, &|place| completions[place].label.text(), &|ui, place| {
             option(ui, None, &completions[place].label.text(), "", &completions[place].detail);
         });
     }
-    buttons(paint, ui, "OK");
+    buttons(paint, ui, "OK", elsewhere);
 }
 
 /// A note has as many lines as it needs; the session gets it when it is done.
@@ -199,7 +194,7 @@ fn choose(
         option(ui, several.then_some(choice.checked), &choice.label.text(), "", &choice.detail);
     });
     if several {
-        buttons(paint, ui, "OK");
+        buttons(paint, ui, "OK", None);
     }
 }
 
@@ -264,11 +259,17 @@ fn option(ui: &mut Ui, checked: Option<bool>, label: &str, help: &str, detail: &
     }
 }
 
-fn buttons(paint: &mut Paint<'_>, ui: &mut Ui, yes: &str) {
+/// What ends a dialog; `elsewhere` leads to a dialog of the system.
+fn buttons(paint: &mut Paint<'_>, ui: &mut Ui, yes: &str, elsewhere: Option<(&str, Ask)>) {
     ui.add_space(2.0 * GAP);
     ui.horizontal(|ui| {
         if blocks::strong_button(ui, yes).clicked() {
             paint.wish(Action::Dialog(DialogAction::Accept));
+        }
+        if let Some((label, ask)) = elsewhere
+            && ui.button(label).clicked()
+        {
+            paint.asks.push(ask);
         }
         if ui.button("Cancel").clicked() {
             paint.wish(Action::Dialog(DialogAction::Close));
@@ -279,7 +280,7 @@ fn buttons(paint: &mut Paint<'_>, ui: &mut Ui, yes: &str) {
 fn confirm(paint: &mut Paint<'_>, ui: &mut Ui, title: &str, text: &Line, yes: &str) {
     title_of(ui, title);
     blocks::line(ui, text);
-    buttons(paint, ui, yes);
+    buttons(paint, ui, yes, None);
 }
 
 /// All keys by group, made from the table of actions.

@@ -326,13 +326,9 @@ fn toast(paint: &mut Paint<'_>, ui: &mut Ui, place: usize, notice: &Notice) {
                 if let Some(id) = notice.action {
                     blocks::button(paint, ui, id);
                 }
-                // One line stands beside the middle of the buttons.
-                let layout = if notice.hint.is_some() {
-                    Layout::top_down(Align::Min)
-                } else {
-                    Layout::left_to_right(Align::Center).with_main_wrap(true)
-                };
-                ui.with_layout(layout, |ui| {
+                ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                    // One line stands beside the middle of the buttons.
+                    ui.add_space(if notice.hint.is_none() { GAP } else { 0.0 });
                     blocks::line(ui, &notice.line);
                     if let Some(hint) = &notice.hint {
                         blocks::words(ui, hint, Tone::Muted);

@@ -114,7 +114,13 @@ fn lines(paint: &mut Paint<'_>, ui: &mut Ui, page: &LogView) {
     let clock = if paint.places.log.no_clock { 0.0 } else { CLOCK };
     let words = paint.session.run_parts.hits.screen.words.to_lowercase();
     let mut area = ScrollArea::both().id_salt(page.run.as_str()).auto_shrink(false);
-    if let Some(offset) = Sight::offset(ui, id, LINE, cursor) {
+    // The area itself learns of new lines a frame later and springs back until then: whoever follows holds the end.
+    let is_touched = ui.input(|input| input.smooth_scroll_delta() != egui::Vec2::ZERO || input.pointer.any_down());
+    let holds = screen.follow && !is_touched;
+    if holds {
+        let end = window.total as f32 * LINE + GAP - ui.available_height();
+        area = area.vertical_scroll_offset(end.max(0.0));
+    } else if let Some(offset) = Sight::offset(ui, id, LINE, cursor) {
         area = area.vertical_scroll_offset(offset);
     }
     // A line that was wider than the window keeps the room that it needed.
@@ -137,7 +143,11 @@ fn lines(paint: &mut Paint<'_>, ui: &mut Ui, page: &LogView) {
         ui.data_mut(|data| data.insert_temp(widest, needed));
         sight
     });
-    output.inner.tell(paint, ui, id, cursor);
+    if holds {
+        output.inner.hold(paint, ui, id, cursor);
+    } else {
+        output.inner.tell(paint, ui, id, cursor);
+    }
 }
 
 /// Paints a line; gives the room that it needs.

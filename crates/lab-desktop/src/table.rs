@@ -149,6 +149,15 @@ impl Sight {
             paint.wish(Action::See { top: self.top, height: self.height });
         }
     }
+
+    /// The same where the end is held in sight: only how much there is room for can be new.
+    pub fn hold(&self, paint: &mut Paint<'_>, ui: &Ui, id: egui::Id, cursor: &Cursor) {
+        ui.data_mut(|data| data.insert_temp(id, cursor.top));
+        if self.height != cursor.height {
+            let top = cursor.total.saturating_sub(self.height);
+            paint.wish(Action::See { top, height: self.height });
+        }
+    }
 }
 
 /// What the mouse did to a row.

@@ -146,13 +146,20 @@ fn offer(paint: &mut Paint<'_>, context: &egui::Context, corner: Pos2, wide: f32
             }
             ui.add_space(GAP);
             ui.horizontal(|ui| {
-                ui.add_space(2.0 * GAP);
-                blocks::line(ui, asked.hint);
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
                     ui.add_space(2.0 * GAP);
                     let keys =
                         if asked.completions.is_empty() { "Enter keeps it" } else { "Tab completes · Enter keeps it" };
                     blocks::words(ui, keys, Tone::Muted);
+                    // What is said has the rest, in several lines where it needs them.
+                    ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                        egui::Frame::new().inner_margin(egui::Margin { left: 8, ..Default::default() }).show(
+                            ui,
+                            |ui| {
+                                blocks::line(ui, asked.hint);
+                            },
+                        );
+                    });
                 });
             });
             ui.add_space(0.5 * GAP);
