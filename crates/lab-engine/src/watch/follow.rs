@@ -91,9 +91,8 @@ impl End {
     }
 
     pub fn learn(&mut self, ended: Option<Ended>, at_nanos: u64) {
-        if self.ended.is_none() {
-            self.at_nanos = at_nanos;
-        }
+        // Who is told exactly when, is told of an earlier time than who only finds it over.
+        self.at_nanos = if self.ended.is_none() { at_nanos } else { self.at_nanos.min(at_nanos) };
         if self.ended.is_none() || self.ended == Some(Ended::Unknown) {
             self.ended = Some(ended.unwrap_or(Ended::Unknown));
         }
