@@ -749,3 +749,17 @@ fn age_nanos(process: &ProcessKey) -> u64 {
 pub(crate) fn told(shell: i32, sequence: u64, cwd: PathBuf, command: String) -> Line {
     Line::new(shell, sequence, cwd, command, now_nanos())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exact_time_of_an_end_counts_also_when_it_is_heard_last() {
+        let mut end = End::default();
+        end.learn(None, 900);
+        end.learn(Some(Ended::Exited(3)), 20);
+        end.learn(Some(Ended::Exited(4)), 950);
+        assert_eq!((end.ended, end.at_nanos), (Some(Ended::Exited(3)), 20));
+    }
+}
