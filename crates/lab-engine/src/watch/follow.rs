@@ -91,9 +91,8 @@ impl End {
     }
 
     pub fn learn(&mut self, ended: Option<Ended>, at_nanos: u64) {
-        if self.ended.is_none() {
-            self.at_nanos = at_nanos;
-        }
+        // Who is told exactly when, is told of an earlier time than who only finds it over.
+        self.at_nanos = if self.ended.is_none() { at_nanos } else { self.at_nanos.min(at_nanos) };
         if self.ended.is_none() || self.ended == Some(Ended::Unknown) {
             self.ended = Some(ended.unwrap_or(Ended::Unknown));
         }
@@ -749,4 +748,18 @@ fn age_nanos(process: &ProcessKey) -> u64 {
 /// What a told line is made from.
 pub(crate) fn told(shell: i32, sequence: u64, cwd: PathBuf, command: String) -> Line {
     Line::new(shell, sequence, cwd, command, now_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exact_time_of_an_end_counts_also_when_it_is_heard_last() {
+        let mut end = End::default();
+        end.learn(None, 900);
+        end.learn(Some(Ended::Exited(3)), 20);
+        end.learn(Some(Ended::Exited(4)), 950);
+        assert_eq!((end.ended, end.at_nanos), (Some(Ended::Exited(3)), 20));
+    }
 }
