@@ -98,7 +98,7 @@ fn the_mouse_does_what_it_points_at() {
     let (x, y) = terminal.place_of(&name);
     terminal.click(x, y).click(x, y).sees("Overview").sees(&name);
     let (x, y) = terminal.place_of("Log");
-    terminal.click(x, y).sees("lines ");
+    terminal.click(x, y).sees("lines ").sees("epoch 1/40");
     let before = terminal.text();
     terminal.wheel(20, 20, true).until("the log scrolls", |terminal| terminal.text() != before);
     let before = terminal.text();
