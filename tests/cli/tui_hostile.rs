@@ -28,8 +28,8 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
         (&["4"], "› notes"),
         (&["6"], "What can be done"),
         (&["5"], "Search all runs"),
-        // Numbers are of every run.
-        (&["g", "r", "a", "d", "Enter"], "lines"),
+        // It stands in logs and notes.
+        (&["w", "i", "d", "e", "Enter"], " lines"),
         (&["1", "Ctrl-L", "r"], "› restore"),
         (&["Down", "Down"], " files "),
     ];
