@@ -288,7 +288,8 @@ fn charts(person: &mut Person) {
     person.does(ActionId::ZoomIn).sees("zoomed");
     person.changes_by(ActionId::PanRight);
     person.changes_by(ActionId::PanLeft);
-    let has_all = |terminal: &Terminal| terminal.text().split_whitespace().any(|word| word == "7");
+    let text = |terminal: &Terminal| terminal.text().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let has_all = |terminal: &Terminal| text(terminal).windows(3).any(|ticks| ticks == ["2", "4", "6"]);
     person.does(ActionId::ZoomOut).until("the whole axis", has_all);
     person.does(ActionId::ResetZoom).loses("zoomed");
     person.changes_by(ActionId::ChartAlone);

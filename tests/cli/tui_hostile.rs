@@ -27,9 +27,9 @@ fn nothing_from_a_notebook_is_a_command_to_the_terminal() {
         (&["c"], "› compare 2"),
         (&["4"], "› notes"),
         (&["6"], "What can be done"),
-        (&["5"], "Find in"),
-        // Numbers are of every run.
-        (&["g", "r", "a", "d", "Enter"], "lines"),
+        (&["5"], "Search all runs"),
+        // It stands in logs and notes.
+        (&["w", "i", "d", "e", "Enter"], " lines"),
         (&["1", "Ctrl-L", "r"], "› restore"),
         (&["Down", "Down"], " files "),
     ];

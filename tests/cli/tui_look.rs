@@ -111,7 +111,7 @@ fn the_mouse_does_what_it_points_at() {
     let (from, to) = (before + 1, before - 19);
     terminal.send(format!("\x1b[<0;{from};20M\x1b[<32;{to};20M\x1b[<0;{to};20m").as_bytes());
     terminal.until("the line is dragged", |terminal| line_of(terminal) == Some(before - 20));
-    terminal.resize(120, 40).loses("Parameters");
+    terminal.resize(120, 40).sees("28 runs").loses("Parameters");
     let (x, y) = terminal.place_of("lab");
     terminal.click(x, y).sees("3 projects");
     terminal.press(&["q"]);
