@@ -127,7 +127,8 @@ impl App {
 
     fn poll(&mut self, context: &egui::Context) {
         if self.session.poll() {
-            context.request_repaint();
+            // What came may be what another part waited for: this frame paints both.
+            self.session.poll();
         }
         for request in self.session.take_requests() {
             self.fulfil(context, request);

@@ -134,7 +134,7 @@ fn steps(paint: &mut Paint<'_>, ui: &mut Ui, page: &RestorePage) {
     let tally = screen.tally();
     ui.horizontal(|ui| {
         ui.add_space(2.0 * GAP);
-        let words = format!("{} of {}", tally.steps, format::count(page.steps.rows.len() as u64, "change"));
+        let words = format!("Plan · {} of {}", tally.steps, format::count(page.steps.rows.len() as u64, "change"));
         ui.label(RichText::new(words).font(text::small()).color(Theme::of(ui).muted));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.add_space(2.0 * GAP);
