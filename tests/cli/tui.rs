@@ -298,6 +298,10 @@ fn charts(person: &mut Person) {
     person.does(ActionId::GoRuns).loses("› charts");
     person.does(ActionId::GoCharts).sees("› charts");
     person.does(ActionId::GoRuns).loses("› charts");
+    person.goes_to("alpha");
+    person.does(ActionId::AddToCharts).sees("› charts").sees("━ best-one").sees("alpha");
+    person.does(ActionId::GoRuns).loses("› charts");
+    person.goes_to("best-one");
 }
 
 fn one_run(person: &mut Person) {
