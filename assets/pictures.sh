@@ -6,7 +6,7 @@
 # PROGRAM is a built lab-desktop. Needs Xvfb, xdotool and ImageMagick.
 set -euo pipefail
 
-program=$1 out=$2 size=${3:-1280x800} look=${4:-light}
+program=$(realpath "$1") out=$2 size=${3:-1280x800} look=${4:-light}
 wide=${size%x*} high=${size#*x}
 mkdir -p "$out"
 home=$(mktemp -d)
