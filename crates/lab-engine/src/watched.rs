@@ -473,4 +473,4 @@ fn not_watched() -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

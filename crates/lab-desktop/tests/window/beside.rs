@@ -1,19 +1,10 @@
 //! Charts with the list of runs, and runs that are dragged to where they are drawn.
 
 use crate::stage::Stage;
-use egui::{Event, Modifiers, PointerButton, Pos2};
+use egui::Pos2;
 use egui_kittest::kittest::{By, NodeT, Queryable};
 use lab_view::ActionId;
 use lab_view::session::{Action, Route};
-
-fn pointer(stage: &mut Stage, at: Pos2, button: Option<bool>) {
-    stage.harness.event(Event::PointerMoved(at));
-    if let Some(pressed) = button {
-        let button = PointerButton::Primary;
-        stage.harness.event(Event::PointerButton { pos: at, button, pressed, modifiers: Modifiers::NONE });
-    }
-    stage.harness.run_steps(2);
-}
 
 fn row(stage: &Stage, name: &str) -> Pos2 {
     let words = format!("{name} ·");
@@ -67,11 +58,11 @@ fn a_run_is_dragged_into_the_charts() {
     // The one in the navigation, not the one beside the run.
     let all = stage.harness.query_all_by_label("Charts").map(|node| node.rect().center());
     let charts = all.min_by(|one, other| one.x.total_cmp(&other.x)).expect("the place");
-    pointer(&mut stage, from, Some(true));
-    pointer(&mut stage, from + egui::vec2(30.0, 30.0), None);
+    stage.pointer(from, Some(true));
+    stage.pointer(from + egui::vec2(30.0, 30.0), None);
     assert!(stage.harness.query_by_label_contains("Draw in charts").is_some());
-    pointer(&mut stage, charts, None);
-    pointer(&mut stage, charts, Some(false));
+    stage.pointer(charts, None);
+    stage.pointer(charts, Some(false));
     stage.settle();
     let Route::Charts(runs) = stage.session().route().clone() else { panic!("{:?}", stage.session().route()) };
     assert_eq!(runs.len(), 1);
@@ -79,11 +70,11 @@ fn a_run_is_dragged_into_the_charts() {
     // Another one beside it, by the place that comes up below.
     stage.act(Action::Go(Route::Runs));
     let from = row(&stage, &names[3]);
-    pointer(&mut stage, from, Some(true));
-    pointer(&mut stage, from + egui::vec2(30.0, 30.0), None);
+    stage.pointer(from, Some(true));
+    stage.pointer(from + egui::vec2(30.0, 30.0), None);
     let place = stage.harness.get_by_label("Draw in charts beside 1 run").rect().center();
-    pointer(&mut stage, place, None);
-    pointer(&mut stage, place, Some(false));
+    stage.pointer(place, None);
+    stage.pointer(place, Some(false));
     stage.settle();
     let Route::Charts(runs) = stage.session().route() else { panic!("charts") };
     assert_eq!(runs.len(), 2);

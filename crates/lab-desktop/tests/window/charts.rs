@@ -1,7 +1,7 @@
 //! Charts in the window: every choice is reached by its name, and the mouse looks closer.
 
 use crate::stage::Stage;
-use egui::{Event, Modifiers, PointerButton, Pos2, vec2};
+use egui::{Event, Modifiers, PointerButton, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use lab_view::ActionId;
 use lab_view::charts::{Along, Kind};
@@ -19,22 +19,13 @@ fn click(stage: &mut Stage, label: &str) {
     stage.settle();
 }
 
-fn pointer(stage: &mut Stage, at: Pos2, button: Option<bool>) {
-    stage.harness.event(Event::PointerMoved(at));
-    if let Some(pressed) = button {
-        let button = PointerButton::Primary;
-        stage.harness.event(Event::PointerButton { pos: at, button, pressed, modifiers: Modifiers::NONE });
-    }
-    stage.harness.run_steps(2);
-}
-
 fn drag(stage: &mut Stage, label: &str, from: egui::Vec2, to: egui::Vec2) {
     let area = stage.harness.get_by_label(label).rect();
     let at = |part: egui::Vec2| area.min + part * area.size();
-    pointer(stage, at(from), Some(true));
-    pointer(stage, at((from + to) / 2.0), None);
-    pointer(stage, at(to), None);
-    pointer(stage, at(to), Some(false));
+    stage.pointer(at(from), Some(true));
+    stage.pointer(at((from + to) / 2.0), None);
+    stage.pointer(at(to), None);
+    stage.pointer(at(to), Some(false));
     stage.settle();
 }
 
@@ -90,7 +81,7 @@ fn a_box_looks_closer_and_two_clicks_show_everything() {
     click(&mut stage, "Whole");
     assert!(stage.harness.query_by_label("Whole").is_none());
     let center = stage.harness.get_by_label("Chart of acc").rect().center();
-    pointer(&mut stage, center, None);
+    stage.pointer(center, None);
     stage.harness.run_steps(10);
     for pressed in [true, false, true, false] {
         let button = PointerButton::Primary;
@@ -105,7 +96,7 @@ fn a_box_looks_closer_and_two_clicks_show_everything() {
 fn the_pointer_reads_all_series_at_once() {
     let mut stage = charts();
     let center = stage.harness.get_by_label("Chart of acc").rect().center();
-    pointer(&mut stage, center, None);
+    stage.pointer(center, None);
     stage.harness.run_steps(3);
     let values = stage.harness.get_by_label_contains("acc at step 8");
     let label = values.accesskit_node().value().expect("what it says");
@@ -137,8 +128,8 @@ fn histograms_are_of_all_steps_or_of_some() {
     };
     let whole = counted(&stage);
     let slider = stage.harness.get_by_label("Steps counted").rect();
-    pointer(&mut stage, slider.right_center() - vec2(3.0, 0.0), Some(true));
-    pointer(&mut stage, slider.right_center() - vec2(3.0, 0.0), Some(false));
+    stage.pointer(slider.right_center() - vec2(3.0, 0.0), Some(true));
+    stage.pointer(slider.right_center() - vec2(3.0, 0.0), Some(false));
     stage.settle();
     let part = counted(&stage);
     assert!(part > 0.0 && part < whole / 4.0, "{part} of {whole}");

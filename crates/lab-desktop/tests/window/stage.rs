@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
-use egui::{Event, Key, Modifiers, PointerButton};
+use egui::{Event, Key, Modifiers, PointerButton, Pos2};
 use egui_kittest::kittest::{By, NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder};
 use lab_desktop::App;
@@ -120,6 +120,16 @@ impl Stage {
     pub fn press(&mut self, name: &str) {
         self.harness.get_by_label(name).click_accesskit();
         self.settle();
+    }
+
+    /// Moves the pointer, and presses its first button there or lets it go.
+    pub fn pointer(&mut self, at: Pos2, button: Option<bool>) {
+        self.harness.event(Event::PointerMoved(at));
+        if let Some(pressed) = button {
+            let button = PointerButton::Primary;
+            self.harness.event(Event::PointerButton { pos: at, button, pressed, modifiers: Modifiers::NONE });
+        }
+        self.harness.run_steps(2);
     }
 
     /// Every text that those are told who do not see the window.

@@ -60,17 +60,15 @@ fn listen(listener: &Listener, mut bell: &UnixStream) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::fs;
-    use std::path::{Path, PathBuf};
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicU64;
+    use std::path::PathBuf;
 
     use lab_model::{Content, Domain, Hash, Project};
 
     use super::*;
+    use crate::Engine;
     use crate::watched::Watched;
-    use crate::{Clock, Engine, EngineConfig, Random};
+    use crate::watched::tests::engine;
 
     /// A project whose events another thread reads.
     struct Scene {
@@ -103,19 +101,6 @@ mod tests {
             fs::create_dir(self.at(name)).unwrap();
             poll(&mut [PollFd::new(&self.files.as_fd(), PollFlags::IN)], None).unwrap();
         }
-    }
-
-    fn engine(directory: &Path, name: &str) -> Engine {
-        let config = EngineConfig {
-            notebook: directory.join(name),
-            key_file: directory.join("key"),
-            cwd: directory.to_owned(),
-            variables: BTreeMap::new(),
-            executable: PathBuf::from("/bin/false"),
-            clock: Clock::System,
-            random: Random::Seeded(Arc::new(AtomicU64::new(7))),
-        };
-        Engine::open(config).unwrap()
     }
 
     #[test]

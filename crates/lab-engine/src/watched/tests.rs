@@ -18,7 +18,8 @@ struct Scene {
     others: u64,
 }
 
-fn engine(directory: &Path, name: &str) -> Engine {
+/// An engine on a notebook of its own in a directory.
+pub(crate) fn engine(directory: &Path, name: &str) -> Engine {
     let config = EngineConfig {
         notebook: directory.join(name),
         key_file: directory.join("key"),
