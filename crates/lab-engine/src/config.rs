@@ -36,6 +36,8 @@ pub enum Clock {
     System,
     /// Starts at the given moment and goes on by one second at every reading.
     Fixed(Arc<AtomicU64>),
+    /// Stands at a moment, however often it is read.
+    Still(Time),
 }
 
 impl Clock {
@@ -48,6 +50,7 @@ impl Clock {
                 Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
             Self::Fixed(millis) => Time(millis.fetch_add(1000, Ordering::Relaxed).cast_signed()),
+            Self::Still(moment) => *moment,
         }
     }
 }

@@ -301,13 +301,15 @@ impl Session {
     pub fn poll(&mut self) -> bool {
         self.polled_before = self.now.now.0;
         self.now = Moment { now: self.background.config().clock.now(), zone: self.now.zone.clone() };
+        // Before the revision is read: what a job changed is asked for in the moment in which the job is over.
+        let mut changed = self.poll_jobs();
         let live = if self.shows_live() { self.background.live_revision() } else { 0 };
         let stamp = Stamp { revision: self.background.revision(), live, minute: self.now.now.0.div_euclid(60_000) };
         if self.runs.is_current() {
             self.runs.screen.hold(self.runs.screen.under_cursor(self.runs.page()));
         }
         let (background, now) = (&self.background, &self.now);
-        let mut changed = match self.route.last() {
+        changed |= match self.route.last() {
             Some(Route::Projects) => self.projects.poll(background, stamp, now),
             Some(Route::Runs) => self.runs.poll(background, stamp, now),
             Some(Route::Run(run)) => {
@@ -329,7 +331,6 @@ impl Session {
         changed |= self.poll_around(stamp);
         changed |= self.poll_exports();
         changed |= self.poll_watching(stamp);
-        changed |= self.poll_jobs();
         let before = self.notices.len();
         let now = self.now.now.0;
         self.notices.retain(|notice| notice.sticky || now - notice.since < NOTICE_MILLIS);

@@ -1,17 +1,15 @@
 //! Every text of every page can be read in the window, also by those who do not see it.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-
 use crate::stage::{Stage, config};
 use lab_engine::{Clock, EngineConfig};
+use lab_model::Time;
 use lab_testkit::{CLOCK_MILLIS, parity, small_project};
 
 #[test]
 fn the_window_tells_all_that_the_pages_say() {
     let small = small_project();
     // Long after the runs: their ages are dates then, and do not change while it is looked at.
-    let later = Clock::Fixed(Arc::new(AtomicU64::new(CLOCK_MILLIS.cast_unsigned() + 30 * 86_400_000)));
+    let later = Clock::Still(Time(CLOCK_MILLIS + 30 * 86_400_000));
     let (config, project) = (EngineConfig { clock: later, ..config(&small.notebook()) }, small.project.clone());
     let scenes = parity::scenes(&small);
     // Long lists are painted as far as they are in sight: everything is in sight here.

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
 
 use egui::{Event, Key, Modifiers, PointerButton, Pos2};
 use egui_kittest::kittest::{By, NodeT, Queryable};
@@ -13,13 +12,13 @@ use egui_kittest::{Harness, HarnessBuilder};
 use lab_desktop::App;
 use lab_engine::demo::{Demo, Pace};
 use lab_engine::{Clock, EngineConfig};
-use lab_model::Project;
+use lab_model::{Project, Time};
 use lab_testkit::CLOCK_MILLIS;
-use lab_testkit::sample::Sample;
+use lab_testkit::sample::{NOW_MILLIS, Sample};
 use lab_view::session::{Action, Session};
 
 /// The last day of the demo: 2026-11-20 12:00 UTC.
-const DAY: u64 = 1_795_176_000_000;
+const DAY: Time = Time(1_795_176_000_000);
 
 /// A window, and what it shows.
 pub struct Stage {
@@ -30,22 +29,23 @@ pub struct Stage {
     _kept: Box<dyn std::any::Any>,
 }
 
-/// A session is started with this; the clock stands.
+/// A session is started with this; the clock stands, so that what is shown does not depend on how many frames it takes.
 pub fn config(notebook: &Path) -> EngineConfig {
-    lab_testkit::config(notebook, CLOCK_MILLIS)
+    EngineConfig { clock: Clock::Still(Time(CLOCK_MILLIS)), ..lab_testkit::config(notebook, CLOCK_MILLIS) }
 }
 
 impl Stage {
     /// A window on the project `penguins`, with everything in it.
     pub fn new() -> Self {
         let sample = Sample::new();
-        let (config, project) = (sample.config(), sample.project.clone());
+        let config = EngineConfig { clock: Clock::Still(Time(NOW_MILLIS)), ..sample.config() };
+        let project = sample.project.clone();
         Self::on(config, Some(project), sample, [1280.0, 800.0])
     }
 
     /// A window on a project whose runs have files.
     pub fn demo() -> Self {
-        let config = EngineConfig { clock: Clock::Fixed(Arc::new(AtomicU64::new(DAY))), ..Sample::new().config() };
+        let config = EngineConfig { clock: Clock::Still(DAY), ..Sample::new().config() };
         let demo = Demo::open(&config, Pace::Still).expect("a notebook");
         let (config, project) = (demo.config.clone(), demo.project().clone());
         Self::on(config, Some(project), demo, [1280.0, 800.0])
@@ -97,10 +97,16 @@ impl Stage {
         loop {
             // A frame finds out how much room there is, and then other rows may be wanted.
             self.harness.run_steps(3);
-            if is_so(self.session()) && !self.session().is_busy() {
+            let is_still = |stage: &Self| is_so(stage.session()) && !stage.session().is_busy();
+            if !is_still(self) {
+                self.woken.recv_timeout(Duration::from_secs(60)).expect("an answer");
+                continue;
+            }
+            // What came in the last frame is seen a frame later: the first one measures it.
+            self.harness.run_steps(2);
+            if is_still(self) {
                 return;
             }
-            self.woken.recv_timeout(Duration::from_secs(60)).expect("an answer");
         }
     }
 
