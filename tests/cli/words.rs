@@ -23,6 +23,42 @@ fn names_tags_stars_and_notes() {
     }
 }
 
+/// A PNG of one white pixel.
+const PIXEL: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\0\0\0\x0aIDATx\x9cc\xf8\x0f\0\x01\x01\x01\0\
+    \x1b\xb6\xee\x56\0\0\0\0IEND\xaeB\x60\x82";
+
+#[test]
+fn a_note_keeps_the_pictures_that_it_shows() {
+    let home = home();
+    home.ok(["-q", "run", "--", "true"]);
+    let shown = |words: &str| {
+        home.ok(["note", "@", words]);
+        let page = json(&home.ok(["show", "--json"]));
+        page["notes"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap().to_owned()
+    };
+    home.write("my plot.png", PIXEL);
+    home.write("large.png", [PIXEL, &[0; 4 << 20]].concat());
+    home.write("words.png", "no picture");
+    let kept = shown("see ![loss](<my plot.png>).");
+    let hash = kept.strip_prefix("see ![loss](picture:").and_then(|rest| rest.strip_suffix(").")).expect(&kept);
+    assert_eq!(hash.len(), 64);
+    let copied = shown(&format!("as before: ![loss](picture:{hash})"));
+    assert!(copied.ends_with(&format!("(picture:{hash})")));
+    for other in ["![a](words.png)", "![a](gone.png)", "![a](.)", "![a](https://example.org/a.png)"] {
+        assert_eq!(shown(other), other);
+    }
+    let unknown = format!("![a](picture:{})", "7".repeat(64));
+    assert_eq!(shown(&unknown), unknown);
+    let refused = home.lab(["note", "@", "![a](large.png)"]).run().code(2);
+    assert!(refused.err.contains("larger than 4 MiB"), "{}", refused.err);
+    // It lies in the notebook, for as long as the note does.
+    std::fs::remove_file(home.project().join("my plot.png")).unwrap();
+    home.ok(["gc"]);
+    home.ok(["verify", "--deep"]);
+    home.ok(["rebuild"]);
+    assert_eq!(shown(&copied), copied);
+}
+
 #[test]
 fn an_editor_writes_notes() {
     let home = home();

@@ -1,10 +1,12 @@
 //! The window's program: polls the session, paints it, does what the person asked for.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use egui_commonmark::CommonMarkCache;
+use lab_plot::Image;
 use lab_view::session::{Action, Dialog, DialogAction, Purpose, Request, Route, Session};
 use lab_view::{ActionId, Line, Tone};
 
@@ -25,6 +27,8 @@ pub struct Paint<'a> {
     pub markdown: &'a mut CommonMarkCache,
     /// What only the window can do; done after the frame.
     pub asks: &'a mut Vec<Ask>,
+    /// Pictures of notes that are shown.
+    pub pictures: Vec<String>,
 }
 
 impl Paint<'_> {
@@ -32,6 +36,31 @@ impl Paint<'_> {
     pub fn wish(&mut self, action: Action) {
         self.wishes.push(action);
     }
+}
+
+/// How the names of pictures end that notes can show.
+pub const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// Under which the places of the project are remembered.
+fn project_key(session: &Session) -> String {
+    session.project().map(|project| project.id.as_str().to_owned()).unwrap_or_default()
+}
+
+fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    PICTURES.iter().any(|known| known.eq_ignore_ascii_case(ending))
+}
+
+/// A picture that was pasted.
+fn pasted(event: &egui::Event) -> Option<Arc<Image>> {
+    let egui::Event::PasteImage(pasted) = event else { return None };
+    let pixels = pasted.pixels.iter().map(|pixel| {
+        // What is transparent becomes white, as in pictures from files.
+        let paper = 255 - pixel.a();
+        [pixel.r(), pixel.g(), pixel.b()].map(|part| part.saturating_add(paper))
+    });
+    let name = "pasted".to_owned();
+    Some(Arc::new(Image { name, width: pasted.width(), height: pasted.height(), pixels: pixels.collect() }))
 }
 
 /// What only the window can do.
@@ -43,6 +72,8 @@ pub enum Ask {
     PickDestination,
     /// Let the person say where what was asked for is to be saved.
     SaveAs,
+    /// Let the person pick a picture for the note that is being written.
+    PickPicture,
     /// Open the demo in a window of its own.
     Demo,
 }
@@ -66,6 +97,8 @@ pub struct App {
     outside: Box<dyn FnMut(Outside)>,
     /// The person has said that the window may close although something is under way.
     leaves: bool,
+    /// Pictures of notes that were painted last.
+    pictures: Vec<String>,
 }
 
 /// While something is under way, its progress is painted so often.
@@ -85,6 +118,7 @@ impl App {
             arrivals: None,
             outside: Box::new(|_| ()),
             leaves: false,
+            pictures: Vec::new(),
         }
     }
 
@@ -162,17 +196,43 @@ impl App {
             match answer {
                 Answer::Folder(folder) => self.session.act(Action::Watch(folder)),
                 Answer::Destination(folder) => destination(&mut self.session, &folder),
+                Answer::Picture(file) => self.add_picture(&file),
                 Answer::File(file) => self.session.act(Action::Dialog(DialogAction::Saved(file))),
                 Answer::Nothing => {}
             }
         }
     }
 
+    /// What the places of the project remember.
+    fn places(&mut self) -> &mut Places {
+        self.own.projects.entry(project_key(&self.session)).or_default()
+    }
+
+    /// Puts a picture into the note that is being written.
+    fn add_picture(&mut self, path: &Path) {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.places().notes.add_picture(&name, path);
+    }
+
     /// What was done to the window as a whole: something was dropped on it, or it is to close.
     fn on_window(&mut self, context: &egui::Context) {
         let dropped = context.input(|input| input.raw.dropped_files.clone());
-        for folder in dropped.iter().map(|file| file.path().to_owned()).filter(|path| path.is_dir()) {
-            self.session.act(Action::Watch(folder));
+        for path in dropped.iter().map(|file| file.path().to_owned()) {
+            if path.is_dir() {
+                self.session.act(Action::Watch(path));
+            } else if is_picture(&path) {
+                self.session.act(Action::Go(Route::Notes));
+                self.add_picture(&path);
+            }
+        }
+        let pasted = context.input(|input| input.events.iter().rev().find_map(pasted));
+        if let Some(pasted) =
+            pasted.filter(|_| self.places().notes.is_writing() && matches!(self.session.route(), Route::Notes))
+        {
+            let moment = self.session.moment().now.0.cast_unsigned();
+            let path = lab_engine::waiting_picture(self.session.config(), moment);
+            self.places().notes.add_picture("pasted", &path);
+            self.session.act(Action::WritePicture(path, pasted));
         }
         let arrived: Vec<PathBuf> = self.arrivals.iter().flat_map(|arrivals| arrivals.try_iter()).collect();
         for place in arrived {
@@ -208,12 +268,16 @@ impl App {
     fn paint(&mut self, ui: &mut egui::Ui) {
         let mut wishes = Vec::new();
         keys::actions(ui.ctx(), &self.session, &mut wishes);
-        let project = self.session.project().map(|project| project.id.as_str().to_owned()).unwrap_or_default();
-        let places = self.own.projects.entry(project).or_default();
+        let places = self.own.projects.entry(project_key(&self.session)).or_default();
         let (session, markdown) = (&self.session, &mut self.markdown);
         let mut asks = Vec::new();
-        let mut paint = Paint { session, wishes: &mut wishes, places, markdown, asks: &mut asks };
+        let mut paint = Paint { session, wishes: &mut wishes, places, markdown, asks: &mut asks, pictures: Vec::new() };
         frame::paint(&mut paint, ui, &mut self.own.frame);
+        let pictures = paint.pictures;
+        if pictures != self.pictures {
+            wishes.push(Action::Pictures(pictures.clone()));
+            self.pictures = pictures;
+        }
         if !wishes.is_empty() {
             wishes.into_iter().for_each(|wish| self.session.act(wish));
             ui.ctx().request_repaint();
@@ -223,7 +287,8 @@ impl App {
                 (Ask::PickFolder, Some(later)) => later.pick_folder("Watch a folder", Answer::Folder),
                 (Ask::PickDestination, Some(later)) => later.pick_folder("Restore into", Answer::Destination),
                 (Ask::SaveAs, Some(later)) => later.save_as(&suggested(&self.session)),
-                (Ask::PickFolder | Ask::PickDestination | Ask::SaveAs, None) => {}
+                (Ask::PickPicture, Some(later)) => later.pick_picture(),
+                (Ask::PickFolder | Ask::PickDestination | Ask::SaveAs | Ask::PickPicture, None) => {}
                 (Ask::Demo, _) => (self.outside)(Outside::Demo),
             }
         }

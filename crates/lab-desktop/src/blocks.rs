@@ -167,7 +167,7 @@ fn row(ui: &mut Ui, table: &Table, shown: &[usize], widths: &[f32], text: &dyn F
 
 /// Markdown.
 pub fn prose(paint: &mut Paint<'_>, ui: &mut Ui, prose: &Prose) {
-    crate::notes::markdown(paint, ui, "prose", &prose.0);
+    crate::notes::short(paint, ui, "prose", &prose.0);
 }
 
 /// Words that are painted by hand, or otherwise than they are said, for those who do not see them.

@@ -17,6 +17,8 @@ pub enum Answer {
     Destination(PathBuf),
     /// Under this name something is to be saved.
     File(PathBuf),
+    /// This picture belongs into a note.
+    Picture(PathBuf),
     /// Nothing that matters.
     Nothing,
 }
@@ -65,6 +67,15 @@ impl Later {
         let picked = rfd::AsyncFileDialog::new().set_title(title).pick_folder();
         self.pending.push(Box::pin(async move {
             picked.await.map_or(Answer::Nothing, |folder| answer(folder.path().to_owned()))
+        }));
+    }
+
+    /// Opens the system's dialog for a picture.
+    pub fn pick_picture(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Add a picture");
+        let picked = dialog.add_filter("Pictures", &crate::app::PICTURES).pick_file();
+        self.pending.push(Box::pin(async move {
+            picked.await.map_or(Answer::Nothing, |file| Answer::Picture(file.path().to_owned()))
         }));
     }
 

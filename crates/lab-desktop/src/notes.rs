@@ -3,18 +3,20 @@
 //! What is being written is kept as a draft, also when the window closes, until the notebook has it.
 
 use std::ops::Range;
+use std::path::Path;
 
 use egui::{Align2, CentralPanel, Frame, Id, Margin, Panel, Rect, RichText, Role, ScrollArea, Sense, TextEdit, Ui};
 use egui::{WidgetInfo, pos2, vec2};
 use egui_commonmark::CommonMarkViewer;
-use lab_model::RunId;
+use lab_model::{RunId, note};
 use lab_view::list::Motion;
 use lab_view::screens::notes::{Noted, NotesView, Piece, pieces};
 use lab_view::session::{Action, DialogAction, Route};
 use lab_view::{ActionId, Align, Line, Tone};
 use serde::{Deserialize, Serialize};
 
-use crate::app::Paint;
+use crate::app::{Ask, Paint};
+use crate::images::Textures;
 use crate::theme::{GAP, MARGIN, ROW, Theme, text};
 use crate::{blocks, charts, code};
 
@@ -29,6 +31,26 @@ pub struct Own {
     /// The draft was handed to the notebook, which had so many notes with these words before.
     #[serde(skip)]
     handed: Option<usize>,
+    /// Pictures on the graphics card.
+    #[serde(skip)]
+    textures: Textures,
+}
+
+impl Own {
+    /// Whether the page to write on is open.
+    pub const fn is_writing(&self) -> bool {
+        self.writes || !self.draft.is_empty()
+    }
+
+    /// Puts a picture into the draft, with words that stand for it, and opens it.
+    pub fn add_picture(&mut self, words: &str, path: &Path) {
+        if !self.draft.is_empty() && !self.draft.ends_with('\n') {
+            self.draft.push('\n');
+        }
+        self.draft.push_str(&note::file_link(words, &path.to_string_lossy()));
+        self.draft.push('\n');
+        self.writes = true;
+    }
 }
 
 /// A note in the list takes two lines.
@@ -41,8 +63,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     let shown = &paint.session.notes;
     let Some(page) = shown.page() else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
     arrived(paint, page);
-    let own = &paint.places.notes;
-    let writes = own.writes || !own.draft.is_empty();
+    let writes = paint.places.notes.is_writing();
     if page.notes.is_empty() && !writes {
         blocks::empty(ui, "Nothing was written down yet", "A note on a run, or on the project, stands here by its day");
         ui.vertical_centered(|ui| new_note(paint, ui));
@@ -72,7 +93,8 @@ fn arrived(paint: &mut Paint<'_>, page: &NotesView) {
 
 /// Notes with these words.
 fn same(page: &NotesView, words: &str) -> usize {
-    page.notes.iter().filter(|note| note.text.trim() == words.trim()).count()
+    let words = note::without_places(words.trim());
+    page.notes.iter().filter(|noted| note::without_places(noted.text.trim()) == words).count()
 }
 
 fn new_note(paint: &mut Paint<'_>, ui: &mut Ui) {
@@ -186,16 +208,50 @@ fn reading(paint: &mut Paint<'_>, ui: &mut Ui, note: &Noted) {
     ScrollArea::vertical().id_salt("note").auto_shrink(false).show(ui, |ui| {
         ui.set_max_width(WIDE);
         let mut drawn = note.charts.iter();
-        for (place, piece) in pieces(&note.text).into_iter().enumerate() {
-            match piece {
-                Piece::Words(words) => markdown(paint, ui, &format!("note {place}"), words),
-                Piece::Chart(block) => match drawn.next().filter(|charts| !charts.is_empty()) {
-                    Some(charts) => drawing(ui, charts),
-                    None => drop(blocks::words(ui, &format!("No such metric: {}", block.trim()), Tone::Warn)),
-                },
-            }
-        }
+        body(paint, ui, "note", &note.text, &mut |ui, block| match drawn.next().filter(|charts| !charts.is_empty()) {
+            Some(charts) => drawing(ui, charts),
+            None => drop(blocks::words(ui, &format!("No such metric: {}", block.trim()), Tone::Warn)),
+        });
     });
+}
+
+/// The words of a note with its pictures; `chart` paints its charts.
+fn body(paint: &mut Paint<'_>, ui: &mut Ui, name: &str, text: &str, chart: &mut dyn FnMut(&mut Ui, &str)) {
+    for (place, piece) in pieces(text).into_iter().enumerate() {
+        match piece {
+            Piece::Words(words) => markdown(paint, ui, &format!("{name} {place}"), words),
+            Piece::Chart(block) => chart(ui, block),
+            Piece::Picture { words, source } => picture(paint, ui, words, source),
+        }
+    }
+}
+
+/// A note with its pictures; where its charts would stand it says so.
+pub fn short(paint: &mut Paint<'_>, ui: &mut Ui, name: &str, text: &str) {
+    body(paint, ui, name, text, &mut |ui, block| {
+        let words = format!("Here stands a chart: {}", block.trim().replace('\n', ", "));
+        blocks::words(ui, &code::safe(&words), Tone::Muted);
+    });
+}
+
+/// A picture in a note is not higher, in points.
+const HIGH: f32 = 480.0;
+
+fn picture(paint: &mut Paint<'_>, ui: &mut Ui, words: &str, source: &str) {
+    let words = code::safe(words);
+    paint.pictures.push(source.to_owned());
+    match paint.session.picture(source) {
+        Some(Some(image)) => {
+            let (wide, high) = (image.width.max(1) as f32, image.height.max(1) as f32);
+            let scale = (ui.available_width() / wide).min(HIGH / high).min(1.0);
+            ui.add_space(GAP);
+            paint.places.notes.textures.show(ui, source, image, vec2(wide, high) * scale);
+            blocks::words(ui, &words, Tone::Muted);
+            ui.add_space(GAP);
+        }
+        Some(None) => drop(blocks::words(ui, &format!("{words} (a picture that cannot be shown)"), Tone::Warn)),
+        None => drop(blocks::words(ui, &format!("{words} …"), Tone::Muted)),
+    }
 }
 
 fn drawing(ui: &mut Ui, drawn: &[(String, lab_plot::Chart)]) {
@@ -218,12 +274,16 @@ fn writing(paint: &mut Paint<'_>, ui: &mut Ui, page: &NotesView) {
         blocks::words(ui, if handed { "saving …" } else { "kept as a draft until it is saved" }, Tone::Muted);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let theme = Theme::of(ui);
-            let can = has_words && !handed && project.is_some();
+            let can = has_words && !handed && !paint.session.is_exporting() && project.is_some();
             let label = RichText::new("Save note").color(theme.on_accent);
             let save = ui.add_enabled(can, egui::Button::new(label).fill(theme.accent));
             saves = (saves || save.on_hover_text("Ctrl+Enter").clicked()) && can;
             if ui.add_enabled(!handed, egui::Button::new("Discard")).clicked() {
                 paint.places.notes = Own::default();
+            }
+            let add = ui.add_enabled(!handed, egui::Button::new("Add picture…"));
+            if add.on_hover_text("PNG or JPEG; one can also be dropped here, or pasted").clicked() {
+                paint.asks.push(Ask::PickPicture);
             }
         });
     });
@@ -246,7 +306,9 @@ fn writing(paint: &mut Paint<'_>, ui: &mut Ui, page: &NotesView) {
         ui.add_space(2.0 * GAP);
         ui.allocate_ui(vec2(half, height), |ui| {
             ScrollArea::vertical().id_salt("preview").auto_shrink(false).show(ui, |ui| {
-                markdown(paint, ui, "preview", &draft);
+                ui.vertical(|ui| {
+                    short(paint, ui, "preview", &draft);
+                });
             });
         });
     });
@@ -268,7 +330,7 @@ fn writing(paint: &mut Paint<'_>, ui: &mut Ui, page: &NotesView) {
 const LONGEST_BYTES: usize = 64 << 10;
 
 /// Markdown in which `[words](run:ID)` leads to a run.
-pub fn markdown(paint: &mut Paint<'_>, ui: &mut Ui, name: &str, words: &str) {
+fn markdown(paint: &mut Paint<'_>, ui: &mut Ui, name: &str, words: &str) {
     let end = words.floor_char_boundary(LONGEST_BYTES);
     let shown: String = words[..end].lines().map(|line| code::safe(line) + "\n").collect();
     let links: Vec<&str> =
@@ -276,7 +338,10 @@ pub fn markdown(paint: &mut Paint<'_>, ui: &mut Ui, name: &str, words: &str) {
     for run in &links {
         paint.markdown.add_link_hook(format!("run:{run}"));
     }
-    ui.push_id(name, |ui| CommonMarkViewer::new().show(ui, paint.markdown, &shown));
+    ui.push_id(name, |ui| {
+        ui.style_mut().text_styles.insert(egui::TextStyle::Heading, text::title());
+        CommonMarkViewer::new().show(ui, paint.markdown, &shown);
+    });
     for run in links {
         if paint.markdown.get_link_hook(&format!("run:{run}")) == Some(true)
             && let Ok(run) = run.parse::<RunId>()

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use lab_model::{Change, Edit, Project, ProjectId, RunId, Target, Time};
+use lab_model::{Change, Project, ProjectId, RunId, Target, Time};
 use lab_store::{Encoder, Notebook, RecordKind, SealKey, Writer};
 use lab_workdir::config::Config;
 
@@ -221,19 +221,30 @@ impl Engine {
         self.add_project(root, None)
     }
 
-    /// Appends a person's words.
+    /// Appends a person's words, with the pictures in files that they show.
     ///
     /// # Errors
-    /// Those of writing the notebook.
+    /// Those of writing the notebook, and of [`crate::picture_file`].
     pub fn edit(&self, edits: Vec<(Target, Change)>) -> Result<()> {
         let time = self.now();
-        let edits: Vec<_> = edits.into_iter().map(|(target, change)| Edit { time, target, change }).collect();
-        self.append(&mut |encoder, writer| {
-            for edit in &edits {
-                writer.append(encoder.json(RecordKind::Edit, edit))?;
+        let (mut encoder, mut records, mut waited) = (Encoder::new(COMPRESSION_LEVEL), Vec::new(), Vec::new());
+        for (target, change) in edits {
+            let with = self.with_pictures(time, target, change, &mut encoder)?;
+            records.extend(with.records);
+            records.push(encoder.json(RecordKind::Edit, &with.edit));
+            waited.extend(with.waited);
+        }
+        self.append(&mut |_, writer| {
+            for record in records.drain(..) {
+                writer.append(record)?;
             }
             Ok(())
-        })
+        })?;
+        for path in waited {
+            // The notebook has it; should the file stay, it only takes room.
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(())
     }
 
     /// Logs values to a run that goes on; without `run` to the one that `$LAB_RUN_ID` names.

@@ -48,6 +48,16 @@ pub struct Edit {
     /// What.
     #[serde(flatten)]
     pub change: Change,
+    /// Records that it needs: the pictures that a note shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Hash>,
+}
+
+impl Edit {
+    /// A word that needs nothing else.
+    pub const fn new(time: Time, target: Target, change: Change) -> Self {
+        Self { time, target, change, needs: Vec::new() }
+    }
 }
 
 /// What an edit says.

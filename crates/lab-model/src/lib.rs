@@ -12,6 +12,7 @@ mod environment;
 mod files_used;
 mod hash;
 mod id;
+pub mod note;
 mod path;
 mod restore;
 mod run;

@@ -216,9 +216,11 @@ impl Notebook {
             Err(error) => return Err(StoreError::read(&directory, error)),
         };
         for entry in entries.flatten() {
-            // Programs of a traced run load a library from there, which knows nothing of records.
-            if entry.path().extension() != Some("so".as_ref()) {
-                remove_if_there(&entry.path())?;
+            // Programs of a traced run load a library from there, and drafts of notes show pictures: neither knows
+            // anything of records.
+            let path = entry.path();
+            if !["so", "png"].iter().any(|ending| path.extension() == Some(ending.as_ref())) {
+                remove_if_there(&path)?;
             }
         }
         files::sync_dir(&directory)

@@ -1,6 +1,6 @@
 //! What a record needs: the ids of the records that it names.
 
-use lab_model::{Content, Hash, RestoreRecord, RunEnd, RunStart, Snapshot, Tree};
+use lab_model::{Content, Edit, Hash, RestoreRecord, RunEnd, RunStart, Snapshot, Tree};
 
 use crate::{RecordKind, decode};
 
@@ -28,11 +28,11 @@ pub(crate) fn references(kind: RecordKind, body: &[u8]) -> Option<Vec<Hash>> {
             let restore: RestoreRecord = serde_json::from_slice(body).ok()?;
             [restore.before, restore.target].into_iter().chain(restore.of).collect()
         }
+        RecordKind::Edit => serde_json::from_slice::<Edit>(body).ok()?.needs,
         RecordKind::Chunk
         | RecordKind::RunFacts
         | RecordKind::Series
         | RecordKind::Log
-        | RecordKind::Edit
         | RecordKind::Project
         | RecordKind::Commit
         | RecordKind::Retire => Vec::new(),

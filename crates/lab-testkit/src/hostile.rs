@@ -119,7 +119,7 @@ fn run(project: &Project, place: usize, scribe: &mut Scribe) -> RunId {
     for text in TEXTS {
         let text = format!("# {text}\n\n**{text}** `{text}`\n- {text}\n");
         let change = Change::Note { kind: NoteKind::Outcome, text };
-        let edit = Edit { time: end.time, target: Target::Run(start.run.clone()), change };
+        let edit = Edit::new(end.time, Target::Run(start.run.clone()), change);
         records.push(scribe.encoder.json(RecordKind::Edit, &edit));
     }
     for record in records {

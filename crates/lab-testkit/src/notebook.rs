@@ -163,7 +163,7 @@ fn run(project: &Project, place: usize, writer: &mut Writer, encoder: &mut Encod
         let text = "Steadier, and better by a point.\nKeep it.".to_owned();
         let change = Change::Note { kind: NoteKind::Outcome, text };
         let time = Time(end.time.0 + MINUTE_MILLIS);
-        append(writer, encoder.json(RecordKind::Edit, &Edit { time, target: Target::Run(start.run.clone()), change }));
+        append(writer, encoder.json(RecordKind::Edit, &Edit::new(time, Target::Run(start.run.clone()), change)));
     }
     start.run
 }

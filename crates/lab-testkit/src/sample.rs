@@ -162,6 +162,6 @@ fn run(writer: &mut Writer, encoder: &mut Encoder, project: &Project, number: us
         10 => Change::Note { kind: NoteKind::Outcome, text: "Better than the baseline, keep".into() },
         _ => return,
     };
-    let edit = Edit { time: end.time, target: Target::Run(start.run), change };
+    let edit = Edit::new(end.time, Target::Run(start.run), change);
     append(writer, encoder.json(RecordKind::Edit, &edit));
 }

@@ -1,13 +1,14 @@
 //! What was written down, by day.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use lab_model::RunId;
-use lab_plot::{Axis, Chart};
+use lab_plot::{Axis, Chart, Image};
 use lab_view::Tone;
 use lab_view::list::{Cursor, Motion};
 use lab_view::screens::notes::{Noted, Piece, pieces};
-use lab_view::session::{Action, Route};
+use lab_view::session::{Action, Route, Session};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -16,12 +17,14 @@ use crate::frame::Paint;
 use crate::markdown::{self, Read};
 use crate::run::put_styled;
 use crate::text::safe;
-use crate::{Theme, runs, table};
+use crate::{Theme, picture, runs, table};
 
 /// Columns that running text takes at most: longer lines are hard to read.
 pub const LINE: usize = 96;
 /// Rows of a chart within a note.
 const CHART_ROWS: usize = 12;
+/// Rows of a picture within a note at most.
+const PICTURE_ROWS: usize = 20;
 /// Columns left of the words of a note.
 const LEFT: usize = 8;
 /// What stands left of when and on what.
@@ -43,7 +46,7 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     let room = usize::from(area.width).saturating_sub(LEFT + 4).min(LINE);
     let of = |place: usize| {
         let before = place.checked_sub(1).map(|before| page.notes[before].day.as_str());
-        told(&page.notes[place], before, paint.theme, room)
+        told(&page.notes[place], before, paint.session, paint.theme, room)
     };
     let (notes, top) = in_sight(page.notes.len(), row, height, &of);
     let lines = notes.iter().flat_map(|(place, read)| read.iter().map(move |read| (*place, read)));
@@ -87,7 +90,7 @@ fn in_sight(
 }
 
 /// The day where it is a new one, when and on what, then the words and the charts.
-fn told(note: &Noted, day_before: Option<&str>, theme: &Theme, room: usize) -> Vec<Read> {
+fn told(note: &Noted, day_before: Option<&str>, session: &Session, theme: &Theme, room: usize) -> Vec<Read> {
     let plain = |line: Styled| Read { line, links: Vec::new() };
     let mut lines = Vec::new();
     if day_before != Some(&note.day) {
@@ -112,6 +115,9 @@ fn told(note: &Noted, day_before: Option<&str>, theme: &Theme, room: usize) -> V
                     words.push(plain(vec![(safe(&missing), theme.tone(Tone::Warn))]));
                 }
             },
+            Piece::Picture { words: name, source } => {
+                words.extend(pictured(name, session.picture(source), theme, room).into_iter().map(plain));
+            }
         }
     }
     for mut read in words {
@@ -120,6 +126,25 @@ fn told(note: &Noted, day_before: Option<&str>, theme: &Theme, room: usize) -> V
         lines.push(read);
     }
     lines
+}
+
+/// A picture, or the words that stand for it.
+fn pictured(name: &str, picture: Option<Option<&Arc<Image>>>, theme: &Theme, room: usize) -> Vec<Styled> {
+    let name = safe(name);
+    match picture {
+        Some(Some(image)) if picture::can_show(theme) => {
+            let mut lines = vec![Vec::new()];
+            lines.extend(picture::lines(theme, room, PICTURE_ROWS, image));
+            lines.extend([vec![(name, theme.tone(Tone::Muted))], Vec::new()]);
+            lines
+        }
+        Some(Some(image)) => {
+            let words = format!("{name} (a picture, {} × {} pixels)", image.width, image.height);
+            vec![vec![(words, theme.tone(Tone::Muted))]]
+        }
+        Some(None) => vec![vec![(format!("{name} (a picture that cannot be shown)"), theme.tone(Tone::Warn))]],
+        None => vec![vec![(format!("{name} …"), theme.tone(Tone::Muted))]],
+    }
 }
 
 fn drawn(charts: &[(String, Chart)], theme: &Theme, room: usize) -> Vec<Styled> {

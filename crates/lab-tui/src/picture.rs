@@ -10,6 +10,7 @@ use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
+use crate::blocks::Styled;
 use crate::frame::Paint;
 use crate::terminal::base64;
 use crate::theme::nearest_of_256;
@@ -76,21 +77,39 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect, image: &Arc<Image>) {
 
 /// Paints a picture into an area in half-blocks.
 fn blocks(buffer: &mut Buffer, depth: Depth, area: Rect, image: &Image) {
-    let image = image.fitted(usize::from(area.width), usize::from(area.height) * 2);
+    for (row, cells) in half_blocks(depth, usize::from(area.width), usize::from(area.height), image).iter().enumerate()
+    {
+        for (column, style) in cells.iter().enumerate() {
+            if let Some(cell) = buffer.cell_mut((area.x + column as u16, area.y + row as u16)) {
+                cell.set_symbol(UPPER).set_style(*style);
+            }
+        }
+    }
+}
+
+/// A picture within running text: rows of half-blocks, since text may be scrolled halfway off the screen.
+pub fn lines(theme: &Theme, width: usize, height: usize, image: &Image) -> Vec<Styled> {
+    let rows = half_blocks(theme.depth, width, height, image);
+    rows.into_iter().map(|cells| cells.into_iter().map(|style| (UPPER.to_owned(), style)).collect()).collect()
+}
+
+/// The upper half of a cell.
+const UPPER: &str = "▀";
+
+/// The colours of half-blocks that show a picture in so many cells at most.
+fn half_blocks(depth: Depth, width: usize, height: usize, image: &Image) -> Vec<Vec<Style>> {
+    let image = image.fitted(width, height * 2);
     let colour = |[red, green, blue]: [u8; 3]| match depth {
         Depth::True => Color::Rgb(red, green, blue),
         _ => Color::Indexed(nearest_of_256(red, green, blue)),
     };
     let rows: Vec<&[[u8; 3]]> = image.pixels.chunks(image.width.max(1)).collect();
-    for (row, pair) in rows.chunks(2).enumerate() {
-        for (column, upper) in pair[0].iter().enumerate() {
-            let style = Style::new().fg(colour(*upper));
-            let style = pair.get(1).map_or(style, |lower| style.bg(colour(lower[column])));
-            if let Some(cell) = buffer.cell_mut((area.x + column as u16, area.y + row as u16)) {
-                cell.set_symbol("▀").set_style(style);
-            }
-        }
-    }
+    let cells = |pair: &[&[[u8; 3]]]| {
+        let upper = pair[0].iter().map(|upper| Style::new().fg(colour(*upper)));
+        let both = |(column, style): (usize, Style)| pair.get(1).map_or(style, |lower| style.bg(colour(lower[column])));
+        upper.enumerate().map(both).collect()
+    };
+    rows.chunks(2).map(cells).collect()
 }
 
 /// What puts a picture on the screen where the cursor is; `cell` is the size of a cell in pixels. Empty for half-blocks.

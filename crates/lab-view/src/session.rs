@@ -9,10 +9,14 @@ mod jobs;
 mod lists;
 mod measured;
 mod perform;
+mod pictures;
 mod watching;
+
+use std::sync::Arc;
 
 use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
 use lab_model::{Project, ProjectId, RunId};
+use lab_plot::Image;
 
 pub use around::Ended;
 pub use dialog::{Choice, Dialog, DialogAction, Purpose};
@@ -86,6 +90,10 @@ pub enum Action {
     },
     /// The painter has room around the places for projects, saved lists, and what has ended; or not.
     Around(bool),
+    /// The painter shows notes with the pictures at these places.
+    Pictures(Vec<String>),
+    /// Write a picture into a new file, from which a note takes it.
+    WritePicture(std::path::PathBuf, Arc<Image>),
     /// Go to the runs of this project.
     Enter(ProjectId),
     /// Make this folder a project and enter it.
@@ -192,6 +200,7 @@ pub struct Session {
     lists: lists::Lists,
     measured: measured::Measured,
     around: around::Around,
+    pictures: pictures::Pictures,
     /// Runs that were removed last; they can be brought back.
     removed: Vec<RunId>,
     now: Moment,
@@ -235,6 +244,7 @@ impl Session {
             lists: lists::Lists::default(),
             measured: measured::Measured::default(),
             around: around::Around::default(),
+            pictures: pictures::Pictures::default(),
             removed: Vec::new(),
             polled_before: now.now.0,
             now,
@@ -271,6 +281,11 @@ impl Session {
         &self.notices
     }
 
+    /// Whether files are being made ready to be written.
+    pub const fn is_exporting(&self) -> bool {
+        !self.exports.is_empty()
+    }
+
     /// What is under way.
     pub fn jobs(&self) -> &[Running] {
         &self.jobs
@@ -303,6 +318,9 @@ impl Session {
         self.now = Moment { now: self.background.config().clock.now(), zone: self.now.zone.clone() };
         // Before the revision is read: what a job changed is asked for in the moment in which the job is over.
         let mut changed = self.poll_jobs();
+        if changed {
+            self.pictures.look_again();
+        }
         let live = if self.shows_live() { self.background.live_revision() } else { 0 };
         let stamp = Stamp { revision: self.background.revision(), live, minute: self.now.now.0.div_euclid(60_000) };
         if self.runs.is_current() {
@@ -329,6 +347,7 @@ impl Session {
         changed |= self.poll_lists(stamp);
         changed |= self.poll_measured(stamp);
         changed |= self.poll_around(stamp);
+        changed |= self.poll_pictures();
         changed |= self.poll_exports();
         changed |= self.poll_watching(stamp);
         let before = self.notices.len();
@@ -371,7 +390,7 @@ impl Session {
             Route::Search => self.search.is_loading(),
             Route::Health => self.health.is_loading() || self.watching.page().is_none() && self.watching.is_loading(),
         };
-        reads || !self.jobs.is_empty() || !self.exports.is_empty()
+        reads || self.pictures.is_loading() || !self.jobs.is_empty() || !self.exports.is_empty()
     }
 
     /// Does what the person asked for.
@@ -399,6 +418,8 @@ impl Session {
             }),
             Action::See { top, height } => self.with_cursor(|cursor| cursor.see(top, height)),
             Action::Around(shown) => self.around.shown = shown,
+            Action::Pictures(shown) => self.pictures.shown = shown,
+            Action::WritePicture(path, picture) => self.write_picture(path, picture),
             Action::Enter(project) => self.enter_project(&project),
             Action::Watch(folder) => self.command(Command::Init(folder), Then::Enter),
             Action::Find(words) => self.find(words),

@@ -3,7 +3,9 @@
 
 use lab_engine::watch::Same;
 use lab_engine::{Error, ErrorKind, Reader, Result, RunRow};
-use lab_model::{Environment, Machine, NoteKind, Output, OutputChange, Role, RunFacts, RunId, Status, Summary, Time};
+use lab_model::{
+    Environment, Machine, NoteKind, Output, OutputChange, Role, RunFacts, RunId, Status, Summary, Time, note,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -354,7 +356,7 @@ fn notes(row: &RunRow, moment: &Moment) -> Table {
     ]);
     let mut add = |kind: &str, words: &str, time: Time| {
         let when = Cell::new(moment.age(time), Tone::Muted).with(format::stamp(time));
-        table.push(kind, vec![Cell::new(kind, Tone::Muted), text(words).with(words), when]);
+        table.push(kind, vec![Cell::new(kind, Tone::Muted), text(&note::without_places(words)).with(words), when]);
     };
     if let Some(reason) = &row.start.reason {
         add("reason", reason, row.start.time);

@@ -66,7 +66,7 @@ impl<'a> Scribe<'a> {
         let note = Change::Note { kind: NoteKind::Note, text: story.note.to_owned() };
         let view = |(name, query): &(&str, &str)| Change::View { name: (*name).to_owned(), query: (*query).to_owned() };
         for change in std::iter::once(note).chain(story.views.iter().map(view)) {
-            let edit = Edit { time: engine.now(), target: Target::Project(project.id.clone()), change };
+            let edit = Edit::new(engine.now(), Target::Project(project.id.clone()), change);
             writer.append(encoder.json(RecordKind::Edit, &edit))?;
         }
         Ok(Self { engine, story, clock, now, project, root, config, writer, encoder, runs: 0, going_on: None })
@@ -97,7 +97,7 @@ impl<'a> Scribe<'a> {
             let (run, millis) = self.run(chapter, arguments, *quality, ending)?;
             time = Time(time.0 + millis.cast_signed() + PAUSE_MILLIS);
             for (target, change) in is_last.then(|| words(&run, chapter)).into_iter().flatten() {
-                let edit = Edit { time, target, change };
+                let edit = Edit::new(time, target, change);
                 self.writer.append(self.encoder.json(RecordKind::Edit, &edit))?;
             }
         }

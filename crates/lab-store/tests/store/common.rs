@@ -120,7 +120,7 @@ impl Fixture {
     }
 
     pub fn edit(&mut self, run: &RunId, change: Change) {
-        let edit = Edit { time: self.tick(), target: Target::Run(run.clone()), change };
+        let edit = Edit::new(self.tick(), Target::Run(run.clone()), change);
         self.commit(vec![Encoder::default().json(RecordKind::Edit, &edit)]).unwrap();
     }
 

@@ -112,7 +112,7 @@ fn full_packs_are_sealed_also_within_a_batch() {
 #[test]
 fn edits_fold_to_the_newest_whatever_the_order() {
     let run = run_id(1);
-    let edit = |time, change| Edit { time: Time(time), target: Target::Run(run.clone()), change };
+    let edit = |time, change| Edit::new(Time(time), Target::Run(run.clone()), change);
     let edits = [
         edit(10, Change::Name { name: "first".into() }),
         edit(30, Change::Name { name: "third".into() }),

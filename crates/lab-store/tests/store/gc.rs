@@ -193,6 +193,23 @@ fn purged_runs_leave_no_word() {
 }
 
 #[test]
+fn what_a_note_shows_is_kept_as_long_as_the_note() {
+    let mut fixture = Fixture::new();
+    let run = fixture.run(1, &[("a", b"x")]);
+    let mut encoder = Encoder::default();
+    let picture = encoder.chunk(b"a picture");
+    let (id, change) = (picture.id(), Change::Note { kind: NoteKind::Note, text: "look".into() });
+    let edit = Edit { needs: vec![id], ..Edit::new(Time(90), Target::Run(run.clone()), change) };
+    fixture.commit(vec![picture, encoder.json(RecordKind::Edit, &edit), encoder.chunk(b"needed by nobody")]).unwrap();
+    assert_eq!(collect(&fixture, 5_000, 80).removed_records, 1);
+    assert_eq!(fixture.reader().read(&id, None).unwrap(), b"a picture");
+    fixture.assert_clean();
+    let request = PurgeRequest { time: Time(6_000), pack_id: [81; 16], runs: vec![run], records: Vec::new() };
+    assert!(fixture.notebook.purge(&request, &mut |_, _| {}).unwrap().purged.contains(&id));
+    fixture.assert_clean();
+}
+
+#[test]
 fn dead_tails_and_empty_packs_are_collected() {
     let mut fixture = Fixture::new();
     fixture.run(1, &[("a", b"x")]);

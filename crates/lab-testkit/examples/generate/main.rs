@@ -74,7 +74,7 @@ fn shared(settings: &Settings, writer: &mut Writer, encoder: &mut Encoder) -> Ex
             time: Time(settings.now - 300 * 86_400_000),
         };
         let view = Change::View { name: "best".into(), query: "status:done sort:-best(val/acc)".into() };
-        let edit = Edit { time: project.time, target: Target::Project(project.id.clone()), change: view };
+        let edit = Edit::new(project.time, Target::Project(project.id.clone()), view);
         writer.append(encoder.json(RecordKind::Project, &project)).unwrap();
         writer.append(encoder.json(RecordKind::Edit, &edit)).unwrap();
         for version in 0..experiment::VERSIONS {
@@ -125,6 +125,6 @@ fn run(experiment: &Experiment, number: u64, writer: &mut Writer, encoder: &mut 
         46..50 => Change::Name { name: format!("ablation-{number}") },
         _ => return,
     };
-    let edit = Edit { time: Time(end.time.0 + 60_000), target: Target::Run(start.run), change };
+    let edit = Edit::new(Time(end.time.0 + 60_000), Target::Run(start.run), change);
     writer.append(encoder.json(RecordKind::Edit, &edit)).unwrap();
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use lab_engine::{Reader, Result};
-use lab_model::{NoteKind, ProjectId, RunId, Target};
+use lab_model::{NoteKind, ProjectId, RunId, Target, note};
 use lab_plot::Chart;
 use serde::Serialize;
 
@@ -54,6 +54,13 @@ pub enum Piece<'a> {
     Words(&'a str),
     /// What stands in a fenced block called `chart`: a metric in each line, or `run:` and the id of another run.
     Chart(&'a str),
+    /// A picture.
+    Picture {
+        /// What stands for it where it cannot be seen.
+        words: &'a str,
+        /// Where it is.
+        source: &'a str,
+    },
 }
 
 /// A note in pieces.
@@ -63,17 +70,28 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     for line in text.split_inclusive('\n') {
         let ends = if in_chart { "```" } else { "```chart" };
         if line.trim() == ends {
-            let piece = &text[from..at];
-            pieces.push(if in_chart { Piece::Chart(piece) } else { Piece::Words(piece) });
+            block(&text[from..at], in_chart, &mut pieces);
             (from, in_chart) = (at + line.len(), !in_chart);
         }
         at += line.len();
     }
     // A block that does not end goes on to the end, as in Markdown.
-    let piece = &text[from..];
-    pieces.push(if in_chart { Piece::Chart(piece) } else { Piece::Words(piece) });
-    pieces.retain(|piece| !matches!(piece, Piece::Words(words) if words.trim().is_empty()));
+    block(&text[from..], in_chart, &mut pieces);
     pieces
+}
+
+fn block<'a>(text: &'a str, is_chart: bool, pieces: &mut Vec<Piece<'a>>) {
+    if is_chart {
+        return pieces.push(Piece::Chart(text));
+    }
+    let mut from = 0;
+    let words = |words: &'a str| (!words.trim().is_empty()).then_some(Piece::Words(words));
+    for link in note::pictures(text) {
+        pieces.extend(words(&text[from..link.range.start]));
+        pieces.push(Piece::Picture { words: link.words, source: link.source });
+        from = link.range.end;
+    }
+    pieces.extend(words(&text[from..]));
 }
 
 /// More blocks than this are not drawn.
@@ -83,7 +101,7 @@ const MOST_CHARTS: usize = 24;
 fn charts_of(reader: &Reader, text: &str, run: Option<&RunId>, moment: &Moment) -> Vec<Vec<(String, Chart)>> {
     let blocks = pieces(text).into_iter().filter_map(|piece| match piece {
         Piece::Chart(block) => Some(block),
-        Piece::Words(_) => None,
+        Piece::Words(_) | Piece::Picture { .. } => None,
     });
     let drawn = blocks.take(MOST_CHARTS).map(|block| {
         let words = || block.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -173,5 +191,8 @@ mod tests {
         check("```chart\nloss", &[Piece::Chart("loss")]);
         check("```python\nchart\n```", &[Piece::Words("```python\nchart\n```")]);
         check("", &[]);
+        let picture = Piece::Picture { words: "loss", source: "a.png" };
+        check("so ![loss](a.png) it is", &[Piece::Words("so "), picture, Piece::Words(" it is")]);
+        check("![loss](a.png)\n```chart\nacc\n```", &[picture, Piece::Chart("acc\n")]);
     }
 }

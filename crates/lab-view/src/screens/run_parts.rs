@@ -409,7 +409,7 @@ impl Screen for FileScreen {
 
 /// Pictures of more bytes are not decoded, and more pixels along a side are not told apart on a screen.
 const PICTURE_BYTES: u64 = 32 << 20;
-const SIDE_MAX: usize = 1024;
+pub(crate) const SIDE_MAX: usize = 1024;
 
 fn is_picture(path: &RelPath, size_bytes: u64) -> bool {
     let path = path.to_string().to_lowercase();

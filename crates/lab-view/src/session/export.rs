@@ -1,9 +1,11 @@
 //! Runs as a file for other programs: read beside the interface, then written.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use lab_engine::{Command, Lane, Pending};
+use lab_engine::{Command, Error, ErrorKind, Lane, Pending};
 use lab_model::RunId;
+use lab_plot::Image;
 
 use super::{Dialog, Purpose, Session, Then};
 use crate::export::{self, Format, Key};
@@ -13,7 +15,7 @@ use crate::{Line, Tone, format};
 pub(super) struct Exported {
     path: PathBuf,
     replaces: bool,
-    said: String,
+    then: Then,
     bytes: Pending<Vec<u8>>,
 }
 
@@ -40,7 +42,16 @@ impl Session {
         let said = format!("{} exported to {shown}", format::count(runs.len() as u64, "run"));
         let key = Key { runs, format, series: false, moment: self.moment().clone() };
         let bytes = self.background.read(Lane::Page, move |reader| export::export(reader, &key));
-        self.exports.push(Exported { path, replaces, said, bytes });
+        self.exports.push(Exported { path, replaces, then: Then::Say(said), bytes });
+    }
+
+    /// Writes a picture into a new file.
+    pub(super) fn write_picture(&mut self, path: PathBuf, picture: Arc<Image>) {
+        let bytes = self.background.read(Lane::Page, move |_| {
+            let failed = |error| Error::new(ErrorKind::Usage, "The picture cannot be kept").because(error);
+            picture.to_png().map_err(failed)
+        });
+        self.exports.push(Exported { path, replaces: false, then: Then::Nothing, bytes });
     }
 
     /// Has what has been read written. True when anything has come.
@@ -55,8 +66,8 @@ impl Session {
         for (exported, bytes) in come {
             match bytes {
                 Ok(bytes) => {
-                    let Exported { path, replaces, said, .. } = exported;
-                    self.command(Command::Write { path, bytes, replaces }, Then::Say(said));
+                    let Exported { path, replaces, then, .. } = exported;
+                    self.command(Command::Write { path, bytes, replaces }, then);
                 }
                 Err(error) => self.complain(&error),
             }

@@ -99,7 +99,7 @@ fn notebook(directory: &Path, chance: &mut Chance) -> Notebook {
             4 => Change::Name { name: "renamed".into() },
             _ => continue,
         };
-        let edit = Edit { time: Time(9000), target: Target::Run(start.run), change };
+        let edit = Edit::new(Time(9000), Target::Run(start.run), change);
         writer.append(encoder.json(RecordKind::Edit, &edit)).unwrap();
         if number % 7 == 0 {
             writer.commit(Time(2)).unwrap();
