@@ -5,11 +5,15 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use egui_commonmark::CommonMarkCache;
+use lab_view::screen::Shown;
+use lab_view::screens::run::{Part, RunScreen};
+use lab_view::screens::run_parts::RunParts;
 use lab_view::session::{Action, Dialog, DialogAction, Purpose, Request, Route, Session};
 use lab_view::{ActionId, Line, Tone};
 
 use crate::later::{Answer, Later};
 use crate::own::{Own, Places};
+use crate::runs::Change;
 use crate::{frame, keys};
 
 /// Everything that a painter needs. It looks at the session and hands back wishes; it changes nothing but what is the
@@ -25,12 +29,29 @@ pub struct Paint<'a> {
     pub markdown: &'a mut CommonMarkCache,
     /// What only the window can do; done after the frame.
     pub asks: &'a mut Vec<Ask>,
+    /// What is painted now is this part of the run that stands beside the place: it is about that run.
+    pub beside: Option<Part>,
 }
 
-impl Paint<'_> {
+impl<'a> Paint<'a> {
     /// Asks for something.
     pub fn wish(&mut self, action: Action) {
-        self.wishes.push(action);
+        self.wishes.push(match self.beside {
+            Some(part) => Action::Beside(part, Box::new(action)),
+            None => action,
+        });
+    }
+
+    /// The run that is painted.
+    pub const fn run(&self) -> &'a Shown<RunScreen> {
+        let session = self.session;
+        if self.beside.is_some() { &session.beside.run } else { &session.run }
+    }
+
+    /// What is read beside its page.
+    pub const fn run_parts(&self) -> &'a RunParts {
+        let session = self.session;
+        if self.beside.is_some() { &session.beside.run_parts } else { &session.run_parts }
     }
 }
 
@@ -120,9 +141,14 @@ impl App {
         self.outside = Box::new(outside);
     }
 
-    /// What is remembered from one start to the next.
-    pub(crate) const fn own_mut(&mut self) -> &mut Own {
-        &mut self.own
+    /// What is remembered from one start to the next, as text.
+    pub fn remembered(&self) -> String {
+        serde_json::to_string(&self.own).unwrap_or_default()
+    }
+
+    /// Takes up what an earlier window remembered; what an older version remembered otherwise is forgotten.
+    pub fn remember(&mut self, text: &str) {
+        self.own = serde_json::from_str(text).unwrap_or_default();
     }
 
     fn poll(&mut self, context: &egui::Context) {
@@ -208,11 +234,11 @@ impl App {
     fn paint(&mut self, ui: &mut egui::Ui) {
         let mut wishes = Vec::new();
         keys::actions(ui.ctx(), &self.session, &mut wishes);
-        let project = self.session.project().map(|project| project.id.as_str().to_owned()).unwrap_or_default();
+        let project = project_of(&self.session);
         let places = self.own.projects.entry(project).or_default();
         let (session, markdown) = (&self.session, &mut self.markdown);
         let mut asks = Vec::new();
-        let mut paint = Paint { session, wishes: &mut wishes, places, markdown, asks: &mut asks };
+        let mut paint = Paint { session, wishes: &mut wishes, places, markdown, asks: &mut asks, beside: None };
         frame::paint(&mut paint, ui, &mut self.own.frame);
         if !wishes.is_empty() {
             wishes.into_iter().for_each(|wish| self.session.act(wish));
@@ -229,6 +255,10 @@ impl App {
         }
     }
 
+    fn places(&mut self) -> &mut Places {
+        self.own.projects.entry(project_of(&self.session)).or_default()
+    }
+
     fn fulfil(&mut self, context: &egui::Context, request: Request) {
         match request {
             Request::Quit => {
@@ -236,6 +266,8 @@ impl App {
                 context.send_viewport_cmd(egui::ViewportCommand::Close);
             }
             Request::Copy(text) => context.copy_text(text),
+            Request::Panels(panels) => self.places().runs.dock.show(&panels),
+            Request::ResetPanels => self.places().runs.dock.change(Change::Reset),
             // A note is written in the dialog itself, which has room for many lines.
             Request::EditText(text) => self.session.act(Action::Dialog(DialogAction::Edited(text))),
             Request::Open(path) | Request::Edit(path) | Request::EditCopy(path) => {
@@ -245,6 +277,11 @@ impl App {
             }
         }
     }
+}
+
+/// Under what the places are remembered.
+fn project_of(session: &Session) -> String {
+    session.project().map(|project| project.id.as_str().to_owned()).unwrap_or_default()
 }
 
 /// The name of the file that is asked for.
@@ -272,8 +309,6 @@ impl eframe::App for App {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        if let Ok(text) = serde_json::to_string(&self.own) {
-            storage.set_string(crate::window::OWN, text);
-        }
+        storage.set_string(crate::window::OWN, self.remembered());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egui::{CentralPanel, Frame, Id, Margin, Panel, RichText, ScrollArea, Ui};
+use egui::{CentralPanel, Frame, Margin, Panel, RichText, ScrollArea, Ui};
 use lab_plot::Image;
 use lab_view::files::FilesPage;
 use lab_view::list::Motion;
@@ -31,7 +31,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     let Some(files) = &page.files else {
         return blocks::empty(ui, "Its files were not kept", "The notebook has no snapshot of this run");
     };
-    if !paint.session.run.screen.full {
+    if !paint.run().screen.full {
         let beside = Panel::left("files").resizable(true).default_size(430.0).size_range(240.0..=900.0);
         beside.frame(Frame::new()).show(ui, |ui| list(paint, ui, page, files));
     }
@@ -67,7 +67,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
     let shown = Tree {
         name: "files",
         tree: &page.tree,
-        chosen: paint.session.run.screen.cursor().row,
+        chosen: paint.run().screen.cursor().row,
         ticked: None,
         tone: &|_| Tone::Plain,
         beside: &beside,
@@ -85,7 +85,7 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, files: &FilesPage) {
 
 /// What is in the chosen file, under its name and what can be done with it.
 fn file(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let shown = &paint.session.run_parts.file;
+    let shown = &paint.run_parts().file;
     let Some(path) = shown.screen.path() else {
         return blocks::empty(ui, "", "Choose a file to see what is in it");
     };
@@ -93,6 +93,7 @@ fn file(paint: &mut Paint<'_>, ui: &mut Ui) {
     Panel::top("file head").frame(inside).show(ui, |ui| tools(paint, ui, &path.to_string()));
     let page = shown.page().filter(|page| page.path == *path);
     let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    pictures(paint, ui, page);
     if let Some(image) = &page.image {
         return picture(ui, &page.note.text(), image);
     }
@@ -115,8 +116,8 @@ fn file(paint: &mut Paint<'_>, ui: &mut Ui) {
 
 /// The path in one line, what can be done below it.
 fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
-    let shown = &paint.session.run_parts.file;
-    let full = paint.session.run.screen.full;
+    let shown = &paint.run_parts().file;
+    let full = paint.run().screen.full;
     ui.horizontal(|ui| {
         let words = if full { "Show the list" } else { "Fill the place" };
         if icons::button(ui, Icon::Panel, words).clicked() {
@@ -140,13 +141,52 @@ fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
     });
 }
 
+/// Of a file that holds several pictures: which tag, and which step of it.
+fn pictures(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
+    let Some((place, _)) = page.picture.filter(|(_, count)| *count > 1) else { return };
+    let tag = &page.pictures[place].0;
+    let mut wanted = None;
+    Panel::top("pictures").frame(Frame::new().inner_margin(Margin::symmetric(12, 5))).show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            let tags: BTreeSet<&String> = page.pictures.iter().map(|(tag, _)| tag).collect();
+            if tags.len() > 1 {
+                let choice = egui::ComboBox::from_id_salt("tag").selected_text(code::safe(tag)).width(180.0);
+                let shown = choice.show_ui(ui, |ui| {
+                    for other in tags {
+                        if ui.selectable_label(other == tag, code::safe(other)).clicked() {
+                            wanted = nearest(&page.pictures, other, page.pictures[place].1);
+                        }
+                    }
+                });
+                let words = format!("Pictures of {tag}");
+                shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, &words));
+            }
+            let places: Vec<usize> = (0..page.pictures.len()).filter(|at| page.pictures[*at].0 == *tag).collect();
+            let at = places.iter().position(|at| *at == place).unwrap_or(0);
+            if places.len() > 1 {
+                wanted = blocks::stepper(ui, at, places.len(), "picture").map(|at| places[at]).or(wanted);
+            }
+            blocks::words(ui, &format!("step {}", page.pictures[place].1), Tone::Muted);
+        });
+    });
+    if let Some(place) = wanted {
+        paint.wish(Action::Run(RunAction::Picture(place)));
+    }
+}
+
+/// The picture of this tag whose step is nearest to that one.
+fn nearest(pictures: &[(String, i64)], tag: &str, step: i64) -> Option<usize> {
+    let of_tag = (0..pictures.len()).filter(|at| pictures[*at].0 == tag);
+    of_tag.min_by_key(|at| pictures[*at].1.abs_diff(step))
+}
+
 /// What the system's graphics know of a picture, and which picture it is.
 #[derive(Clone)]
 struct Known(Arc<Image>, egui::TextureHandle);
 
 /// A picture as large as the place, no larger than it is.
 fn picture(ui: &mut Ui, note: &str, image: &Arc<Image>) {
-    let id = Id::unique("picture of a file");
+    let id = ui.scope_id().with("picture of a file");
     let known: Option<Known> = ui.data(|data| data.get_temp(id));
     let known = known.filter(|known| Arc::ptr_eq(&known.0, image)).unwrap_or_else(|| {
         let pixels = image.pixels.iter().map(|[red, green, blue]| egui::Color32::from_rgb(*red, *green, *blue));
@@ -167,7 +207,7 @@ fn picture(ui: &mut Ui, note: &str, image: &Arc<Image>) {
 
 /// The lines, scrolled to where the session wants them.
 fn content(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
-    let screen = &paint.session.run_parts.file.screen;
+    let screen = &paint.run_parts().file.screen;
     let cursor = &screen.cursor;
     let id = ui.scope_id().with("seen");
     let seen: Option<(String, usize, usize)> = ui.data(|data| data.get_temp(id));
@@ -178,7 +218,7 @@ fn content(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
     let (top, height) = code::lines(ui, &path, &page.lines, to);
     ui.data_mut(|data| data.insert_temp(id, (path, top, screen.aside)));
     // Only a file that fills the place has the keys; otherwise they move in the list.
-    if paint.session.run.screen.full && (top, height) != (cursor.top, cursor.height) {
+    if paint.run().screen.full && (top, height) != (cursor.top, cursor.height) {
         paint.wish(Action::See { top, height });
     }
 }

@@ -24,8 +24,7 @@ pub struct Own {
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     tabs::paint(paint, ui);
-    let session = paint.session;
-    let shown = &session.run;
+    let shown = paint.run();
     let wanted = shown.screen.run();
     // Another run's page is worse than none.
     let page = shown.page().filter(|page| Some(&page.subject.run) == wanted);
@@ -40,6 +39,16 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
         Part::Log => log::paint(paint, ui),
         Part::Files if page.part == Part::Files => files::paint(paint, ui, page),
         Part::Files => {}
+    }
+}
+
+/// The files of the run under the cursor of the list.
+pub fn files_beside(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let shown = paint.run();
+    let page = shown.page().filter(|page| page.part == Part::Files && Some(&page.subject.run) == shown.screen.run());
+    match page {
+        Some(page) => files::paint(paint, ui, page),
+        None => blocks::no_page(ui, shown.error(), shown.is_loading()),
     }
 }
 
@@ -83,7 +92,7 @@ fn star(paint: &mut Paint<'_>, ui: &mut Ui, is_on: bool) {
 
 /// The parts of the page, the one that is shown with a line below.
 fn parts(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let chosen = paint.session.run.screen.part;
+    let chosen = paint.run().screen.part;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 5.0 * GAP;
         for part in Part::ALL {
@@ -158,7 +167,7 @@ const CHART: f32 = 400.0;
 
 /// What changed and did it help, beside the charts.
 fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
-    let beside = paint.session.run_parts.beside_of(&page.subject.run);
+    let beside = paint.run_parts().beside_of(&page.subject.run);
     let charts = beside.map_or(&[][..], |beside| &beside.charts);
     document(ui, page.subject.run.as_str(), |ui| {
         let room = ui.available_width();
@@ -185,7 +194,7 @@ fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
 
 fn told(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     sections(paint, ui, &page.page, Part::Overview.sections());
-    let Some(beside) = paint.session.run_parts.beside_of(&page.subject.run) else { return };
+    let Some(beside) = paint.run_parts().beside_of(&page.subject.run) else { return };
     blocks::heading(ui, "Inputs and outputs");
     blocks::line(ui, &beside.lineage.beside_name());
     sections(paint, ui, &beside.lineage, &LineagePage::SECTIONS);

@@ -46,6 +46,25 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     });
 }
 
+/// What was written down on the run, and a way to write more.
+pub fn notes(paint: &mut Paint<'_>, ui: &mut Ui) {
+    ui.add_space(2.0 * GAP);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 1.5 * GAP;
+        blocks::button(paint, ui, ActionId::Note);
+        blocks::button(paint, ui, ActionId::Reason);
+    });
+    ui.add_space(GAP);
+    let Some(known) = paint.session.inspected() else { return };
+    if known.notes.rows.is_empty() {
+        return blocks::empty(ui, "Nothing was written down", "Why was it run, and what came of it?");
+    }
+    ScrollArea::vertical().id_salt("notes").auto_shrink(false).show(ui, |ui| {
+        ui.add_space(GAP);
+        crate::run::notes(paint, ui, &known.notes);
+    });
+}
+
 /// Status, when, how long.
 fn about(ui: &mut Ui, table: &Table, row: &Row) {
     let of = |key: &str| {

@@ -6,6 +6,7 @@ mod actions;
 mod beside;
 mod charts;
 mod compare;
+mod dock;
 mod hostile;
 mod notes;
 mod parity;
