@@ -1,5 +1,6 @@
 //! One run; several stand open as tabs.
 
+mod pair;
 mod tabs;
 
 use egui::{Layout, Margin, Panel, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
@@ -19,18 +20,25 @@ use crate::{blocks, charts, files, log, runs};
 #[serde(default)]
 pub struct Own {
     open: Vec<tabs::Tab>,
+    /// Two of them beside each other.
+    pair: Option<pair::Pair>,
 }
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     tabs::paint(paint, ui);
+    pair::paint(paint, ui);
+}
+
+/// Paints one run; `is_one_of_two` says that there is another one beside it.
+fn one(paint: &mut Paint<'_>, ui: &mut Ui, is_one_of_two: bool) {
     let shown = paint.run();
     let wanted = shown.screen.run();
     // Another run's page is worse than none.
     let page = shown.page().filter(|page| Some(&page.subject.run) == wanted);
     let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
     let frame = egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 12, top: 10, bottom: 0 });
-    Panel::top("run head").frame(frame).show(ui, |ui| head(paint, ui, page));
+    Panel::top("run head").frame(frame).show(ui, |ui| head(paint, ui, page, is_one_of_two));
     match shown.screen.part {
         Part::Overview => overview(paint, ui, page),
         Part::Environment => {
@@ -53,23 +61,31 @@ pub fn files_beside(paint: &mut Paint<'_>, ui: &mut Ui) {
 }
 
 /// What it is called, what can be done with it, what changed and did it help, and its parts.
-fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
+fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, is_one_of_two: bool) {
     ui.horizontal(|ui| {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 1.5 * GAP;
+            if is_one_of_two && icons::button(ui, Icon::Close, "Show the other run alone").clicked() {
+                let _ = pair::alone(paint, &page.subject.run);
+            }
             blocks::main_button(paint, ui, ActionId::Restore);
             let more = icons::button(ui, Icon::More, "More");
             egui::Popup::menu(&more).show(|ui| runs::menu(paint, ui));
             if page.subject.is_running {
                 blocks::button(paint, ui, ActionId::Stop);
             }
-            for id in [ActionId::Rerun, ActionId::Note, ActionId::Charts, ActionId::Compare] {
-                blocks::button(paint, ui, id);
+            // Where there is less room the menu has them.
+            if ui.available_width() > HEAD {
+                for id in [ActionId::Rerun, ActionId::Note, ActionId::Charts, ActionId::Compare] {
+                    blocks::button(paint, ui, id);
+                }
             }
             star(paint, ui, page.subject.starred);
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                 let name = lab_model::display_bytes(page.subject.name.as_bytes());
-                ui.add(egui::Label::new(RichText::new(crate::code::safe(&name)).font(text::title())).truncate());
+                // Of two the one that keys are for stands out.
+                let ink = if paint.beside.is_some() { Theme::of(ui).muted } else { Theme::of(ui).text };
+                ui.add(egui::Label::new(RichText::new(crate::code::safe(&name)).font(text::title()).color(ink)).truncate());
             });
         });
     });
@@ -158,6 +174,8 @@ fn note(paint: &mut Paint<'_>, ui: &mut Ui, row: &Row) {
     blocks::prose(paint, ui, &lab_view::Prose(words.to_owned()));
 }
 
+/// With so much room beside the main button the others stand there too.
+const HEAD: f32 = 520.0;
 /// From so many points on charts stand beside the text.
 const WIDE: f32 = 860.0;
 /// The text beside charts is not wider.

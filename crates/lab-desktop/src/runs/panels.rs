@@ -28,7 +28,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, are_runs: bool) {
     dock.fit(area.size());
     let alone = !dock.panes().any(|(tile, panel)| panel != Panel::Runs && dock.tree.is_visible(tile));
     let theme = Theme::of(ui);
-    let mut panels = Panels { paint, theme, alone, seen: BTreeSet::new(), change: None };
+    let mut panels = Panels { paint, theme, alone, seen: BTreeSet::new(), change: None, several: false };
     dock.tree.ui(&mut panels, ui);
     let (seen, change) = (panels.seen, panels.change);
     between(ui, &mut dock);
@@ -136,6 +136,8 @@ struct Panels<'a, 'b> {
     /// What is in sight; nothing is read for what is not.
     seen: BTreeSet<Panel>,
     change: Option<Change>,
+    /// The tabs that are painted now are more than one.
+    several: bool,
 }
 
 impl Behavior<Panel> for Panels<'_, '_> {
@@ -174,6 +176,9 @@ impl Behavior<Panel> for Panels<'_, '_> {
         if state.active || is_near {
             ui.painter().rect_filled(area, 0.0, if state.active { theme.ground } else { theme.hover });
         }
+        if state.active && self.several {
+            ui.painter().rect_filled(Rect::from_min_size(area.min, vec2(wide, 2.0)), 0.0, theme.accent);
+        }
         let ink = if state.active { theme.text } else { theme.muted };
         let inside = area.shrink2(vec2(3.0 * GAP, 0.0));
         blocks::elided(ui, inside, &words, text::body(), ink, lab_view::Align::Left);
@@ -191,6 +196,10 @@ impl Behavior<Panel> for Panels<'_, '_> {
             self.change = Some(Change::Toggle(panel));
         }
         response
+    }
+
+    fn tab_bar_left_ui(&mut self, tiles: &Tiles<Panel>, _: &mut Ui, _: TileId, tabs: &Tabs) {
+        self.several = tabs.children.iter().filter(|child| tiles.is_visible_in_layout(**child)).count() > 1;
     }
 
     fn drag_ui(&mut self, tiles: &Tiles<Panel>, ui: &mut Ui, tile: TileId) {

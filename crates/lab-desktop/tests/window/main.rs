@@ -9,6 +9,7 @@ mod compare;
 mod dock;
 mod hostile;
 mod notes;
+mod pair;
 mod parity;
 mod places;
 mod restore;
