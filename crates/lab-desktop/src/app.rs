@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use egui_commonmark::CommonMarkCache;
 use lab_view::screen::Shown;
-use lab_view::screens::run::{Part, RunScreen};
+use lab_view::screens::run::RunScreen;
 use lab_view::screens::run_parts::RunParts;
-use lab_view::session::{Action, Dialog, DialogAction, Purpose, Request, Route, Session};
+use lab_view::session::{Action, Aside, Dialog, DialogAction, Purpose, Request, Route, Session};
 use lab_view::{ActionId, Line, Tone};
 
 use crate::later::{Answer, Later};
@@ -29,17 +29,22 @@ pub struct Paint<'a> {
     pub markdown: &'a mut CommonMarkCache,
     /// What only the window can do; done after the frame.
     pub asks: &'a mut Vec<Ask>,
-    /// What is painted now is this part of the run that stands beside the place: it is about that run.
-    pub beside: Option<Part>,
+    /// What is painted now stands beside the place: what is done there is done at it.
+    pub beside: Option<Aside>,
 }
 
 impl<'a> Paint<'a> {
     /// Asks for something.
     pub fn wish(&mut self, action: Action) {
         self.wishes.push(match self.beside {
-            Some(part) => Action::Beside(part, Box::new(action)),
+            Some(aside) => Action::Beside(aside, Box::new(action)),
             None => action,
         });
+    }
+
+    /// Whether an action makes sense. What stands beside the place offers only what does.
+    pub fn can(&self, id: ActionId) -> bool {
+        self.beside.is_some() || (id.row().enabled)(self.session)
     }
 
     /// The run that is painted.

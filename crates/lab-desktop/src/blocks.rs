@@ -296,7 +296,7 @@ fn standing_out(ui: &Ui, label: &str) -> egui::Button<'static> {
 
 fn action_button(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId, button: egui::Button<'_>) -> Response {
     let row = id.row();
-    let response = ui.add_enabled((row.enabled)(paint.session), button);
+    let response = ui.add_enabled(paint.can(id), button);
     let key = crate::keys::shown(id);
     let response = response.on_hover_ui(|ui| {
         ui.label(row.help);
@@ -331,8 +331,7 @@ pub fn check(ui: &Ui, square: Rect, is_on: bool) {
 pub fn menu_item(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId) {
     let row = id.row();
     let button = egui::Button::new(row.label).shortcut_text(crate::keys::shown(id)).frame_when_inactive(false);
-    let is_enabled = (row.enabled)(paint.session);
-    if ui.add_enabled(is_enabled, button).on_hover_text(row.help).clicked() {
+    if ui.add_enabled(paint.can(id), button).on_hover_text(row.help).clicked() {
         paint.wish(lab_view::session::Action::Do(id));
         ui.close();
     }

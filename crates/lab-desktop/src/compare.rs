@@ -41,6 +41,14 @@ struct Live {
 /// From this width on old and new stand in two columns by themselves.
 const WIDE: f32 = 760.0;
 
+/// Paints what is different in the run under the cursor of the list.
+pub fn beside(paint: &mut Paint<'_>, ui: &mut Ui) {
+    if paint.session.compared_beside().is_none() {
+        return blocks::empty(ui, "Nothing to compare it with", "It is the first of its kind");
+    }
+    self::paint(paint, ui);
+}
+
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     let mut own = std::mem::take(&mut paint.places.compare);
@@ -68,7 +76,9 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
     }
     let frame = egui::Frame::new().fill(theme.bar).inner_margin(Margin::symmetric(8, 8));
     let contents = Panel::left("compare contents").resizable(true).default_size(240.0).size_range(140.0..=380.0);
-    contents.frame(frame).show(ui, |ui| self::contents(paint, ui, &document));
+    if room >= WIDE {
+        contents.frame(frame).show(ui, |ui| self::contents(paint, ui, &document));
+    }
     tools(paint, ui, &document);
     let opened = body(paint, ui, page, &document, live);
     let outline = Outline { files: document.files.clone(), changes: document.changes.clone(), side_by_side };

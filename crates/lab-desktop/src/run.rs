@@ -85,7 +85,9 @@ fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, is_one_of_two: bool)
                 let name = lab_model::display_bytes(page.subject.name.as_bytes());
                 // Of two the one that keys are for stands out.
                 let ink = if paint.beside.is_some() { Theme::of(ui).muted } else { Theme::of(ui).text };
-                ui.add(egui::Label::new(RichText::new(crate::code::safe(&name)).font(text::title()).color(ink)).truncate());
+                ui.add(
+                    egui::Label::new(RichText::new(crate::code::safe(&name)).font(text::title()).color(ink)).truncate(),
+                );
             });
         });
     });

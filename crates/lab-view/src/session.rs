@@ -18,7 +18,7 @@ use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
 use lab_model::{Project, ProjectId, RunId};
 
 pub use around::Ended;
-pub use beside::Beside;
+pub use beside::{Aside, Beside};
 pub use dialog::{Choice, Dialog, DialogAction, Purpose};
 pub use jobs::{Running, Then};
 
@@ -33,7 +33,7 @@ use crate::screens::health::HealthScreen;
 use crate::screens::notes::NotesScreen;
 use crate::screens::projects::ProjectsScreen;
 use crate::screens::restore::{RestoreAction, RestoreScreen};
-use crate::screens::run::{Part, RunAction, RunScreen};
+use crate::screens::run::{RunAction, RunScreen};
 use crate::screens::run_parts::RunParts;
 use crate::screens::runs::{Panel, RunsAction, RunsScreen};
 use crate::screens::search::SearchScreen;
@@ -102,8 +102,8 @@ pub enum Action {
     Run(RunAction),
     /// The painter shows this run beside the one that is looked at, or none.
     Pair(Option<RunId>),
-    /// The same at a part of the run that stands beside the place.
-    Beside(Part, Box<Action>),
+    /// The same at what stands beside the place.
+    Beside(Aside, Box<Action>),
     /// On runs side by side.
     Compare(CompareAction),
     /// On charts.
@@ -425,7 +425,8 @@ impl Session {
                 self.apply(effects);
             }
             Action::Pair(run) => self.pair(run),
-            Action::Beside(part, action) => self.act_beside(part, *action),
+            Action::Beside(Aside::Run(part), action) => self.act_beside(part, *action),
+            Action::Beside(Aside::Changes, action) => self.act_on_changes(*action),
             Action::Run(RunAction::Picture(place)) => self.run_parts.file.screen.picture = place,
             Action::Run(action) => {
                 let effects = self.run.act(action);

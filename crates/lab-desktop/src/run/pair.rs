@@ -2,7 +2,7 @@
 
 use egui::{CentralPanel, DragAndDrop, Frame, Panel, Rect, Stroke, StrokeKind, Ui};
 use lab_model::RunId;
-use lab_view::session::{Action, Route};
+use lab_view::session::{Action, Aside, Route};
 use serde::{Deserialize, Serialize};
 
 use super::tabs;
@@ -67,7 +67,7 @@ fn half(paint: &mut Paint<'_>, ui: &mut Ui, run: &RunId, is_here: bool) {
     if is_here {
         super::one(paint, ui, true);
     } else {
-        paint.beside = Some(paint.session.beside.run.screen.part);
+        paint.beside = Some(Aside::Run(paint.session.beside.run.screen.part));
         super::one(paint, ui, true);
         paint.beside = None;
         if ui.rect_contains_pointer(area) && ui.input(|input| input.pointer.any_pressed()) {

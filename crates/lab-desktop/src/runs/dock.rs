@@ -339,7 +339,7 @@ mod tests {
             assert_eq!(shown(&kept(&serde_json::to_string(&dock).expect("text"))), shown(&dock));
         }
         dock.show(&Panel::BESIDE.into());
-        assert_eq!(shown(&dock).len(), 6);
+        assert_eq!(shown(&dock).len(), 7);
         for side in [Side::Beside, Side::Below] {
             dock.change(Change::Charts(side));
             assert_eq!(dock.charts(), Some(side));

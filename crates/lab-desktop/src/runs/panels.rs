@@ -7,7 +7,7 @@ use egui_tiles::{Behavior, Container, LinearDir, ResizeState, SimplificationOpti
 use egui_tiles::{TileId, Tiles, UiResponse};
 use lab_view::screens::run::Part;
 use lab_view::screens::runs::{Panel, RunsAction};
-use lab_view::session::Action;
+use lab_view::session::{Action, Aside};
 use lab_view::{ActionId, Tone};
 
 use super::dock::{BETWEEN, Change, Dock, LEAST, Side, TABS, TIDY};
@@ -15,7 +15,7 @@ use super::inspector;
 use crate::app::Paint;
 use crate::icons::{self, Icon};
 use crate::theme::{GAP, Theme, text};
-use crate::{blocks, charts, log, run};
+use crate::{blocks, charts, compare, log, run};
 
 /// In a place narrower than this there is no room beside the list.
 const NARROW: f32 = 760.0;
@@ -149,9 +149,10 @@ impl Behavior<Panel> for Panels<'_, '_> {
             Panel::Runs => super::list(self.paint, ui),
             Panel::Inspector => inside(ui, |ui| inspector::paint(self.paint, ui)),
             Panel::Charts => charts::beside(self.paint, ui),
-            Panel::Log => self.at(Part::Log, |paint| log::paint(paint, ui)),
+            Panel::Log => self.at(Aside::Run(Part::Log), |paint| log::paint(paint, ui)),
             Panel::Notes => inside(ui, |ui| inspector::notes(self.paint, ui)),
-            Panel::Files => self.at(Part::Files, |paint| run::files_beside(paint, ui)),
+            Panel::Files => self.at(Aside::Run(Part::Files), |paint| run::files_beside(paint, ui)),
+            Panel::Changes => self.at(Aside::Changes, |paint| compare::beside(paint, ui)),
         }
         UiResponse::None
     }
@@ -253,9 +254,9 @@ impl Behavior<Panel> for Panels<'_, '_> {
 }
 
 impl Panels<'_, '_> {
-    /// Paints a part of the run under the cursor; what is done there is done at that run.
-    fn at(&mut self, part: Part, add: impl FnOnce(&mut Paint<'_>)) {
-        self.paint.beside = Some(part);
+    /// Paints something of the run under the cursor; what is done there is done at it.
+    fn at(&mut self, aside: Aside, add: impl FnOnce(&mut Paint<'_>)) {
+        self.paint.beside = Some(aside);
         add(self.paint);
         self.paint.beside = None;
     }

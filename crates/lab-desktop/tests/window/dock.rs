@@ -6,7 +6,7 @@ use egui_kittest::kittest::{By, Queryable};
 use lab_view::ActionId;
 use lab_view::list::Motion;
 use lab_view::screens::runs::Panel;
-use lab_view::session::{Action, DialogAction};
+use lab_view::session::{Action, DialogAction, Route};
 
 /// The tab of a panel.
 fn tab(stage: &Stage, name: &str) -> Option<Rect> {
@@ -87,7 +87,7 @@ fn panels_are_closed_and_opened_again_and_reset() {
     assert!(tabs(&stage).is_empty(), "the list alone needs no tab");
     assert!(stage.session().runs.screen.panels.is_empty());
     choose(&mut stage, &Panel::BESIDE);
-    assert_eq!(tabs(&stage), ["Runs", "Inspector", "Charts", "Log", "Notes", "Files"]);
+    assert_eq!(tabs(&stage), ["Runs", "Inspector", "Charts", "Log", "Notes", "Files", "Changes"]);
     assert_eq!(stage.session().runs.screen.panels.len(), 2, "the charts and the one of the tabs that is in front");
     choose(&mut stage, &[Panel::Charts]);
     assert_eq!(tabs(&stage), ["Runs", "Charts"]);
@@ -141,5 +141,14 @@ fn the_run_under_the_cursor_shows_its_log_and_its_files() {
     assert_eq!(page.subject.run, other);
     assert!(!page.files.as_ref().expect("its files").files.rows.is_empty());
     choose(&mut stage, &[Panel::Notes]);
-    assert!(stage.session().inspected().is_some());
+    stage.wait(|session| session.inspected().is_some());
+    // What is different since the run before: the list stays where it is when one goes from change to change.
+    choose(&mut stage, &[Panel::Changes]);
+    let [base, compared] = stage.session().compared_beside().expect("two runs");
+    assert_eq!((compared, base == other), (other, false));
+    let row = stage.session().runs.screen.cursor.row;
+    assert!(stage.session().compare.page().is_some() && stage.session().compare.is_current());
+    stage.press("Fold all");
+    assert_eq!(stage.session().runs.screen.cursor.row, row);
+    assert_eq!(*stage.session().route(), Route::Runs);
 }

@@ -10,6 +10,15 @@ use crate::screens::run_parts::RunParts;
 use crate::screens::runs::Panel;
 use crate::{Line, Tone};
 
+/// What stands beside a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aside {
+    /// A part of the run beside.
+    Run(Part),
+    /// What is different in the run under the cursor since the run that it is compared with.
+    Changes,
+}
+
 /// The run, and what is read beside it.
 #[derive(Default)]
 pub struct Beside {
@@ -60,8 +69,26 @@ impl Session {
         }
     }
 
-    /// Takes in what has come for the run beside, asks for what is missing.
+    /// The run under the cursor of the list and the one that it is compared with, where there is room for what is
+    /// different.
+    pub fn compared_beside(&self) -> Option<[RunId; 2]> {
+        let is_wanted = matches!(self.route(), Route::Runs) && self.runs.screen.panels.contains(&Panel::Changes);
+        let page = self.runs.page().filter(|page| is_wanted && !page.is_grouped())?;
+        let subject = page.at(self.runs.screen.cursor.row)?;
+        Some([subject.base.clone()?, subject.run.clone()])
+    }
+
+    /// Takes in what has come for what stands beside the place, asks for what is missing.
     pub(super) fn poll_beside(&mut self, stamp: Stamp) -> bool {
+        let mut changed = false;
+        if let Some(runs) = self.compared_beside() {
+            self.compare.screen.enter(runs.to_vec());
+            changed = self.compare.poll(&self.background, Stamp { live: 0, ..stamp }, &self.now);
+        }
+        changed | self.poll_run_beside(stamp)
+    }
+
+    fn poll_run_beside(&mut self, stamp: Stamp) -> bool {
         let Some((run, parts)) = self.parts_beside() else { return false };
         let Beside { run: shown, run_parts, .. } = &mut self.beside;
         shown.screen.enter(run.clone());
@@ -83,6 +110,9 @@ impl Session {
 
     /// Whether something is being read for the run beside.
     pub(super) fn is_loading_beside(&self) -> bool {
+        if self.compared_beside().is_some() && !self.compare.is_current() && self.compare.error().is_none() {
+            return true;
+        }
         let is_missing = |run: &RunId| self.beside.run.screen.run() != Some(run) || !self.beside.run.is_current();
         let Some((run, _)) = self.parts_beside() else { return false };
         is_missing(&run) && self.beside.run.error().is_none()
@@ -108,6 +138,17 @@ impl Session {
     pub(super) fn is_paired_with(&self, run: &RunId) -> bool {
         let Beside { run: beside, pair, .. } = &self.beside;
         beside.screen.run() == Some(run) && pair.is_some() && pair.as_ref() == self.run.screen.run()
+    }
+
+    /// Does it as if the person were at the comparison of the run under the cursor.
+    pub(super) fn act_on_changes(&mut self, action: Action) {
+        let Some(runs) = self.compared_beside() else { return };
+        let here = Route::Compare(runs.to_vec());
+        self.route.push(here.clone());
+        self.act(action);
+        if *self.route() == here {
+            self.route.pop();
+        }
     }
 
     /// Does it as if the person were at this part of the run beside. Who goes elsewhere from there has been there.

@@ -17,11 +17,13 @@ pub enum Panel {
     Notes,
     /// The files of its snapshot.
     Files,
+    /// What is different since the run that it is compared with, line by line.
+    Changes,
 }
 
 impl Panel {
     /// All that can stand beside the list.
-    pub const BESIDE: [Self; 5] = [Self::Inspector, Self::Charts, Self::Log, Self::Notes, Self::Files];
+    pub const BESIDE: [Self; 6] = [Self::Inspector, Self::Charts, Self::Log, Self::Notes, Self::Files, Self::Changes];
 
     /// What its tab says.
     pub const fn title(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Panel {
             Self::Log => "Log",
             Self::Notes => "Notes",
             Self::Files => "Files",
+            Self::Changes => "Changes",
         }
     }
 
@@ -44,6 +47,7 @@ impl Panel {
             Self::Log => "What the run printed",
             Self::Notes => "What was written down on the run",
             Self::Files => "The files of the run as of its start, and what it wrote",
+            Self::Changes => "What is different since the run before it, line by line",
         }
     }
 }
