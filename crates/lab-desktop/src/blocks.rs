@@ -431,3 +431,26 @@ pub fn failure(ui: &mut Ui, words: &str) {
         });
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_of_lab_are_set_as_code() {
+        let check = |words: &str, expected: &[(&str, bool)]| {
+            let mut job = LayoutJob::default();
+            spoken(&mut job, Theme::light(), words, &text::body(), Theme::light().text);
+            let parts = job.sections.iter().map(|section| {
+                let words = &job.text[section.byte_range.start.0..section.byte_range.end.0];
+                (words, section.format.font_id == text::mono())
+            });
+            let parts: Vec<_> = parts.filter(|(words, _)| !words.is_empty()).collect();
+            assert_eq!(parts, expected, "{words}");
+        };
+        check("No watcher: `lab watch start`", &[("No watcher: ", false), ("lab watch start", true)]);
+        check("`lab init` or `lab run`", &[("lab init", true), (" or ", false), ("lab run", true)]);
+        // What people write stays as it is.
+        check("a `b` and `lab ", &[("a `b` and `lab ", false)]);
+    }
+}

@@ -92,19 +92,19 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
 
 /// What is different and whether it is real; who is compared.
 fn headline(ui: &mut Ui, page: &CompareView) {
-    let theme = Theme::of(ui);
+    let (theme, wide) = (Theme::of(ui), ui.available_width());
     if let CompareView::Pair(page, _) = page {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             for (place, field) in page.sides.0.iter().enumerate() {
                 if place > 0 {
-                    blocks::words(ui, "→", Tone::Muted);
+                    ui.label(RichText::new("→").font(text::small()).color(theme.muted));
                 }
                 ui.label(RichText::new(&field.cell.text).font(text::small()).color(theme.muted));
             }
         });
     }
     let mut job = blocks::job(theme, page.headline(), &text::large());
-    job.wrap.max_width = ui.available_width();
+    job.wrap.max_width = wide;
     ui.label(job);
 }
 

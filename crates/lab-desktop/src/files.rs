@@ -26,14 +26,25 @@ pub struct Own {
     folded: BTreeSet<String>,
 }
 
+/// In less width the list stands above what is in the file.
+const NARROW: f32 = 620.0;
+
+/// What else can be done with a file needs so much room beside the choice of what is shown of it.
+const OTHERS: f32 = 350.0;
+
 /// Paints the part.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     let Some(files) = &page.files else {
         return blocks::empty(ui, "Its files were not kept", "The notebook has no snapshot of this run");
     };
     if !paint.run().screen.full {
-        let beside = Panel::left("files").resizable(true).default_size(430.0).size_range(240.0..=900.0);
-        beside.frame(Frame::new()).show(ui, |ui| list(paint, ui, page, files));
+        let room = ui.available_size();
+        let part = if room.x < NARROW {
+            Panel::top("files above").default_size(room.y * 0.5).size_range(100.0..=(room.y - 120.0).max(101.0))
+        } else {
+            Panel::left("files").default_size(430.0).size_range(240.0..=900.0)
+        };
+        part.resizable(true).frame(Frame::new()).show(ui, |ui| list(paint, ui, page, files));
     }
     CentralPanel::default().frame(Frame::new()).show(ui, |ui| file(paint, ui));
 }
@@ -125,19 +136,25 @@ fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
         }
         ui.add(egui::Label::new(RichText::new(path).font(text::mono())).truncate());
     });
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         for (words, diff) in [("Content", false), ("Changes", true)] {
             if ui.selectable_label(shown.screen.diff == diff, words).clicked() && shown.screen.diff != diff {
                 paint.wish(Action::Do(ActionId::SideBySide));
             }
         }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        let mut others = |ui: &mut Ui| {
             blocks::button(paint, ui, ActionId::RestoreFile);
             blocks::button(paint, ui, ActionId::Edit);
             if ui.button("Copy path").clicked() {
                 ui.ctx().copy_text(path.to_owned());
             }
-        });
+        };
+        // In less width they stand in a line of their own.
+        if ui.available_width() > OTHERS {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), others);
+        } else {
+            others(ui);
+        }
     });
 }
 
@@ -220,5 +237,20 @@ fn content(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
     // Only a file that fills the place has the keys; otherwise they move in the list.
     if paint.run().screen.full && (top, height) != (cursor.top, cursor.height) {
         paint.wish(Action::See { top, height });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_tag_is_shown_at_the_same_time() {
+        let pictures =
+            [("in", 0), ("in", 20), ("out", 0), ("out", 10), ("out", 20)].map(|(tag, step)| (tag.to_owned(), step));
+        for (tag, step, expected) in [("out", 20, Some(4)), ("out", 13, Some(3)), ("in", 13, Some(1)), ("no", 1, None)]
+        {
+            assert_eq!(nearest(&pictures, tag, step), expected, "{tag} {step}");
+        }
     }
 }

@@ -25,6 +25,9 @@ pub struct Own {
 
 /// The height of a line.
 const LINE: f32 = 19.0;
+/// The field that looks for words is so wide at most, and leaves so much to what is at the right of it.
+const FIELD: f32 = 260.0;
+const SWITCHES: f32 = 190.0;
 /// Room for the time since the start.
 const CLOCK: f32 = 74.0;
 
@@ -59,7 +62,9 @@ fn bar(paint: &mut Paint<'_>, ui: &mut Ui, page: &LogView) {
             let (first, total) = ((cursor.top + 1).min(page.window.total), page.window.total);
             let last = (cursor.top + cursor.height).min(total);
             let words = format!("lines {first}–{last} of {}", format::grouped(total as u64));
-            blocks::words(ui, &words, Tone::Muted);
+            if ui.available_width() > blocks::width(ui, &words, text::body()) {
+                blocks::words(ui, &words, Tone::Muted);
+            }
         });
     });
 }
@@ -68,8 +73,10 @@ fn search(paint: &mut Paint<'_>, ui: &mut Ui) {
     let parts = &paint.run_parts();
     let looked_for = &parts.hits.screen.words;
     let id = ui.scope_id().with("find in the log");
+    // The switches at the right have their room first.
+    let wide = (ui.available_width() - SWITCHES).clamp(80.0, FIELD);
     let mut words = looked_for.clone();
-    let edit = egui::TextEdit::singleline(&mut words).id(id).desired_width(260.0).font(text::body());
+    let edit = egui::TextEdit::singleline(&mut words).id(id).desired_width(wide).font(text::body());
     let edit = edit.margin(Margin { left: 30, right: 8, top: 4, bottom: 4 }).hint_text("Find in the log");
     let response = ui.add(edit);
     response.widget_info(|| {

@@ -14,7 +14,7 @@ use super::dock::{BETWEEN, Change, Dock, LEAST, Side, TABS, TIDY};
 use super::inspector;
 use crate::app::Paint;
 use crate::icons::{self, Icon};
-use crate::theme::{GAP, Theme, text};
+use crate::theme::{Theme, text};
 use crate::{blocks, charts, compare, log, run};
 
 /// In a place narrower than this there is no room beside the list.
@@ -112,6 +112,8 @@ fn between(ui: &Ui, dock: &mut Dock) {
     }
 }
 
+/// Beside the words of a tab; the sign that closes it has its place there.
+const PADDING: f32 = 15.0;
 /// So many points further is one step.
 const STEP: f32 = 24.0;
 
@@ -168,8 +170,7 @@ impl Behavior<Panel> for Panels<'_, '_> {
     fn tab_ui(&mut self, tiles: &mut Tiles<Panel>, ui: &mut Ui, id: Id, tile: TileId, state: &TabState) -> Response {
         let (theme, words) = (self.theme, title(tiles, tile));
         let panel = tiles.get_pane(&tile).copied();
-        let room = if panel == Some(Panel::Runs) { 6.0 * GAP } else { 6.0 * GAP + 18.0 };
-        let wide = blocks::width(ui, &words, text::body()) + room;
+        let wide = blocks::width(ui, &words, text::body()) + 2.0 * PADDING;
         let (_, area) = ui.allocate_space(vec2(wide, TABS));
         let response = ui.interact(area, id, Sense::click_and_drag());
         response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Tab, true, state.active, &words));
@@ -181,17 +182,17 @@ impl Behavior<Panel> for Panels<'_, '_> {
             ui.painter().rect_filled(Rect::from_min_size(area.min, vec2(wide, 2.0)), 0.0, theme.accent);
         }
         let ink = if state.active { theme.text } else { theme.muted };
-        let inside = area.shrink2(vec2(3.0 * GAP, 0.0));
+        let inside = area.shrink2(vec2(PADDING, 0.0)).expand2(vec2(1.0, 0.0));
         blocks::elided(ui, inside, &words, text::body(), ink, lab_view::Align::Left);
         let Some(panel) = panel.filter(|panel| *panel != Panel::Runs) else { return response };
-        let cross = Rect::from_center_size(area.right_center() - vec2(15.0, 0.0), vec2(18.0, 18.0));
+        let cross = Rect::from_center_size(area.right_center() - vec2(8.0, 0.0), vec2(16.0, 18.0));
         let close = ui.interact(cross, id.with("close"), Sense::CLICK);
         close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {words}")));
         if is_near || close.has_focus() {
             if close.hovered() {
-                ui.painter().rect_filled(cross, 4.0, theme.edge);
+                ui.painter().rect_filled(cross.shrink2(vec2(0.0, 1.0)), 4.0, theme.edge);
             }
-            Icon::Close.paint(ui.painter(), cross, 10.0, theme.muted);
+            Icon::Close.paint(ui.painter(), cross, 9.0, theme.muted);
         }
         if close.clicked() || response.middle_clicked() {
             self.change = Some(Change::Toggle(panel));

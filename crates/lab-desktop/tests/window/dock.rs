@@ -89,6 +89,7 @@ fn panels_are_closed_and_opened_again_and_reset() {
     choose(&mut stage, &Panel::BESIDE);
     assert_eq!(tabs(&stage), ["Runs", "Inspector", "Charts", "Log", "Notes", "Files", "Changes"]);
     assert_eq!(stage.session().runs.screen.panels.len(), 2, "the charts and the one of the tabs that is in front");
+    assert!(stage.harness.try_run().is_ok(), "nothing is painted while nothing happens");
     choose(&mut stage, &[Panel::Charts]);
     assert_eq!(tabs(&stage), ["Runs", "Charts"]);
     stage.act(Action::Do(ActionId::ResetPanels));
@@ -136,6 +137,7 @@ fn the_run_under_the_cursor_shows_its_log_and_its_files() {
     assert_ne!(follows(&stage), before);
     assert!(!stage.session().runs.screen.follow);
     assert_eq!(stage.session().subjects()[0], other);
+    assert!(stage.harness.try_run().is_ok(), "nothing is painted while nothing happens");
     choose(&mut stage, &[Panel::Files]);
     let page = stage.session().beside.run.page().expect("its files");
     assert_eq!(page.subject.run, other);
