@@ -313,6 +313,11 @@ impl eframe::App for App {
         self.paint(ui);
     }
 
+    /// Where a scale is no whole number, what is behind shows between parts: it has their colour.
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         storage.set_string(crate::window::OWN, self.remembered());
     }

@@ -399,7 +399,7 @@ pub fn stepper(ui: &mut Ui, place: usize, count: usize, of: &str) -> Option<usiz
             wanted = place.saturating_sub(1);
         }
     });
-    let wide = (ui.available_width() - 180.0).clamp(80.0, 320.0);
+    let wide = (ui.available_width() - 2.0 * 40.0).clamp(80.0, 320.0);
     slider(ui, &mut wanted, 0..=last, wide, of);
     ui.add_enabled_ui(place < last, |ui| {
         if crate::icons::button(ui, Icon::Forward, &format!("The next {of}")).clicked() {

@@ -164,7 +164,7 @@ fn pictures(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
     let tag = &page.pictures[place].0;
     let mut wanted = None;
     Panel::top("pictures").frame(Frame::new().inner_margin(Margin::symmetric(12, 5))).show(ui, |ui| {
-        ui.horizontal_wrapped(|ui| {
+        ui.horizontal(|ui| {
             let tags: BTreeSet<&String> = page.pictures.iter().map(|(tag, _)| tag).collect();
             if tags.len() > 1 {
                 let choice = egui::ComboBox::from_id_salt("tag").selected_text(code::safe(tag)).width(180.0);
@@ -183,7 +183,6 @@ fn pictures(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
             if places.len() > 1 {
                 wanted = blocks::stepper(ui, at, places.len(), "picture").map(|at| places[at]).or(wanted);
             }
-            blocks::words(ui, &format!("step {}", page.pictures[place].1), Tone::Muted);
         });
     });
     if let Some(place) = wanted {

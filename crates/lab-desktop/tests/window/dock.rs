@@ -145,6 +145,9 @@ fn the_run_under_the_cursor_shows_its_log_and_its_files() {
     choose(&mut stage, &[Panel::Notes]);
     stage.wait(|session| session.inspected().is_some());
     // What is different since the run before: the list stays where it is when one goes from change to change.
+    let changed = stage.names().iter().position(|name| name == "honest-island").expect("a run with other code");
+    stage.act(Action::Move(Motion::To(changed)));
+    let other = stage.session().subjects()[0].clone();
     choose(&mut stage, &[Panel::Changes]);
     let [base, compared] = stage.session().compared_beside().expect("two runs");
     assert_eq!((compared, base == other), (other, false));
