@@ -41,6 +41,9 @@ struct Live {
 /// From this width on old and new stand in two columns by themselves.
 const WIDE: f32 = 760.0;
 
+/// In less width there are no contents beside it.
+const CONTENTS: f32 = 620.0;
+
 /// Paints what is different in the run under the cursor of the list.
 pub fn beside(paint: &mut Paint<'_>, ui: &mut Ui) {
     if paint.session.compared_beside().is_none() {
@@ -76,7 +79,7 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
     }
     let frame = egui::Frame::new().fill(theme.bar).inner_margin(Margin::symmetric(8, 8));
     let contents = Panel::left("compare contents").resizable(true).default_size(240.0).size_range(140.0..=380.0);
-    if room >= WIDE {
+    if room >= CONTENTS {
         contents.frame(frame).show(ui, |ui| self::contents(paint, ui, &document));
     }
     tools(paint, ui, &document);

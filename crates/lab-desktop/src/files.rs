@@ -42,7 +42,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
         let part = if room.x < NARROW {
             Panel::top("files above").default_size(room.y * 0.5).size_range(100.0..=(room.y - 120.0).max(101.0))
         } else {
-            Panel::left("files").default_size(430.0).size_range(240.0..=900.0)
+            Panel::left("files").default_size((room.x * 0.5).min(430.0)).size_range(240.0..=900.0)
         };
         part.resizable(true).frame(Frame::new()).show(ui, |ui| list(paint, ui, page, files));
     }

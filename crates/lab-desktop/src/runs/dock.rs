@@ -56,12 +56,15 @@ pub struct Dock {
     pub tree: Tree<Panel>,
 }
 
+/// Under this name the toolkit knows the panels.
+const ID: &str = "panels of runs";
+
 impl Default for Dock {
     /// The list, and at its right what is known of the run under the cursor.
     fn default() -> Self {
         let mut tiles = Tiles::default();
         let list = tiles.insert_pane(Panel::Runs);
-        let mut dock = Self { tree: Tree::new(Id::unique("panels of runs"), list, tiles) };
+        let mut dock = Self { tree: Tree::new(Id::unique(ID), list, tiles) };
         dock.open(Panel::Inspector);
         dock
     }
@@ -77,12 +80,17 @@ impl<'de> Deserialize<'de> for Dock {
 }
 
 impl Dock {
+    /// Nothing at all: what is there while the panels are being painted.
+    pub fn empty() -> Self {
+        Self { tree: Tree::empty(Id::unique(ID)) }
+    }
+
     /// The panels of this tree, if each stands in one place and the list is among them.
     fn of(tree: Tree<Panel>) -> Option<Self> {
         let mut seen = (BTreeSet::new(), BTreeSet::new());
         let root = tree.root?;
         let is_whole = is_whole(&tree.tiles, root, &mut seen) && seen.1.contains(&Panel::Runs);
-        let mut dock = Self { tree: Tree::new(Id::unique("panels of runs"), root, tree.tiles) };
+        let mut dock = Self { tree: Tree::new(Id::unique(ID), root, tree.tiles) };
         dock.tree.tiles.recompute_next_tile_id();
         dock.tidy();
         is_whole.then_some(dock)

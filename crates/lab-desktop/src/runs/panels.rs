@@ -23,7 +23,7 @@ const NARROW: f32 = 760.0;
 /// Paints the list with what stands beside it; `are_runs` says that there are runs in it, not groups or nothing.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, are_runs: bool) {
     let area = ui.available_rect_before_wrap();
-    let mut dock = std::mem::take(&mut paint.places.runs.dock);
+    let mut dock = std::mem::replace(&mut paint.places.runs.dock, Dock::empty());
     dock.set_visible(|_| are_runs, area.width() < NARROW);
     dock.fit(area.size());
     let alone = !dock.panes().any(|(tile, panel)| panel != Panel::Runs && dock.tree.is_visible(tile));
@@ -197,6 +197,16 @@ impl Behavior<Panel> for Panels<'_, '_> {
         if close.clicked() || response.middle_clicked() {
             self.change = Some(Change::Toggle(panel));
         }
+        response.context_menu(|ui| {
+            for (words, change) in
+                [("Close", Change::Toggle(panel)), (ActionId::ResetPanels.row().label, Change::Reset)]
+            {
+                if ui.button(words).clicked() {
+                    self.change = Some(change);
+                    ui.close();
+                }
+            }
+        });
         response
     }
 
