@@ -66,7 +66,7 @@ fn half(paint: &mut Paint<'_>, ui: &mut Ui, run: &RunId, is_here: bool) {
     let area = ui.available_rect_before_wrap();
     if is_here {
         super::one(paint, ui, true);
-    } else {
+    } else if paint.session.paired() == Some(run) {
         paint.beside = Some(Aside::Run(paint.session.beside.run.screen.part));
         super::one(paint, ui, true);
         paint.beside = None;

@@ -17,8 +17,6 @@ pub const LEAST: f32 = 120.0;
 const LIST_LEAST: f32 = 240.0;
 /// What stands at the right is so wide at first.
 const SIDE: f32 = 366.0;
-/// Charts are so high or wide at first.
-const CHARTS: Vec2 = Vec2::new(460.0, 300.0);
 
 /// What is never left standing: containers with one child, or none.
 pub const TIDY: SimplificationOptions = SimplificationOptions {
@@ -122,11 +120,11 @@ impl Dock {
                 self.close(Panel::Charts);
                 let list = self.tree.tiles.find_pane(&Panel::Runs);
                 let at = list.and_then(|list| self.tree.tiles.parent_of(list)).or(self.tree.root);
-                let (dir, size) = match side {
-                    Side::Below => (LinearDir::Vertical, CHARTS.y),
-                    Side::Beside => (LinearDir::Horizontal, CHARTS.x),
+                let dir = match side {
+                    Side::Below => LinearDir::Vertical,
+                    Side::Beside => LinearDir::Horizontal,
                 };
-                at.into_iter().for_each(|at| self.insert(Panel::Charts, at, dir, size));
+                at.into_iter().for_each(|at| self.insert(Panel::Charts, at, dir, None));
             }
             Change::Reset => *self = Self::default(),
         }
@@ -165,15 +163,15 @@ impl Dock {
                 }
                 tile
             }
-            (None, Some(root)) => return self.insert(panel, root, LinearDir::Horizontal, SIDE),
+            (None, Some(root)) => return self.insert(panel, root, LinearDir::Horizontal, Some(SIDE)),
             (None, None) => return,
         };
         self.tidy();
         self.tree.make_active(|at, _| at == tile);
     }
 
-    /// Puts a panel behind a tile, at its right or below.
-    fn insert(&mut self, panel: Panel, at: TileId, dir: LinearDir, size: f32) {
+    /// Puts a panel behind a tile, at its right or below; without a size it gets an equal part.
+    fn insert(&mut self, panel: Panel, at: TileId, dir: LinearDir, size: Option<f32>) {
         let tiles = &mut self.tree.tiles;
         let pane = tiles.insert_pane(panel);
         let parent = tiles.parent_of(at);
@@ -184,10 +182,10 @@ impl Dock {
             let place =
                 row.children.iter().position(|child| *child == at).map_or(row.children.len(), |place| place + 1);
             row.children.insert(place, pane);
-            row.shares.set_share(pane, size);
+            size.into_iter().for_each(|size| row.shares.set_share(pane, size));
         } else {
             let mut pair = Linear::new(dir, vec![at, pane]);
-            pair.shares.set_share(pane, size);
+            size.into_iter().for_each(|size| pair.shares.set_share(pane, size));
             let pair = tiles.insert_container(pair);
             match parent.and_then(|parent| tiles.get_mut(parent)) {
                 Some(Tile::Container(parent)) => drop(parent.replace_child(at, pair)),

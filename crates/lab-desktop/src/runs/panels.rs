@@ -33,6 +33,10 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, are_runs: bool) {
     let (seen, change) = (panels.seen, panels.change);
     between(ui, &mut dock);
     change.into_iter().for_each(|change| dock.change(change));
+    let open = dock.panes().map(|(_, panel)| panel).filter(|panel| *panel != Panel::Runs).collect();
+    if open != paint.session.runs.screen.open {
+        paint.wish(Action::Runs(RunsAction::Opened(open)));
+    }
     if seen != paint.session.runs.screen.panels {
         paint.wish(Action::Runs(RunsAction::Panels(seen)));
     }

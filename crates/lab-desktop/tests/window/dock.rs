@@ -33,7 +33,7 @@ fn drag(stage: &mut Stage, name: &str, to: Pos2) {
 fn choose(stage: &mut Stage, wanted: &[Panel]) {
     stage.act(Action::Do(ActionId::Panels));
     for (place, panel) in Panel::BESIDE.into_iter().enumerate() {
-        let is_there = stage.session().runs.screen.panels.contains(&panel);
+        let is_there = stage.session().runs.screen.open.contains(&panel);
         if is_there != wanted.contains(&panel) {
             stage.act(Action::Dialog(DialogAction::Move(Motion::To(place))));
             stage.act(Action::Dialog(DialogAction::Toggle));
@@ -90,6 +90,10 @@ fn panels_are_closed_and_opened_again_and_reset() {
     assert_eq!(tabs(&stage), ["Runs", "Inspector", "Charts", "Log", "Notes", "Files", "Changes"]);
     assert_eq!(stage.session().runs.screen.panels.len(), 2, "the charts and the one of the tabs that is in front");
     assert!(stage.harness.try_run().is_ok(), "nothing is painted while nothing happens");
+    // Who says yes without another choice changes nothing, also not behind the one in front.
+    stage.act(Action::Do(ActionId::Panels));
+    stage.act(Action::Dialog(DialogAction::Accept));
+    assert_eq!(tabs(&stage).len(), 7);
     choose(&mut stage, &[Panel::Charts]);
     assert_eq!(tabs(&stage), ["Runs", "Charts"]);
     stage.act(Action::Do(ActionId::ResetPanels));

@@ -36,8 +36,10 @@ pub struct RunsScreen {
     pub follow: bool,
     /// What is being typed, as long as it makes sense: the list shows it already.
     pub draft: Option<String>,
-    /// What stands beside the list.
+    /// What is in sight beside the list.
     pub panels: BTreeSet<Panel>,
+    /// The same with what stands behind it.
+    pub open: BTreeSet<Panel>,
     /// The lists that this one was opened from, each with its cursor.
     before: Vec<(String, Cursor)>,
     /// Where the cursor is to be when the list is back.
@@ -70,6 +72,8 @@ pub enum RunsAction {
     Toggle(usize),
     /// There is room for these beside the list, and for no others.
     Panels(BTreeSet<Panel>),
+    /// These stand beside the list, also those that are behind others.
+    Opened(BTreeSet<Panel>),
     /// Marks the run under the cursor, or takes the mark off, and goes on to the next.
     Mark,
     /// Marks these and nothing else.
@@ -367,6 +371,7 @@ impl Screen for RunsScreen {
                 self.cursor.go(Motion::First);
             }
             RunsAction::Panels(panels) => self.panels = panels,
+            RunsAction::Opened(open) => self.open = open,
         }
         Vec::new()
     }

@@ -42,7 +42,7 @@ impl Session {
             value: panel.title().to_owned(),
             label: Line::of(panel.title(), Tone::Plain),
             detail: panel.help().to_owned(),
-            checked: self.runs.screen.panels.contains(&panel),
+            checked: self.runs.screen.open.contains(&panel),
         };
         let choices = Panel::BESIDE.into_iter().map(choice).collect();
         self.open(Dialog::choose(Purpose::Panels, "Beside the list", true, choices));
@@ -90,6 +90,9 @@ impl Session {
 
     fn poll_run_beside(&mut self, stamp: Stamp) -> bool {
         let Some((run, parts)) = self.parts_beside() else { return false };
+        if matches!(self.route(), Route::Runs) {
+            self.beside.pair = None;
+        }
         let Beside { run: shown, run_parts, .. } = &mut self.beside;
         shown.screen.enter(run.clone());
         shown.screen.part = parts.last().copied().unwrap_or_default();
