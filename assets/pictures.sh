@@ -51,6 +51,12 @@ rest() {
 key() { xdotool key --delay 60 "$@"; rest; }
 words() { xdotool type --delay 30 -- "$1"; rest; }
 click() { xdotool mousemove "$1" "$2" click 1; rest; }
+drag() {
+    xdotool mousemove "$1" "$2" sleep 0.3 mousedown 1 sleep 0.3 mousemove_relative 12 8 sleep 0.3
+    xdotool mousemove "$3" "$4" sleep 0.4 mouseup 1
+    rest
+    aside
+}
 aside() { xdotool mousemove $((wide - 3)) $((high - 3)); rest; }
 # Does an action of the palette.
 act() { key ctrl+p; words "$1"; key Return; }
@@ -69,13 +75,18 @@ act "Compare"; take compare
 key Escape; act "Charts"; xdotool mousemove $((wide / 3)) 280; rest; take charts; aside
 key Return; take charts-alone
 key Escape; key Escape; key ctrl+l
-click $((wide - 59)) 68; click $((wide - 110)) 132; take runs-charts-below
-click $((wide - 59)) 68; click $((wide - 110)) 164; take runs-charts-beside
-click $((wide - 59)) 68; click $((wide - 110)) 100
+panel() { click $((wide - 59)) 68; click $((wide - 110)) "$1"; }
+panel 304; take runs-charts-below
+panel 336; take runs-charts-beside
+panel 164; panel 260; take runs-panels
+drag $((wide - 240)) 103 $((wide / 3)) $((high - 40)); take runs-panels-dragged
+act "Reset the panels"
 key Return; take run
 key ctrl+Tab; take run-log
 key ctrl+Tab; take run-files
 key ctrl+Tab; take run-environment
+key ctrl+Tab; key 1; key Down; key Return
+drag 260 63 $((wide - 80)) $((high / 2)); take run-two
 key Escape; key r; key End; take restore
 key Escape; key ctrl+a; act "Charts"; take charts-many
 click 303 67; take charts-parallel

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use egui_commonmark::CommonMarkCache;
 use lab_plot::Image;
-use lab_view::session::{Action, Dialog, DialogAction, Purpose, Request, Route, Session};
+use lab_view::screen::Shown;
+use lab_view::screens::run::RunScreen;
+use lab_view::screens::run_parts::RunParts;
+use lab_view::session::{Action, Aside, Dialog, DialogAction, Purpose, Request, Route, Session};
 use lab_view::{ActionId, Line, Tone};
 
 use crate::later::{Answer, Later};
 use crate::own::{Own, Places};
+use crate::runs::Change;
 use crate::{frame, keys};
 
 /// Everything that a painter needs. It looks at the session and hands back wishes; it changes nothing but what is the
@@ -29,22 +33,39 @@ pub struct Paint<'a> {
     pub asks: &'a mut Vec<Ask>,
     /// Pictures of notes that are shown.
     pub pictures: Vec<String>,
+    /// What is painted now stands beside the place: what is done there is done at it.
+    pub beside: Option<Aside>,
 }
 
-impl Paint<'_> {
+impl<'a> Paint<'a> {
     /// Asks for something.
     pub fn wish(&mut self, action: Action) {
-        self.wishes.push(action);
+        self.wishes.push(match self.beside {
+            Some(aside) => Action::Beside(aside, Box::new(action)),
+            None => action,
+        });
+    }
+
+    /// Whether an action makes sense. What stands beside the place offers only what does.
+    pub fn can(&self, id: ActionId) -> bool {
+        self.beside.is_some() || (id.row().enabled)(self.session)
+    }
+
+    /// The run that is painted.
+    pub const fn run(&self) -> &'a Shown<RunScreen> {
+        let session = self.session;
+        if self.beside.is_some() { &session.beside.run } else { &session.run }
+    }
+
+    /// What is read beside its page.
+    pub const fn run_parts(&self) -> &'a RunParts {
+        let session = self.session;
+        if self.beside.is_some() { &session.beside.run_parts } else { &session.run_parts }
     }
 }
 
 /// How the names of pictures end that notes can show.
 pub const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
-
-/// Under which the places of the project are remembered.
-fn project_key(session: &Session) -> String {
-    session.project().map(|project| project.id.as_str().to_owned()).unwrap_or_default()
-}
 
 fn is_picture(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
@@ -154,9 +175,14 @@ impl App {
         self.outside = Box::new(outside);
     }
 
-    /// What is remembered from one start to the next.
-    pub(crate) const fn own_mut(&mut self) -> &mut Own {
-        &mut self.own
+    /// What is remembered from one start to the next, as text.
+    pub fn remembered(&self) -> String {
+        serde_json::to_string(&self.own).unwrap_or_default()
+    }
+
+    /// Takes up what an earlier window remembered; what an older version remembered otherwise is forgotten.
+    pub fn remember(&mut self, text: &str) {
+        self.own = serde_json::from_str(text).unwrap_or_default();
     }
 
     fn poll(&mut self, context: &egui::Context) {
@@ -201,11 +227,6 @@ impl App {
                 Answer::Nothing => {}
             }
         }
-    }
-
-    /// What the places of the project remember.
-    fn places(&mut self) -> &mut Places {
-        self.own.projects.entry(project_key(&self.session)).or_default()
     }
 
     /// Puts a picture into the note that is being written.
@@ -268,10 +289,11 @@ impl App {
     fn paint(&mut self, ui: &mut egui::Ui) {
         let mut wishes = Vec::new();
         keys::actions(ui.ctx(), &self.session, &mut wishes);
-        let places = self.own.projects.entry(project_key(&self.session)).or_default();
+        let places = self.own.projects.entry(project_of(&self.session)).or_default();
         let (session, markdown) = (&self.session, &mut self.markdown);
-        let mut asks = Vec::new();
-        let mut paint = Paint { session, wishes: &mut wishes, places, markdown, asks: &mut asks, pictures: Vec::new() };
+        let (mut asks, pictures) = (Vec::new(), Vec::new());
+        let mut paint =
+            Paint { session, wishes: &mut wishes, places, markdown, asks: &mut asks, pictures, beside: None };
         frame::paint(&mut paint, ui, &mut self.own.frame);
         let pictures = paint.pictures;
         if pictures != self.pictures {
@@ -294,6 +316,10 @@ impl App {
         }
     }
 
+    fn places(&mut self) -> &mut Places {
+        self.own.projects.entry(project_of(&self.session)).or_default()
+    }
+
     fn fulfil(&mut self, context: &egui::Context, request: Request) {
         match request {
             Request::Quit => {
@@ -301,6 +327,8 @@ impl App {
                 context.send_viewport_cmd(egui::ViewportCommand::Close);
             }
             Request::Copy(text) => context.copy_text(text),
+            Request::Panels(panels) => self.places().runs.dock.show(&panels),
+            Request::ResetPanels => self.places().runs.dock.change(Change::Reset),
             // A note is written in the dialog itself, which has room for many lines.
             Request::EditText(text) => self.session.act(Action::Dialog(DialogAction::Edited(text))),
             Request::Open(path) | Request::Edit(path) | Request::EditCopy(path) => {
@@ -310,6 +338,11 @@ impl App {
             }
         }
     }
+}
+
+/// Under what the places are remembered.
+fn project_of(session: &Session) -> String {
+    session.project().map(|project| project.id.as_str().to_owned()).unwrap_or_default()
 }
 
 /// The name of the file that is asked for.
@@ -336,9 +369,12 @@ impl eframe::App for App {
         self.paint(ui);
     }
 
+    /// Where a scale is no whole number, what is behind shows between parts: it has their colour.
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        if let Ok(text) = serde_json::to_string(&self.own) {
-            storage.set_string(crate::window::OWN, text);
-        }
+        storage.set_string(crate::window::OWN, self.remembered());
     }
 }

@@ -18,15 +18,40 @@ pub fn heading(ui: &mut Ui, title: &str) -> Response {
 
 /// Text of one tone.
 pub fn words(ui: &mut Ui, words: &str, tone: Tone) -> Response {
-    let color = Theme::of(ui).tone(tone);
-    ui.label(RichText::new(safe(words)).color(color))
+    let (theme, mut job) = (Theme::of(ui), LayoutJob::default());
+    spoken(&mut job, theme, words, &text::body(), theme.tone(tone));
+    said(ui, job, words)
+}
+
+/// Adds words to a text; commands of lab among them are set as code.
+fn spoken(job: &mut LayoutJob, theme: &Theme, words: &str, font: &FontId, ink: egui::Color32) {
+    let mut plain = words;
+    while let Some((before, (command, behind))) =
+        plain.split_once("`lab ").and_then(|(before, rest)| Some((before, rest.split_once('`')?)))
+    {
+        job.append(&safe(before), 0.0, TextFormat::simple(font.clone(), ink));
+        let code = TextFormat { background: theme.hover, ..TextFormat::simple(text::mono(), ink) };
+        job.append(&safe(&format!("lab {command}")), 0.0, code);
+        plain = behind;
+    }
+    job.append(&safe(plain), 0.0, TextFormat::simple(font.clone(), ink));
+}
+
+/// A text that is told as these words.
+fn said(ui: &mut Ui, job: LayoutJob, words: &str) -> Response {
+    let is_same = job.text == words;
+    let response = ui.label(job);
+    if !is_same {
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, safe(words)));
+    }
+    response
 }
 
 /// A sentence of several tones as one text.
 pub fn job(theme: &Theme, line: &Line, font: &FontId) -> LayoutJob {
     let mut job = LayoutJob::default();
     for cell in &line.0 {
-        job.append(&safe(&cell.text), 0.0, TextFormat::simple(font.clone(), theme.tone(cell.tone)));
+        spoken(&mut job, theme, &cell.text, font, theme.tone(cell.tone));
     }
     job
 }
@@ -34,7 +59,7 @@ pub fn job(theme: &Theme, line: &Line, font: &FontId) -> LayoutJob {
 /// A sentence of several tones.
 pub fn line(ui: &mut Ui, line: &Line) -> Response {
     let job = job(Theme::of(ui), line, &text::body());
-    ui.label(job)
+    said(ui, job, &line.text())
 }
 
 /// Labels with what stands beside them, in two columns.
@@ -271,7 +296,7 @@ fn standing_out(ui: &Ui, label: &str) -> egui::Button<'static> {
 
 fn action_button(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId, button: egui::Button<'_>) -> Response {
     let row = id.row();
-    let response = ui.add_enabled((row.enabled)(paint.session), button);
+    let response = ui.add_enabled(paint.can(id), button);
     let key = crate::keys::shown(id);
     let response = response.on_hover_ui(|ui| {
         ui.label(row.help);
@@ -306,8 +331,7 @@ pub fn check(ui: &Ui, square: Rect, is_on: bool) {
 pub fn menu_item(paint: &mut Paint<'_>, ui: &mut Ui, id: lab_view::ActionId) {
     let row = id.row();
     let button = egui::Button::new(row.label).shortcut_text(crate::keys::shown(id)).frame_when_inactive(false);
-    let is_enabled = (row.enabled)(paint.session);
-    if ui.add_enabled(is_enabled, button).on_hover_text(row.help).clicked() {
+    if ui.add_enabled(paint.can(id), button).on_hover_text(row.help).clicked() {
         paint.wish(lab_view::session::Action::Do(id));
         ui.close();
     }
@@ -366,6 +390,25 @@ pub fn slider<N: egui::emath::Numeric>(
     response.inner
 }
 
+/// A slider over so many places, with a button to the one before and one to the next; gives the place that is wanted.
+pub fn stepper(ui: &mut Ui, place: usize, count: usize, of: &str) -> Option<usize> {
+    let mut wanted = place;
+    let last = count.saturating_sub(1);
+    ui.add_enabled_ui(place > 0, |ui| {
+        if crate::icons::button(ui, Icon::Back, &format!("The {of} before")).clicked() {
+            wanted = place.saturating_sub(1);
+        }
+    });
+    let wide = (ui.available_width() - 2.0 * 40.0).clamp(80.0, 320.0);
+    slider(ui, &mut wanted, 0..=last, wide, of);
+    ui.add_enabled_ui(place < last, |ui| {
+        if crate::icons::button(ui, Icon::Forward, &format!("The next {of}")).clicked() {
+            wanted = place + 1;
+        }
+    });
+    (wanted != place).then_some(wanted.min(last))
+}
+
 /// A button among small words.
 pub fn small_button(ui: &mut Ui, label: &str) -> Response {
     ui.scope(|ui| {
@@ -387,4 +430,27 @@ pub fn failure(ui: &mut Ui, words: &str) {
             ui.add(label.extend());
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_of_lab_are_set_as_code() {
+        let check = |words: &str, expected: &[(&str, bool)]| {
+            let mut job = LayoutJob::default();
+            spoken(&mut job, Theme::light(), words, &text::body(), Theme::light().text);
+            let parts = job.sections.iter().map(|section| {
+                let words = &job.text[section.byte_range.start.0..section.byte_range.end.0];
+                (words, section.format.font_id == text::mono())
+            });
+            let parts: Vec<_> = parts.filter(|(words, _)| !words.is_empty()).collect();
+            assert_eq!(parts, expected, "{words}");
+        };
+        check("No watcher: `lab watch start`", &[("No watcher: ", false), ("lab watch start", true)]);
+        check("`lab init` or `lab run`", &[("lab init", true), (" or ", false), ("lab run", true)]);
+        // What people write stays as it is.
+        check("a `b` and `lab ", &[("a `b` and `lab ", false)]);
+    }
 }

@@ -41,6 +41,17 @@ struct Live {
 /// From this width on old and new stand in two columns by themselves.
 const WIDE: f32 = 760.0;
 
+/// In less width there are no contents beside it.
+const CONTENTS: f32 = 620.0;
+
+/// Paints what is different in the run under the cursor of the list.
+pub fn beside(paint: &mut Paint<'_>, ui: &mut Ui) {
+    if paint.session.compared_beside().is_none() {
+        return blocks::empty(ui, "Nothing to compare it with", "It is the first of its kind");
+    }
+    self::paint(paint, ui);
+}
+
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     let mut own = std::mem::take(&mut paint.places.compare);
@@ -68,7 +79,9 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
     }
     let frame = egui::Frame::new().fill(theme.bar).inner_margin(Margin::symmetric(8, 8));
     let contents = Panel::left("compare contents").resizable(true).default_size(240.0).size_range(140.0..=380.0);
-    contents.frame(frame).show(ui, |ui| self::contents(paint, ui, &document));
+    if room >= CONTENTS {
+        contents.frame(frame).show(ui, |ui| self::contents(paint, ui, &document));
+    }
     tools(paint, ui, &document);
     let opened = body(paint, ui, page, &document, live);
     let outline = Outline { files: document.files.clone(), changes: document.changes.clone(), side_by_side };
@@ -82,19 +95,19 @@ fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
 
 /// What is different and whether it is real; who is compared.
 fn headline(ui: &mut Ui, page: &CompareView) {
-    let theme = Theme::of(ui);
+    let (theme, wide) = (Theme::of(ui), ui.available_width());
     if let CompareView::Pair(page, _) = page {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             for (place, field) in page.sides.0.iter().enumerate() {
                 if place > 0 {
-                    blocks::words(ui, "→", Tone::Muted);
+                    ui.label(RichText::new("→").font(text::small()).color(theme.muted));
                 }
                 ui.label(RichText::new(&field.cell.text).font(text::small()).color(theme.muted));
             }
         });
     }
     let mut job = blocks::job(theme, page.headline(), &text::large());
-    job.wrap.max_width = ui.available_width();
+    job.wrap.max_width = wide;
     ui.label(job);
 }
 

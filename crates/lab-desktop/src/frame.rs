@@ -253,7 +253,7 @@ fn watching(paint: &mut Paint<'_>, ui: &mut Ui) {
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, words));
     let hint = if on { "Runs are noticed, however they are started" } else { "Only `lab run` keeps runs" };
     let response = response.on_hover_ui(|ui| {
-        ui.label(hint);
+        blocks::words(ui, hint, Tone::Plain);
         let click = if on { "A click stops watching" } else { "A click starts watching" };
         blocks::words(ui, click, Tone::Muted);
     });

@@ -22,7 +22,7 @@ const WIDE: f32 = 920.0;
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         Frame::new().inner_margin(Margin::same(MARGIN as i8)).show(ui, |ui| {
-            ui.set_max_width(WIDE);
+            ui.set_max_width(WIDE.min(ui.available_width()));
             watcher(paint, ui);
             work(paint, ui);
             notebook(paint, ui);

@@ -1,7 +1,7 @@
 //! What a run printed.
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Align2, Color32, Id, Margin, Panel, Rect, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Align2, Color32, Margin, Panel, Rect, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
 use lab_engine::LogLine;
 use lab_view::ansi::{self, Ink, Look};
 use lab_view::screens::run_parts::{LogView, MOST_HITS};
@@ -25,13 +25,16 @@ pub struct Own {
 
 /// The height of a line.
 const LINE: f32 = 19.0;
+/// The field that looks for words is so wide at most, and leaves so much to what is at the right of it.
+const FIELD: f32 = 260.0;
+const SWITCHES: f32 = 190.0;
 /// Room for the time since the start.
 const CLOCK: f32 = 74.0;
 
 /// Paints the part.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let shown = &paint.session.run_parts.log;
-    let run = paint.session.run.screen.run();
+    let shown = &paint.run_parts().log;
+    let run = paint.run().screen.run();
     let page = shown.page().filter(|page| Some(&page.run) == run);
     let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
     let frame = egui::Frame::new().inner_margin(Margin::symmetric(12, 5));
@@ -47,7 +50,7 @@ fn bar(paint: &mut Paint<'_>, ui: &mut Ui, page: &LogView) {
     ui.horizontal(|ui| {
         search(paint, ui);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let follows = paint.session.run_parts.log.screen.follow;
+            let follows = paint.run_parts().log.screen.follow;
             if ui.selectable_label(follows, "Follow").on_hover_text("Stay at the end of the log").clicked() {
                 paint.wish(Action::Do(ActionId::Follow));
             }
@@ -55,21 +58,25 @@ fn bar(paint: &mut Paint<'_>, ui: &mut Ui, page: &LogView) {
             if ui.selectable_label(clock, "Time").on_hover_text("The time since the start before each line").clicked() {
                 paint.places.log.no_clock = clock;
             }
-            let cursor = &paint.session.run_parts.log.screen.cursor;
+            let cursor = &paint.run_parts().log.screen.cursor;
             let (first, total) = ((cursor.top + 1).min(page.window.total), page.window.total);
             let last = (cursor.top + cursor.height).min(total);
             let words = format!("lines {first}–{last} of {}", format::grouped(total as u64));
-            blocks::words(ui, &words, Tone::Muted);
+            if ui.available_width() > blocks::width(ui, &words, text::body()) {
+                blocks::words(ui, &words, Tone::Muted);
+            }
         });
     });
 }
 
 fn search(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let parts = &paint.session.run_parts;
+    let parts = &paint.run_parts();
     let looked_for = &parts.hits.screen.words;
-    let id = Id::unique("find in the log");
+    let id = ui.scope_id().with("find in the log");
+    // The switches at the right have their room first.
+    let wide = (ui.available_width() - SWITCHES).clamp(80.0, FIELD);
     let mut words = looked_for.clone();
-    let edit = egui::TextEdit::singleline(&mut words).id(id).desired_width(260.0).font(text::body());
+    let edit = egui::TextEdit::singleline(&mut words).id(id).desired_width(wide).font(text::body());
     let edit = edit.margin(Margin { left: 30, right: 8, top: 4, bottom: 4 }).hint_text("Find in the log");
     let response = ui.add(edit);
     response.widget_info(|| {
@@ -108,11 +115,11 @@ fn search(paint: &mut Paint<'_>, ui: &mut Ui) {
 }
 
 fn lines(paint: &mut Paint<'_>, ui: &mut Ui, page: &LogView) {
-    let screen = &paint.session.run_parts.log.screen;
+    let screen = &paint.run_parts().log.screen;
     let (window, cursor) = (&page.window, &screen.cursor);
     let id = ui.scope_id().with("log");
     let clock = if paint.places.log.no_clock { 0.0 } else { CLOCK };
-    let words = paint.session.run_parts.hits.screen.words.to_lowercase();
+    let words = paint.run_parts().hits.screen.words.to_lowercase();
     let mut area = ScrollArea::both().id_salt(page.run.as_str()).auto_shrink(false);
     // The area itself learns of new lines a frame later and springs back until then: whoever follows holds the end.
     let is_touched = ui.input(|input| input.smooth_scroll_delta() != egui::Vec2::ZERO || input.pointer.any_down());

@@ -1,5 +1,6 @@
 //! One run; several stand open as tabs.
 
+mod pair;
 mod tabs;
 
 use egui::{Layout, Margin, Panel, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
@@ -19,19 +20,25 @@ use crate::{blocks, charts, files, log, runs};
 #[serde(default)]
 pub struct Own {
     open: Vec<tabs::Tab>,
+    /// Two of them beside each other.
+    pair: Option<pair::Pair>,
 }
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     tabs::paint(paint, ui);
-    let session = paint.session;
-    let shown = &session.run;
+    pair::paint(paint, ui);
+}
+
+/// Paints one run; `is_one_of_two` says that there is another one beside it.
+fn one(paint: &mut Paint<'_>, ui: &mut Ui, is_one_of_two: bool) {
+    let shown = paint.run();
     let wanted = shown.screen.run();
     // Another run's page is worse than none.
     let page = shown.page().filter(|page| Some(&page.subject.run) == wanted);
     let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
     let frame = egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 12, top: 10, bottom: 0 });
-    Panel::top("run head").frame(frame).show(ui, |ui| head(paint, ui, page));
+    Panel::top("run head").frame(frame).show(ui, |ui| head(paint, ui, page, is_one_of_two));
     match shown.screen.part {
         Part::Overview => overview(paint, ui, page),
         Part::Environment => {
@@ -43,24 +50,44 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     }
 }
 
+/// The files of the run under the cursor of the list.
+pub fn files_beside(paint: &mut Paint<'_>, ui: &mut Ui) {
+    let shown = paint.run();
+    let page = shown.page().filter(|page| page.part == Part::Files && Some(&page.subject.run) == shown.screen.run());
+    match page {
+        Some(page) => files::paint(paint, ui, page),
+        None => blocks::no_page(ui, shown.error(), shown.is_loading()),
+    }
+}
+
 /// What it is called, what can be done with it, what changed and did it help, and its parts.
-fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
+fn head(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView, is_one_of_two: bool) {
     ui.horizontal(|ui| {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = 1.5 * GAP;
+            if is_one_of_two && icons::button(ui, Icon::Close, "Show the other run alone").clicked() {
+                let _ = pair::alone(paint, &page.subject.run);
+            }
             blocks::main_button(paint, ui, ActionId::Restore);
             let more = icons::button(ui, Icon::More, "More");
             egui::Popup::menu(&more).show(|ui| runs::menu(paint, ui));
             if page.subject.is_running {
                 blocks::button(paint, ui, ActionId::Stop);
             }
-            for id in [ActionId::Rerun, ActionId::Note, ActionId::Charts, ActionId::Compare] {
-                blocks::button(paint, ui, id);
+            // Where there is less room the menu has them.
+            if ui.available_width() > HEAD {
+                for id in [ActionId::Rerun, ActionId::Note, ActionId::Charts, ActionId::Compare] {
+                    blocks::button(paint, ui, id);
+                }
             }
             star(paint, ui, page.subject.starred);
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                 let name = lab_model::display_bytes(page.subject.name.as_bytes());
-                ui.add(egui::Label::new(RichText::new(crate::code::safe(&name)).font(text::title())).truncate());
+                // Of two the one that keys are for stands out.
+                let ink = if paint.beside.is_some() { Theme::of(ui).muted } else { Theme::of(ui).text };
+                ui.add(
+                    egui::Label::new(RichText::new(crate::code::safe(&name)).font(text::title()).color(ink)).truncate(),
+                );
             });
         });
     });
@@ -83,7 +110,7 @@ fn star(paint: &mut Paint<'_>, ui: &mut Ui, is_on: bool) {
 
 /// The parts of the page, the one that is shown with a line below.
 fn parts(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let chosen = paint.session.run.screen.part;
+    let chosen = paint.run().screen.part;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 5.0 * GAP;
         for part in Part::ALL {
@@ -149,6 +176,8 @@ fn note(paint: &mut Paint<'_>, ui: &mut Ui, row: &Row) {
     blocks::prose(paint, ui, &lab_view::Prose(words.to_owned()));
 }
 
+/// With so much room beside the main button the others stand there too.
+const HEAD: f32 = 520.0;
 /// From so many points on charts stand beside the text.
 const WIDE: f32 = 860.0;
 /// The text beside charts is not wider.
@@ -158,7 +187,7 @@ const CHART: f32 = 400.0;
 
 /// What changed and did it help, beside the charts.
 fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
-    let beside = paint.session.run_parts.beside_of(&page.subject.run);
+    let beside = paint.run_parts().beside_of(&page.subject.run);
     let charts = beside.map_or(&[][..], |beside| &beside.charts);
     document(ui, page.subject.run.as_str(), |ui| {
         let room = ui.available_width();
@@ -185,7 +214,7 @@ fn overview(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
 
 fn told(paint: &mut Paint<'_>, ui: &mut Ui, page: &RunView) {
     sections(paint, ui, &page.page, Part::Overview.sections());
-    let Some(beside) = paint.session.run_parts.beside_of(&page.subject.run) else { return };
+    let Some(beside) = paint.run_parts().beside_of(&page.subject.run) else { return };
     blocks::heading(ui, "Inputs and outputs");
     blocks::line(ui, &beside.lineage.beside_name());
     sections(paint, ui, &beside.lineage, &LineagePage::SECTIONS);

@@ -1,16 +1,18 @@
 //! The list of runs.
 
 mod cells;
+mod dock;
 mod filter;
 mod inspector;
+mod panels;
 
 use std::collections::BTreeSet;
 
-use egui::{Margin, Panel, RichText, Ui};
+use egui::{Margin, RichText, Ui};
 use lab_model::RunId;
 use lab_view::charts::Kind;
 use lab_view::list::Motion;
-use lab_view::screens::runs::{RunsAction, RunsScreen};
+use lab_view::screens::runs::{Panel, RunsAction, RunsScreen};
 use lab_view::session::{Action, Session};
 use lab_view::{ActionId, Column, Tone, format};
 use serde::{Deserialize, Serialize};
@@ -20,32 +22,20 @@ use crate::drag::Dragged;
 use crate::icons::{self, Icon};
 use crate::table::{self, List, Widths};
 use crate::theme::{GAP, MARGIN, Theme, text};
-use crate::{blocks, charts, projects};
+use crate::{blocks, projects};
+use dock::Dock;
 
 pub use cells::status;
+pub use dock::Change;
 
 /// What the place remembers.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Own {
     widths: Widths,
-    /// The run under the cursor is not told beside the list.
-    no_inspector: bool,
-    /// Where charts of the runs stand.
-    charts: Dock,
+    /// What stands beside the list, and where.
+    pub dock: Dock,
 }
-
-/// Where something stands that belongs to a list.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-enum Dock {
-    #[default]
-    Away,
-    Below,
-    Beside,
-}
-
-/// In a window narrower than this there is no room beside the list.
-const NARROW: f32 = 760.0;
 
 /// Paints the place.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
@@ -61,83 +51,32 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
         return projects::no_runs(paint, ui);
     }
     let frame = egui::Frame::new().inner_margin(Margin { left: 12, right: 12, top: 8, bottom: 6 });
-    Panel::top("filter").frame(frame).show_separator_line(false).show(ui, |ui| bar(paint, ui));
-    let is_wanted = page.page.total > 0 && !paint.places.runs.no_inspector;
-    let inspects = !page.is_grouped() && is_wanted && ui.available_width() >= NARROW;
-    if shown.screen.inspect != inspects {
-        paint.wish(Action::Runs(RunsAction::Inspect(inspects)));
-    }
-    if inspects {
-        let project = paint.session.project().map(|project| project.id.as_str().to_owned());
-        let frame = egui::Frame::new().inner_margin(Margin { left: 16, right: 12, top: 0, bottom: 0 });
-        let beside = Panel::right(("inspector", project)).default_size(350.0).size_range(280.0..=720.0).frame(frame);
-        beside.show(ui, |ui| {
-            inspector::paint(paint, ui);
-            ui.take_available_space();
-        });
-    }
-    if !shown.screen.marked.is_empty() {
+    egui::Panel::top("filter").frame(frame).show_separator_line(false).show(ui, |ui| bar(paint, ui));
+    panels::paint(paint, ui, page.page.total > 0 && !page.is_grouped());
+}
+
+/// The list itself, with what can be done with the runs that are marked.
+fn list(paint: &mut Paint<'_>, ui: &mut Ui) {
+    if !paint.session.runs.screen.marked.is_empty() {
         let frame = egui::Frame::new().fill(Theme::of(ui).bar).inner_margin(Margin::symmetric(12, 6));
-        Panel::bottom("marked").frame(frame).show(ui, |ui| marked(paint, ui));
+        egui::Panel::bottom("marked").frame(frame).show(ui, |ui| marked(paint, ui));
     }
-    if page.page.total == 0 {
+    if paint.session.runs.page().is_some_and(|page| page.page.total == 0) {
         return nothing_matches(paint, ui);
     }
-    charts_of(paint, ui, !page.is_grouped());
     rows(paint, ui);
-}
-
-/// Charts of what is listed, where a person wants them.
-fn charts_of(paint: &mut Paint<'_>, ui: &mut Ui, are_runs: bool) {
-    let dock = paint.places.runs.charts;
-    let draws = dock != Dock::Away && are_runs;
-    if paint.session.runs.screen.draw != draws {
-        paint.wish(Action::Runs(RunsAction::Draw(draws)));
-    }
-    if !draws {
-        return;
-    }
-    let project = paint.session.project().map(|project| project.id.as_str().to_owned());
-    let room = ui.available_size();
-    if dock == Dock::Below {
-        let panel = Panel::bottom(("charts below", project)).resizable(true).default_size(room.y * 0.45);
-        panel.size_range(160.0..=(room.y - 120.0).max(161.0)).frame(egui::Frame::new()).show(ui, |ui| {
-            charts::beside(paint, ui);
-            ui.take_available_space();
-        });
-    } else {
-        let panel = Panel::right(("charts beside", project)).resizable(true).default_size(room.x * 0.5);
-        panel.size_range(240.0..=(room.x - 240.0).max(241.0)).frame(egui::Frame::new()).show(ui, |ui| {
-            charts::beside(paint, ui);
-            ui.take_available_space();
-        });
-    }
-}
-
-/// Where charts stand is chosen in a menu.
-fn docks(paint: &mut Paint<'_>, ui: &mut Ui) {
-    let button = icons::button(ui, Icon::Charts, "Charts with the list");
-    egui::Popup::menu(&button).show(|ui| {
-        let docks = [(Dock::Away, "No charts here"), (Dock::Below, "Charts below"), (Dock::Beside, "Charts beside")];
-        for (dock, words) in docks {
-            if ui.selectable_label(paint.places.runs.charts == dock, words).clicked() {
-                paint.places.runs.charts = dock;
-                ui.close();
-            }
-        }
-    });
 }
 
 /// The filter, what else makes the list what it is, and how long it is.
 fn bar(paint: &mut Paint<'_>, ui: &mut Ui) {
     ui.horizontal(|ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let on = !paint.places.runs.no_inspector;
+            let on = paint.places.runs.dock.has(Panel::Inspector);
             let words = if on { "Hide what is known of the run" } else { "Show what is known of the run" };
             if icons::button(ui, Icon::Inspector, words).clicked() {
-                paint.places.runs.no_inspector = on;
+                paint.places.runs.dock.change(Change::Toggle(Panel::Inspector));
             }
-            docks(paint, ui);
+            panels::menu(paint, ui);
             ui.spacing_mut().item_spacing.x = 0.0;
             for (icon, id) in [
                 (Icon::View, ActionId::Views),
@@ -183,9 +122,10 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
     let table = screen.rows(page, sight, session.trends(), session.moment());
     let marked: BTreeSet<&str> = screen.marked.iter().map(RunId::as_str).collect();
     let word = |column: &Column| RunsScreen::sort_word(column);
+    let draws = screen.panels.contains(&Panel::Charts);
     // The charts beside the list have no list of runs of their own.
     let drawn: Vec<(String, egui::Color32)> = match session.charts.screen.kind {
-        Kind::Line | Kind::Histogram | Kind::Scatter if screen.draw => {
+        Kind::Line | Kind::Histogram | Kind::Scatter if draws => {
             let own = &paint.places.charts;
             let runs = session.charts.screen.runs().iter();
             runs.filter_map(|run| Some((run.as_str().to_owned(), own.color(theme, run.as_str())?))).collect()
@@ -213,7 +153,7 @@ fn rows(paint: &mut Paint<'_>, ui: &mut Ui) {
     let mut widths = std::mem::take(&mut paint.places.runs.widths);
     let hits = table::list(paint, ui, &list, &mut widths);
     paint.places.runs.widths = widths;
-    let pointed = hits.pointed.filter(|_| screen.draw).and_then(|row| page.at(row)).map(|subject| subject.run.as_str());
+    let pointed = hits.pointed.filter(|_| draws).and_then(|row| page.at(row)).map(|subject| subject.run.as_str());
     if paint.places.charts.point_at(pointed) {
         ui.ctx().request_repaint();
     }

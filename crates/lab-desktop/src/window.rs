@@ -42,8 +42,7 @@ pub fn open(config: EngineConfig, project: Option<Project>, mut seat: Seat) -> R
         let session = Session::start(config, project, wake)?;
         let mut app = App::for_session(session);
         if let Some(text) = creation.storage.and_then(|storage| storage.get_string(OWN)) {
-            // What an older version remembered otherwise is forgotten.
-            *app.own_mut() = serde_json::from_str(&text).unwrap_or_default();
+            app.remember(&text);
         }
         app.reach(&creation.egui_ctx, arrivals, outside);
         Ok(Box::new(app))

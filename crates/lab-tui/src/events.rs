@@ -356,6 +356,8 @@ impl Interface {
                     self.session.act(Action::Dialog(DialogAction::Edited(text)));
                 }
             }
+            // Only windows have them, and say so.
+            Request::Panels(_) | Request::ResetPanels => {}
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lab_engine::{Error, ErrorKind};
 use lab_model::RunId;
-use lab_view::screens::runs::{RunsAction, RunsScreen};
+use lab_view::screens::runs::{Panel, RunsAction, RunsScreen};
 use lab_view::session::Action;
 use lab_view::{ActionId, Cell, Column, Line, Tone, format};
 use ratatui::layout::Rect;
@@ -30,8 +30,9 @@ pub fn paint(paint: &mut Paint<'_>, area: Rect) {
     }
     summary(paint, Rect { height: 1, ..area });
     let is_wide = area.width >= WIDE && !page.is_grouped();
-    if screen.inspect != is_wide {
-        paint.wishes.push(Action::Runs(RunsAction::Inspect(is_wide)));
+    let panels = if is_wide { [Panel::Inspector].into() } else { BTreeSet::new() };
+    if screen.panels != panels {
+        paint.wishes.push(Action::Runs(RunsAction::Panels(panels)));
     }
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     let usual = area.width - (area.width * 2 / 5).min(86);

@@ -2,6 +2,7 @@
 //! way. Painters look at it and hand back actions; nothing in here paints, and nothing in here waits.
 
 mod around;
+mod beside;
 mod dialog;
 mod export;
 mod find;
@@ -12,6 +13,7 @@ mod perform;
 mod pictures;
 mod watching;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lab_engine::{Background, Command, EngineConfig, Error, Result, Wake};
@@ -19,6 +21,7 @@ use lab_model::{Project, ProjectId, RunId};
 use lab_plot::Image;
 
 pub use around::Ended;
+pub use beside::{Aside, Beside};
 pub use dialog::{Choice, Dialog, DialogAction, Purpose};
 pub use jobs::{Running, Then};
 
@@ -35,7 +38,7 @@ use crate::screens::projects::ProjectsScreen;
 use crate::screens::restore::{RestoreAction, RestoreScreen};
 use crate::screens::run::{RunAction, RunScreen};
 use crate::screens::run_parts::RunParts;
-use crate::screens::runs::{RunsAction, RunsScreen};
+use crate::screens::runs::{Panel, RunsAction, RunsScreen};
 use crate::screens::search::SearchScreen;
 use crate::watch::WatchPage;
 use crate::{Line, Tone};
@@ -104,6 +107,10 @@ pub enum Action {
     Runs(RunsAction),
     /// On one run.
     Run(RunAction),
+    /// The painter shows this run beside the one that is looked at, or none.
+    Pair(Option<RunId>),
+    /// The same at what stands beside the place.
+    Beside(Aside, Box<Action>),
     /// On runs side by side.
     Compare(CompareAction),
     /// On charts.
@@ -148,6 +155,10 @@ pub enum Request {
     EditCopy(std::path::PathBuf),
     /// Edit a text in the person's editor; what comes of it is put into the open dialog.
     EditText(String),
+    /// Show these beside the list of runs, and no others.
+    Panels(BTreeSet<Panel>),
+    /// Put the panels where they stand at first.
+    ResetPanels,
 }
 
 /// Something said to the person, until it is old or taken away.
@@ -178,6 +189,8 @@ pub struct Session {
     pub run: Shown<RunScreen>,
     /// What is read beside it.
     pub run_parts: RunParts,
+    /// A run beside it, or beside the list.
+    pub beside: Beside,
     /// Runs side by side.
     pub compare: Shown<CompareScreen>,
     /// Metrics over time.
@@ -229,6 +242,7 @@ impl Session {
             runs: Shown::default(),
             run: Shown::default(),
             run_parts: RunParts::default(),
+            beside: Beside::default(),
             compare: Shown::default(),
             charts: Shown::default(),
             restore: Shown::default(),
@@ -345,6 +359,7 @@ impl Session {
             None => false,
         };
         changed |= self.poll_lists(stamp);
+        changed |= self.poll_beside(stamp);
         changed |= self.poll_measured(stamp);
         changed |= self.poll_around(stamp);
         changed |= self.poll_pictures();
@@ -369,7 +384,7 @@ impl Session {
             }
             Route::Run(run) => {
                 let shown = self.run.page().map(|page| &page.subject).filter(|subject| subject.run == *run);
-                shown.is_none_or(|subject| subject.is_running)
+                shown.is_none_or(|subject| subject.is_running) || self.is_running_beside()
             }
             Route::Compare(runs) | Route::Charts(runs) => runs.iter().any(may_run),
             _ => false,
@@ -381,8 +396,11 @@ impl Session {
         let parts = &self.run_parts;
         let reads = match self.route() {
             Route::Projects => self.projects.is_loading() || self.measured.is_loading(),
-            Route::Runs => self.runs.is_loading() || self.runs.screen.draw && self.charts.is_loading(),
-            Route::Run(_) => self.run.is_loading() || parts.is_loading(),
+            Route::Runs => {
+                let draws = self.runs.screen.panels.contains(&Panel::Charts);
+                self.runs.is_loading() || draws && self.charts.is_loading() || self.is_loading_beside()
+            }
+            Route::Run(_) => self.run.is_loading() || parts.is_loading() || self.is_loading_beside(),
             Route::Compare(_) => self.compare.is_loading(),
             Route::Charts(_) => self.charts.is_loading(),
             Route::Restore(_) => self.restore.is_loading(),
@@ -427,6 +445,10 @@ impl Session {
                 let effects = self.runs.act(action);
                 self.apply(effects);
             }
+            Action::Pair(run) => self.pair(run),
+            Action::Beside(Aside::Run(part), action) => self.act_beside(part, *action),
+            Action::Beside(Aside::Changes, action) => self.act_on_changes(*action),
+            Action::Run(RunAction::Picture(place)) => self.run_parts.file.screen.picture = place,
             Action::Run(action) => {
                 let effects = self.run.act(action);
                 self.apply(effects);
@@ -514,6 +536,7 @@ impl Session {
             self.route.pop();
         }
         match &route {
+            Route::Run(run) if self.is_paired_with(run) => self.change_places(),
             Route::Run(run) => self.run.screen.enter(run.clone()),
             Route::Compare(runs) => self.compare.screen.enter(runs.clone()),
             Route::Charts(runs) => self.charts.screen.enter(runs.clone()),

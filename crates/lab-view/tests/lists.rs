@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lab_testkit::sample::Sample;
 use lab_view::list::Motion;
-use lab_view::screens::runs::RunsAction;
+use lab_view::screens::runs::{Panel, RunsAction};
 use lab_view::session::{Action, Dialog, DialogAction, Request, Route, Session};
 use lab_view::{ActionId, Typing};
 
@@ -261,7 +261,7 @@ fn courses_and_the_run_under_the_cursor_come_by_themselves() {
     let run = person.session.subjects()[0].clone();
     person.until("the course", |session| session.trends().of(&run).is_some());
     assert_eq!(person.session.trends().of(&run).unwrap().levels.len(), 8);
-    person.session.act(Action::Runs(RunsAction::Inspect(true)));
+    person.session.act(Action::Runs(RunsAction::Panels([Panel::Inspector].into())));
     person.until("the run", |session| session.inspected().is_some());
     assert!(person.session.inspected().unwrap().headline.text().contains("changed since"));
 }

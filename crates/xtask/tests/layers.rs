@@ -51,6 +51,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("eframe", &["lab-desktop"]),
     ("egui", &["lab-desktop"]),
     ("egui_commonmark", &["lab-desktop"]),
+    // Panels that dock and split, by those who made egui.
+    ("egui_tiles", &["lab-desktop"]),
     ("fastcdc", &["lab-store"]),
     // Kernels sign their messages with HMAC-SHA-256.
     ("hmac", &["lab-exec"]),

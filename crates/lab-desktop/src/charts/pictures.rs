@@ -31,7 +31,7 @@ pub fn paint(ui: &mut Ui, page: &ChartsView, own: &mut Own) {
         ui.horizontal(|ui| {
             ui.add_space(MARGIN);
             ui.label(RichText::new("Step").font(text::small()).color(Theme::of(ui).muted));
-            blocks::slider(ui, &mut own.place, 0..=steps.len() - 1, 320.0, "Step");
+            own.place = blocks::stepper(ui, own.place, steps.len(), "step").unwrap_or(own.place);
             ui.label(steps[own.place].to_string());
         });
     }

@@ -64,6 +64,17 @@ pub struct Look<'a> {
     pub is_place: bool,
 }
 
+/// A chart that is there, and what the pointer does on it.
+#[derive(Clone, Copy)]
+struct On<'a> {
+    ui: &'a Ui,
+    /// Where its points are.
+    frame: Rect,
+    response: &'a Response,
+    look: &'a Look<'a>,
+    picture: &'a Picture,
+}
+
 /// Paints a chart that fills the area.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, area: Rect, live: &mut Live, look: &Look<'_>) {
     let (name, chart) = &look.page.charts[look.place];
@@ -87,8 +98,9 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui, area: Rect, live: &mut Live, lo
     ui.painter().with_clip_rect(frame.expand(1.0).intersect(ui.clip_rect())).add(plot.canvas.shape(frame.min));
     let response = ui.interact(frame, ui.scope_id().with(("plot", name)), Sense::click_and_drag());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, format!("Chart of {name}")));
-    mouse(paint, ui, frame, &response, live, look, &plot.picture);
-    reading(paint, ui, frame, &response, live, look, &plot.picture);
+    let on = On { ui, frame, response: &response, look, picture: &plot.picture };
+    mouse(paint, live, &on);
+    reading(paint, live, &on);
     live.plots.insert(name.clone(), plot);
 }
 
@@ -164,15 +176,8 @@ pub fn axes(ui: &Ui, frame: Rect, picture: &Picture) {
 }
 
 /// What the mouse asks for: a box to look into, a way to the side, closer or further.
-fn mouse(
-    paint: &mut Paint<'_>,
-    ui: &Ui,
-    frame: Rect,
-    response: &Response,
-    live: &mut Live,
-    look: &Look<'_>,
-    picture: &Picture,
-) {
+fn mouse(paint: &mut Paint<'_>, live: &mut Live, on: &On<'_>) {
+    let On { ui, frame, response, look, picture } = *on;
     let name = &look.page.charts[look.place].0;
     let zoom = |range| Action::Charts(ChartsAction::Zoom(range));
     if response.double_clicked() {
@@ -255,15 +260,8 @@ fn part(frame: Rect, at: Pos2) -> [f64; 2] {
 }
 
 /// The line at which all charts are read: under the pointer, otherwise where a click has left it.
-fn reading(
-    paint: &Paint<'_>,
-    ui: &Ui,
-    frame: Rect,
-    response: &Response,
-    live: &mut Live,
-    look: &Look<'_>,
-    picture: &Picture,
-) {
+fn reading(paint: &Paint<'_>, live: &mut Live, on: &On<'_>) {
+    let On { ui, frame, response, look, picture } = *on;
     let theme = Theme::of(ui);
     let pointer = response.hover_pos().filter(|_| !response.dragged());
     if let Some(at) = pointer {

@@ -8,13 +8,24 @@ use crate::app::Paint;
 use crate::theme::{GAP, Theme, text};
 use crate::{blocks, charts};
 
+/// In less height the head scrolls with the rest.
+const SHORT: f32 = 340.0;
+
 /// Paints it.
 pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
+    if ui.available_height() < SHORT {
+        ScrollArea::vertical().id_salt("short").auto_shrink(false).show(ui, |ui| told(paint, ui));
+    } else {
+        told(paint, ui);
+    }
+}
+
+fn told(paint: &mut Paint<'_>, ui: &mut Ui) {
     let session = paint.session;
     let row_number = session.runs.screen.cursor.row;
     let Some(page) = session.runs.page() else { return };
     let Some(subject) = page.at(row_number) else { return };
-    ui.add_space(GAP);
+    ui.add_space(2.0 * GAP);
     ui.add(egui::Label::new(RichText::new(crate::code::safe(&subject.name)).font(text::title())).truncate());
     let row = row_number.checked_sub(page.first).and_then(|row| page.table().rows.get(row));
     if let Some(row) = row {
@@ -35,7 +46,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     ui.add_space(2.0 * GAP);
     ui.separator();
     let Some(known) = session.inspected() else { return };
-    ScrollArea::vertical().id_salt(subject.run.as_str()).auto_shrink(false).show(ui, |ui| {
+    ScrollArea::vertical().id_salt(subject.run.as_str()).auto_shrink([false, true]).show(ui, |ui| {
         ui.add_space(GAP);
         blocks::page(paint, ui, known);
         for (key, chart) in &known.charts {
@@ -43,6 +54,25 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
             charts::block(ui, key, chart);
         }
         ui.add_space(4.0 * GAP);
+    });
+}
+
+/// What was written down on the run, and a way to write more.
+pub fn notes(paint: &mut Paint<'_>, ui: &mut Ui) {
+    ui.add_space(2.0 * GAP);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 1.5 * GAP;
+        blocks::button(paint, ui, ActionId::Note);
+        blocks::button(paint, ui, ActionId::Reason);
+    });
+    ui.add_space(GAP);
+    let Some(known) = paint.session.inspected() else { return };
+    if known.notes.rows.is_empty() {
+        return blocks::empty(ui, "Nothing was written down", "Why was it run, and what came of it?");
+    }
+    ScrollArea::vertical().id_salt("notes").auto_shrink(false).show(ui, |ui| {
+        ui.add_space(GAP);
+        crate::run::notes(paint, ui, &known.notes);
     });
 }
 

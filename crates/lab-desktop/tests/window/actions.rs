@@ -34,6 +34,7 @@ fn before(id: ActionId, small: &Small) -> Vec<Action> {
         | ActionId::Sort
         | ActionId::Group
         | ActionId::Columns
+        | ActionId::Panels
         | ActionId::Views
         | ActionId::SaveView
         | ActionId::Follow
@@ -65,6 +66,13 @@ fn before(id: ActionId, small: &Small) -> Vec<Action> {
         | ActionId::Rebuild => Vec::new(),
         ActionId::GoRuns | ActionId::AllRuns => vec![Action::Go(Route::Projects)],
         ActionId::Back | ActionId::NextPart | ActionId::PreviousPart => vec![Action::Go(Route::Run(run(1)))],
+        ActionId::ResetPanels => {
+            vec![
+                Action::Do(ActionId::Panels),
+                Action::Dialog(DialogAction::Toggle),
+                Action::Dialog(DialogAction::Accept),
+            ]
+        }
         ActionId::ClearMarks => vec![Action::Do(ActionId::MarkAll)],
         ActionId::Unremove => vec![Action::Do(ActionId::Remove), Action::Dialog(DialogAction::Accept)],
         ActionId::Undo => restored(),
@@ -102,6 +110,7 @@ fn seen(stage: &Stage) -> String {
     [
         format!("{:?} {:?} {said:?} {jobs:?}", session.route(), session.dialog()),
         format!("{:?} {:?} {:?} {:?}", runs.marked, runs.cursor.row, runs.follow, session.project()),
+        format!("{:?}", runs.panels),
         format!("{:?} {:?} {:?}", session.run.screen.part, parts.log.screen.at, parts.log.screen.aside),
         format!("{:?} {:?} {:?} {:?}", charts.log, charts.smooth, charts.zoom, charts.reading),
         format!("{:?} {:?} {:?}", charts.along, charts.alone, charts.cursor),

@@ -12,7 +12,7 @@ fn row(stage: &Stage, name: &str) -> Pos2 {
 }
 
 fn dock(stage: &mut Stage, place: &str) {
-    stage.press("Charts with the list");
+    stage.press("Panels");
     stage.harness.get_by_label(place).click();
     stage.settle();
     stage.settle();
@@ -36,7 +36,8 @@ fn charts_stand_below_the_list_or_beside_it() {
     let Route::Charts(runs) = stage.session().route() else { panic!("charts") };
     assert_eq!(runs.len(), 2);
     stage.act(Action::Do(ActionId::Back));
-    dock(&mut stage, "No charts here");
+    stage.press("Close Charts");
+    stage.settle();
     assert!(stage.harness.query_all_by_label_contains("Chart of ").next().is_none());
 }
 

@@ -92,6 +92,8 @@ pub enum RunAction {
     NextPart(i64),
     /// The file under the cursor fills the place, or the list is shown again.
     Full(bool),
+    /// Shows this picture of an event file, from 0.
+    Picture(usize),
 }
 
 /// Which part of which run.
@@ -209,6 +211,8 @@ impl Screen for RunScreen {
                 (self.part, self.full) = (Part::ALL[usize::try_from(place).unwrap_or(0)], false);
             }
             RunAction::Full(full) => self.full = full,
+            // The file is read beside the page: the session does it.
+            RunAction::Picture(_) => {}
         }
         Vec::new()
     }

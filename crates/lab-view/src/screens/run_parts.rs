@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lab_engine::{Background, Error, ErrorKind, LogWindow, Reader, Result, RunRow, event_images};
+use lab_engine::{Background, Error, ErrorKind, EventImage, LogWindow, Reader, Result, RunRow, event_images};
 use lab_model::diff::PathDiff;
 use lab_model::{Content, Hash, Kind, RelPath, RunId};
 use lab_plot::{Chart, Image};
@@ -325,6 +325,8 @@ pub struct FileView {
     pub image: Option<Arc<Image>>,
     /// Which picture of how many that is, in a file that holds several.
     pub picture: Option<(usize, usize)>,
+    /// The tag and the step of each of them.
+    pub pictures: Vec<(String, i64)>,
 }
 
 impl FileScreen {
@@ -351,7 +353,15 @@ impl Screen for FileScreen {
 
     fn load(reader: &Reader, key: &FileKey, _: &Moment) -> Result<FileView> {
         let (note, lines) = (Line::default(), Vec::new());
-        let mut view = FileView { path: key.path.clone(), note, lines, diff: None, image: None, picture: None };
+        let mut view = FileView {
+            path: key.path.clone(),
+            note,
+            lines,
+            diff: None,
+            image: None,
+            picture: None,
+            pictures: Vec::new(),
+        };
         let Some(entry) = reader.entry(&key.snapshot, &key.path)? else { return Ok(view) };
         if let Some(base) = &key.against {
             let left = reader.entry(base, &key.path)?;
@@ -443,6 +453,8 @@ fn pictured(view: &mut FileView, file: &[u8], wanted: usize) {
     }
     view.note = note;
     view.picture = Some((place, images.len()));
+    let told = |image: &EventImage| (lab_model::display_bytes(image.tag.as_bytes()), image.step);
+    view.pictures = images.iter().map(told).collect();
     view.image = read.map(|image| Arc::new(image.within(SIDE_MAX)));
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod compose;
 pub mod inspected;
+mod panel;
 pub mod trends;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use lab_engine::{Lane, Reader, Result};
 use lab_model::{ProjectId, RunId};
 use serde::Serialize;
 
+pub use self::panel::Panel;
 use self::trends::{HIGHEST, Trends};
 use super::Subject;
 use crate::format::{self, Moment};
@@ -34,10 +36,10 @@ pub struct RunsScreen {
     pub follow: bool,
     /// What is being typed, as long as it makes sense: the list shows it already.
     pub draft: Option<String>,
-    /// There is room for what is known of the run under the cursor.
-    pub inspect: bool,
-    /// There is room for charts of the runs beside the list.
-    pub draw: bool,
+    /// What is in sight beside the list.
+    pub panels: BTreeSet<Panel>,
+    /// The same with what stands behind it.
+    pub open: BTreeSet<Panel>,
     /// The lists that this one was opened from, each with its cursor.
     before: Vec<(String, Cursor)>,
     /// Where the cursor is to be when the list is back.
@@ -68,10 +70,10 @@ pub enum RunsAction {
     MarkTo(usize),
     /// Marks this row, or takes its mark off; the cursor stays.
     Toggle(usize),
-    /// There is room for the run under the cursor, or not.
-    Inspect(bool),
-    /// There is room for charts of the runs, or not.
-    Draw(bool),
+    /// There is room for these beside the list, and for no others.
+    Panels(BTreeSet<Panel>),
+    /// These stand beside the list, also those that are behind others.
+    Opened(BTreeSet<Panel>),
     /// Marks the run under the cursor, or takes the mark off, and goes on to the next.
     Mark,
     /// Marks these and nothing else.
@@ -368,8 +370,8 @@ impl Screen for RunsScreen {
                 self.follow = !self.follow;
                 self.cursor.go(Motion::First);
             }
-            RunsAction::Inspect(room) => self.inspect = room,
-            RunsAction::Draw(room) => self.draw = room,
+            RunsAction::Panels(panels) => self.panels = panels,
+            RunsAction::Opened(open) => self.open = open,
         }
         Vec::new()
     }

@@ -39,6 +39,8 @@ pub enum Purpose {
     Columns,
     /// A saved list.
     Views,
+    /// What stands beside the list.
+    Panels,
     /// The name of a list.
     SaveView,
     /// Where runs are to be exported to.

@@ -14,7 +14,7 @@ use crate::query::{self, Completion, FIELDS, Query, QueryError, Vocabulary, quot
 use crate::screen::{Loaded, Stamp};
 use crate::screens::runs::inspected::{self, Inspected};
 use crate::screens::runs::trends::Trends;
-use crate::screens::runs::{RunsAction, compose};
+use crate::screens::runs::{Panel, RunsAction, compose};
 use crate::show;
 use crate::{Line, Tone, metrics};
 
@@ -74,7 +74,9 @@ impl Session {
             changed |= in_sight.iter().any(|subject| subject.is_running) && self.is_new_second();
         }
         changed |= self.lists.inspected.poll();
-        if self.runs.screen.inspect
+        let panels = &self.runs.screen.panels;
+        let draws = panels.contains(&Panel::Charts);
+        if (panels.contains(&Panel::Inspector) || panels.contains(&Panel::Notes))
             && let Some(subject) = self.runs.page().and_then(|page| page.at(self.runs.screen.cursor.row))
         {
             let (background, moment) = (&self.background, self.now.clone());
@@ -83,7 +85,7 @@ impl Session {
                 background.read(Lane::Page, move |reader| inspected::load(reader, &show::Key { run, moment }))
             });
         }
-        changed | (self.runs.screen.draw && self.poll_charts_beside(stamp))
+        changed | (draws && self.poll_charts_beside(stamp))
     }
 
     /// Charts beside the list: courses of what is marked, otherwise of the first runs of the list; runs against each

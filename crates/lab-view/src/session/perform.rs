@@ -14,7 +14,7 @@ use crate::screens::compare::CompareAction;
 use crate::screens::health::WORK;
 use crate::screens::restore::RestoreAction;
 use crate::screens::run::{Part, RunAction};
-use crate::screens::runs::{RunsAction, RunsView};
+use crate::screens::runs::{Panel, RunsAction, RunsView};
 use crate::screens::{Subject, runs};
 use crate::{Line, Tone, format};
 
@@ -121,6 +121,8 @@ impl Session {
             ActionId::MarkAll => self.on_runs(RunsAction::MarkAll),
             ActionId::ClearMarks => self.on_runs(RunsAction::ClearMarks),
             ActionId::Follow => self.follow(),
+            ActionId::Panels => self.ask_panels(),
+            ActionId::ResetPanels => self.requests.push(Request::ResetPanels),
             ActionId::Filter => self.ask_of_list(Purpose::Filter),
             ActionId::Sort => self.ask_of_list(Purpose::Sort),
             ActionId::Group => self.ask_of_list(Purpose::Group),
@@ -500,6 +502,11 @@ impl Session {
             | Purpose::Columns
             | Purpose::Views
             | Purpose::SaveView => self.fulfil_list(&purpose, values),
+            Purpose::Panels => {
+                let panels =
+                    Panel::BESIDE.into_iter().filter(|panel| values.iter().any(|value| value == panel.title()));
+                self.requests.push(Request::Panels(panels.collect()));
+            }
             Purpose::Quit => self.requests.push(Request::Quit),
             _ => {}
         }
