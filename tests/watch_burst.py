@@ -59,10 +59,15 @@ def processor_millis(pid):
 
 
 def until_closed(count):
+    """All runs, once they are closed; those that do not come are not waited for longer than ten seconds."""
     end = time.monotonic() + 180
+    come = (0, time.monotonic())
     while time.monotonic() < end:
         found = runs()
-        if len(found) >= count and all(run["status"] != "running" for run in found):
+        if len(found) != come[0]:
+            come = (len(found), time.monotonic())
+        is_complete = len(found) >= count or time.monotonic() > come[1] + 10
+        if is_complete and all(run["status"] != "running" for run in found):
             break
         time.sleep(0.2)
     return found
@@ -97,6 +102,13 @@ for run in found:
 missed = sum(str(number) not in by_number for number in range(count))
 doubled = sum(len(runs) > 1 for runs in by_number.values())
 ill = sum(run["status"] != "done" for run in found)
+for number in range(count):
+    if str(number) not in by_number:
+        words = [one for one in status()["decisions"] if one["command"].endswith(f"job.sh {number}")]
+        print(f"missed {number}: {words}")
+for run in found:
+    if run["status"] != "done":
+        print(f"{run['command']} is {run['status']}")
 late = unsure = outputs = 0
 for number in range(count):
     for run in by_number.get(str(number), []):
