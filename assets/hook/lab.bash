@@ -2,7 +2,7 @@
 # Only builtins: no process is started, but for one mkfifo per shell.
 if [[ $- == *i* && -z ${__lab_file-} ]] && (( BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404 )); then
 __lab_file=@HOOK_FILE@
-__lab_sequence=0 __lab_armed='' __lab_told='' __lab_seen='' __lab_mute='' __lab_space='' __lab_at='' __lab_inside=''
+__lab_sequence=0 __lab_armed='' __lab_told='' __lab_seen='' __lab_mute='' __lab_misses=0 __lab_space='' __lab_at='' __lab_inside=''
 
 # Whether the directory $1 lies in one of the roots behind it. By the files themselves, so that links do not matter.
 __lab_within() {
@@ -51,7 +51,8 @@ __lab_start() {
         __lab_within "$PWD" "${place[@]:2}" && __lab_inside=1
     fi
     [[ -n $__lab_inside && -p $fifo ]] && builtin kill -0 "$pid" 2>/dev/null || return 0
-    # A watcher that did not answer is left alone for three seconds.
+    # A watcher that did not answer is left alone for three seconds, then for twice as long each time: what nobody
+    # reads must never fill the pipe.
     [[ -z $__lab_mute || $SECONDS -ge $__lab_mute ]] || return 0
     # Lengths in bytes from here on; changing it costs more than all before.
     local LC_ALL=C reply=${fifo%/*}/reply.$$
@@ -69,11 +70,11 @@ __lab_start() {
             "${__lab_text:0:$((3900 - ${#PWD}))}" 1<>"$fifo"
         while :; do
             if ! IFS= builtin read -r -t "${LAB_HOOK_PATIENCE:-0.25}" answer; then
-                __lab_mute=$((SECONDS + 3))
+                __lab_mute=$((SECONDS + (3 << __lab_misses))) __lab_misses=$((__lab_misses < 12 ? __lab_misses + 1 : 12))
                 break
             fi
             if [[ $answer == "$__lab_sequence "* ]]; then
-                answer=${answer#* }
+                answer=${answer#* } __lab_misses=0
                 [[ -n $answer ]] && builtin printf '\e[2m%s\e[0m\n' "$answer" >&2
                 break
             fi

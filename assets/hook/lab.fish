@@ -8,6 +8,7 @@ if status is-interactive; and not set -q __lab_file
     set -g __lab_at ''
     set -g __lab_inside ''
     set -g __lab_mute 0
+    set -g __lab_misses 0
 
     # Whether the process $argv[1] lives and the pipe $argv[2] is there. Writing to a pipe that nobody reads would wait for
     # ever: one that has ended and waits to be collected reads no more.
@@ -41,7 +42,8 @@ if status is-interactive; and not set -q __lab_file
             end
         end
         test -n "$__lab_inside"; and __lab_lives $__lab_pid $__lab_fifo; or return 0
-        # A watcher that did not answer is left alone for three seconds.
+        # A watcher that did not answer is left alone for three seconds, then for twice as long each time: what nobody
+        # reads must never fill the pipe.
         read -l now rest </proc/uptime; and test $now -ge $__lab_mute; or return 0
         # A letter has four bytes at most, and the kernel keeps a line of 4096 in one piece.
         set -l room (math 975 - (string length -- $__lab_here))
@@ -65,6 +67,7 @@ if status is-interactive; and not set -q __lab_file
         while read -z -l text <$reply; or true
             set -l answer (string split \n -- $text)[-2]
             if string match -q "$__lab_sequence *" -- $answer
+                set -g __lab_misses 0
                 set -l hint (string replace "$__lab_sequence " '' -- $answer)
                 test -n "$hint"; and printf '\e[2m%s\e[0m\n' $hint >&2
                 break
@@ -73,7 +76,8 @@ if status is-interactive; and not set -q __lab_file
             if test $now -ge $end
                 # Whoever answers from now on is too late, and sees it.
                 echo late >>$reply
-                set -g __lab_mute (math $now + 3)
+                set -g __lab_mute (math "$now + 3 * 2 ^ $__lab_misses")
+                test $__lab_misses -lt 12; and set -g __lab_misses (math $__lab_misses + 1)
                 break
             end
         end

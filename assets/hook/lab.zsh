@@ -2,7 +2,7 @@
 # Only builtins: no process is started, but for one mkfifo per shell.
 if [[ -o interactive && -z ${__lab_file-} ]]; then
 typeset -g __lab_file=@HOOK_FILE@ __lab_told='' __lab_mute=0
-typeset -gi __lab_sequence=0
+typeset -gi __lab_sequence=0 __lab_misses=0
 
 # Before a command line starts.
 __lab_start() {
@@ -17,7 +17,8 @@ __lab_start() {
         [[ -n $root && ( $here == $root || $here == $root/* ) ]] && inside=1 && break
     done
     [[ -n $inside ]] && builtin kill -0 $pid 2>/dev/null || return 0
-    # A watcher that did not answer is left alone for three seconds.
+    # A watcher that did not answer is left alone for three seconds, then for twice as long each time: what nobody
+    # reads must never fill the pipe.
     (( SECONDS >= __lab_mute )) || return 0
     local reply=${fifo:h}/reply.$$ answer text=${1//$'\n'/$'\x1e'}
     # Of a line with a space before it the watcher hears that there is something, not what.
@@ -29,11 +30,13 @@ __lab_start() {
         builtin print -rn -- $'1\x1fstart\x1f'$$$'\x1f'$__lab_sequence$'\x1f'$here$'\x1f'${text[1,$((3900 - ${#here}))]}$'\n' 1<>$fifo
         while true; do
             if ! IFS= builtin read -r -t ${LAB_HOOK_PATIENCE:-0.25} answer; then
-                __lab_mute=$((SECONDS + 3))
+                __lab_mute=$((SECONDS + (3 << __lab_misses)))
+                (( __lab_misses < 12 && ++__lab_misses ))
                 break
             fi
             if [[ $answer == "$__lab_sequence "* || $answer == $__lab_sequence ]]; then
                 answer=${answer#$__lab_sequence}
+                __lab_misses=0
                 [[ -n ${answer# } ]] && builtin print -r -- $'\e[2m'${answer# }$'\e[0m' >&2
                 break
             fi

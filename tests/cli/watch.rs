@@ -1,6 +1,7 @@
 //! `lab watch` and the hooks of shells, as a person meets them.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -79,12 +80,12 @@ impl Watcher {
     /// Types lines into a shell with the hook; the terminal's text comes back, `None` without that shell.
     fn typed(&self, shell: &str, lines: &[&str]) -> Option<String> {
         // A busy machine is no reason to miss a command here.
-        self.typed_patiently(shell, "20", lines)
+        self.typed_below(Path::new("/"), shell, "20", lines)
     }
 
-    /// The same, when the shell waits for the watcher so many seconds.
+    /// The same, when the shell waits for the watcher so many seconds, and was started by a script that runs in a directory.
     #[expect(clippy::print_stderr, reason = "what is not tested must be said")]
-    fn typed_patiently(&self, shell: &str, patience: &str, lines: &[&str]) -> Option<String> {
+    fn typed_below(&self, directory: &Path, shell: &str, patience: &str, lines: &[&str]) -> Option<String> {
         let has = |program: &str| {
             Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
         };
@@ -96,7 +97,7 @@ impl Watcher {
         std::fs::create_dir_all(&scratch).expect("a directory");
         let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/hook_shell.py");
         let mut command = self.command("python3", &[driver, shell, env!("CARGO_BIN_EXE_lab")]);
-        command.arg(self.home.project()).arg(&scratch).current_dir("/").stdout(Stdio::piped());
+        command.arg(self.home.project()).arg(&scratch).current_dir(directory).stdout(Stdio::piped());
         let lab = self.lab(&["ls"]).into_command();
         command.envs(lab.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.env("LAB_HOOK_PATIENCE", patience);
@@ -377,6 +378,45 @@ fn fish_tells_what_is_typed() {
     check_shell("fish");
 }
 
+/// Keeps the notebook from being written until it is told to end.
+const HOLD: &str = "import sqlite3, sys\nindex = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+    index.execute('begin immediate')\nprint('held', flush=True)\nsys.stdin.readline()\n";
+
+/// Terminals and agents are scripts that run in the project and become runs themselves. The watcher cannot keep them before
+/// the first line below them is typed and started.
+#[test]
+fn what_is_typed_below_a_run_is_a_run_of_its_own() {
+    let watcher = Watcher::start();
+    let project = watcher.home.project();
+    watcher.write("quick.py", "import sys, time\nopen('ready', 'w').close()\ntime.sleep(float(sys.argv[1]))\n");
+    let mut hold = watcher.command("python3", &["-c", HOLD]);
+    let hold = hold.arg(watcher.home.path("notebook/notebook.db")).current_dir("/").stdout(Stdio::piped());
+    let mut hold = hold.spawn().unwrap();
+    let mut held = [0; 5];
+    hold.stdout.take().unwrap().read_exact(&mut held).unwrap();
+    let lines = ["0.5", "0", "0.01", "1.5"].map(|seconds| format!("python3 quick.py {seconds}"));
+    let lines = lines.each_ref().map(String::as_str);
+    let shown = std::thread::scope(|scope| {
+        let typing = scope.spawn(|| watcher.typed_below(&project, "bash", "1", &lines));
+        until("the first line has started", || project.join("ready").exists() || typing.is_finished());
+        hold.stdin.take().unwrap().write_all(b"\n").unwrap();
+        hold.wait().unwrap();
+        typing.join().unwrap()
+    });
+    let Some(shown) = shown else { return };
+    let runs = || watcher.runs();
+    let has = |run: &Value, words: &str| run["command"].to_string().contains(words);
+    // It is the last one to end.
+    until("the script is over", || runs().iter().any(|run| is(run, "status", "done") && has(run, "hook_shell.py")));
+    until("all are over", || runs().iter().all(|run| is(run, "status", "done")));
+    for line in lines {
+        let words = serde_json::json!(line.split(' ').collect::<Vec<_>>()).to_string();
+        let count = runs().iter().filter(|run| has(run, &words)).count();
+        assert_eq!(count, 1, "{line}: {shown}\n{:?}\n{}", runs(), watcher.status()["decisions"]);
+    }
+    assert_eq!(runs().len(), 5);
+}
+
 /// A watcher that was killed and that nobody has collected reads no more: whoever wrote to it would wait for ever.
 #[test]
 fn a_shell_is_not_held_by_a_watcher_that_is_a_zombie() {
@@ -390,7 +430,9 @@ fn a_shell_is_not_held_by_a_watcher_that_is_a_zombie() {
     let (_, rest) = place.split_once('\n').unwrap();
     std::fs::write(&hook, format!("1 {}\n{rest}", zombie.id())).unwrap();
     for shell in ["fish", "bash", "zsh"] {
-        let Some(shown) = watcher.typed_patiently(shell, "0.01", &["echo fir''st", "echo sec''ond"]) else { continue };
+        let Some(shown) = watcher.typed_below(Path::new("/"), shell, "0.01", &["echo fir''st", "echo sec''ond"]) else {
+            continue;
+        };
         assert!(shown.contains("first") && shown.contains("second"), "{shell}: {shown}");
     }
     zombie.wait().unwrap();

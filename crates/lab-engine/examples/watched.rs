@@ -59,15 +59,8 @@ impl Scene {
 }
 
 fn engine(directory: &Path, name: &str) -> Engine {
-    let config = EngineConfig {
-        notebook: directory.join(name),
-        key_file: directory.join("key"),
-        cwd: directory.to_owned(),
-        variables: BTreeMap::new(),
-        executable: PathBuf::from("/bin/false"),
-        clock: Clock::System,
-        random: Random::System,
-    };
+    let config = lab_testkit::config(&directory.join(name), 0);
+    let config = EngineConfig { clock: Clock::System, random: Random::System, ..config };
     Engine::open(config).unwrap()
 }
 

@@ -17,6 +17,7 @@ mod witness;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lab_ingest::frameworks::{At, Kind};
 use serde_json::Value;
@@ -34,6 +35,8 @@ const ENTRIES_PER_TICK: usize = 4096;
 const FILES_PER_TICK: usize = 64;
 /// Bytes that are read in one tick.
 const BYTES_PER_TICK: u64 = 4 << 20;
+/// Of larger places nothing is kept for the next run.
+const DIRECTORIES_KEPT: usize = 4096;
 /// Files that are followed at most.
 const MAX_FILES: usize = 10_000;
 
@@ -75,6 +78,17 @@ pub struct Source {
     pub path: String,
 }
 
+/// Where runs were followed that are over: the next one in the same place lists only what has changed since.
+#[derive(Clone, Default)]
+pub struct Walks(Arc<Mutex<HashMap<PathBuf, Found>>>);
+
+/// What was found in a place.
+#[derive(Clone)]
+struct Found {
+    walk: Walk,
+    files: Vec<String>,
+}
+
 /// The followed files of one run.
 pub struct Follow {
     root: PathBuf,
@@ -91,9 +105,17 @@ impl Follow {
     /// clock of the file system) on. Files that `is_named` names hold metrics whatever their name and first
     /// line are. Looks through the directory once, which costs about a microsecond an entry and is bounded.
     pub fn new(root: &Path, skip: &[PathBuf], since: Stamp, is_named: Box<dyn Fn(&str) -> bool + Send>) -> Self {
-        let mut walk = Walk::new(root, skip, since);
+        let found = Found { walk: Walk::new(root, skip, since), files: Vec::new() };
+        Self::begin(root, found, is_named)
+    }
+
+    fn begin(root: &Path, found: Found, is_named: Box<dyn Fn(&str) -> bool + Send>) -> Self {
+        let Found { mut walk, files: before } = found;
+        let since = walk.since();
         let mut files = BTreeMap::new();
-        walk.look(usize::MAX, ENTRIES_PER_TICK, &mut |path| note(&mut files, root, path, (since, true), &*is_named));
+        let mut note = |path: &str| note(&mut files, root, path, (since, true), &*is_named);
+        before.iter().for_each(|path| note(path));
+        walk.look(DIRECTORIES_KEPT, ENTRIES_PER_TICK, &mut note);
         Self { root: root.to_owned(), walk, files, given: HashMap::new(), next_file: String::new(), is_named }
     }
 
@@ -166,6 +188,32 @@ impl Follow {
             }
         }
         file.read(&self.root, bytes, (self.is_named)(path), &mut self.given, sink);
+    }
+}
+
+impl Walks {
+    /// [`Follow::new`] where something was found before.
+    pub fn begin(
+        &self,
+        root: &Path,
+        skip: &[PathBuf],
+        since: Stamp,
+        is_named: Box<dyn Fn(&str) -> bool + Send>,
+    ) -> Follow {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(root).cloned();
+        match found {
+            Some(Found { walk, files }) => Follow::begin(root, Found { walk: walk.again(since), files }, is_named),
+            None => Follow::new(root, skip, since, is_named),
+        }
+    }
+
+    /// Keeps what a run has found that is over.
+    pub fn keep(&self, follow: Follow) {
+        let Follow { root, walk, files, .. } = follow;
+        if walk.count() <= DIRECTORIES_KEPT {
+            let found = Found { walk, files: files.into_keys().collect() };
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(root, found);
+        }
     }
 }
 

@@ -167,7 +167,7 @@ impl Engine {
         }
         let outcome = front.wait(|_| {
             let payload = prepared.as_ref().map(|prepared| &prepared.payload);
-            RunSink::open(self, payload, None)
+            RunSink::open(self, payload, None, &crate::follow::Walks::default())
         });
         drop(completion);
         let exit = match outcome.map_err(launch_error)? {

@@ -97,6 +97,14 @@ impl Taken {
     }
 }
 
+/// The files of a project as they were listed, with what is known of them.
+#[derive(Clone)]
+pub(crate) struct Listed {
+    pub scan: Arc<Scan>,
+    /// A tree that a notebook holds which holds all that is known.
+    pub root_tree: Option<Hash>,
+}
+
 /// What a snapshot is to be taken of, and how.
 pub(crate) struct Request<'a> {
     pub project: &'a Project,
@@ -168,6 +176,24 @@ impl Engine {
             scan: Arc::new(found),
             cache: (!is_current).then_some((index_path, index_key)),
         })
+    }
+
+    /// The same for files that were listed just now by who keeps them in view; what of them is known must be in the notebook,
+    /// else they are looked for.
+    pub(crate) fn take_listed(&self, writer: &mut Writer, request: &Request<'_>, listed: Listed) -> Result<Taken> {
+        let time = self.now();
+        if let Some(tree) = listed.root_tree
+            && !writer.contains(&tree)?
+        {
+            return self.take(writer, request, &mut |_, _| {});
+        }
+        let mut found = Arc::unwrap_or_clone(listed.scan);
+        complete::put_in(&mut found, request.hashed, request.config);
+        let rules = self.rules_of(request)?;
+        let read = self.read_unknown(writer, request, &rules, &mut found, &HashMap::new(), &mut |_, _| {})?;
+        let (snapshot, record) = finish(request.project, time, &mut found, Vec::new(), writer)?;
+        let files_read = read.len() as u64;
+        Ok(Taken { id: record.id(), snapshot, record, files_read, scan: Arc::new(found), cache: None })
     }
 
     /// Where a project's index is kept, and its key.

@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::complete;
 use crate::engine::{COMPRESSION_LEVEL, load_config};
-use crate::follow::{Follow, RunWitness};
+use crate::follow::{Follow, RunWitness, Walks};
 use crate::live::{LiveReader, LiveRun, LiveWriter, LogCounts, parse_log, redacted};
 use crate::run::{Payload, apply_keep, sample_values};
-use crate::snapshot::{Request, Taken};
+use crate::snapshot::{Listed, Request, Taken};
 use crate::{Engine, EngineConfig, Error, Reader, Result, trace};
 
 /// The life of a supervisor: `lab __supervise` is nothing but this.
@@ -39,10 +39,10 @@ pub fn supervise(config: EngineConfig) -> Result<()> {
         |bytes, pid| {
             let Some(payload) = payload_of(bytes) else { return RunSink::none() };
             let mut engine = engine.borrow_mut();
-            engine
-                .insert(Engine::open_existing(config))
-                .as_ref()
-                .map_or_else(|_| RunSink::none(), |engine| RunSink::open(engine, Some(&payload), pid))
+            engine.insert(Engine::open_existing(config)).as_ref().map_or_else(
+                |_| RunSink::none(),
+                |engine| RunSink::open(engine, Some(&payload), pid, &Walks::default()),
+            )
         },
         |bytes, sink, exit, _| {
             // Taken out, so that the notebook is closed before what the command left behind is waited for.
@@ -66,31 +66,35 @@ pub(crate) struct RunSink {
     network_start: Option<(u64, u64)>,
     /// Hashes what the command read.
     beside: Option<trace::Beside>,
+    /// What is found of files goes on to the next run.
+    walks: Walks,
 }
 
 impl RunSink {
     /// A sink that keeps nothing.
-    pub const fn none() -> Self {
-        Self { writer: None, gpu: None, follow: None, network_start: None, beside: None }
+    pub fn none() -> Self {
+        let walks = Walks::default();
+        Self { writer: None, gpu: None, follow: None, network_start: None, beside: None, walks }
     }
 
-    /// The sink of a run, whose first process is `pid`.
-    pub fn open(engine: &Engine, payload: Option<&Payload>, pid: Option<i32>) -> Self {
+    /// The sink of a run, whose first process is `pid`. It shares `walks` with other runs of this process.
+    pub fn open(engine: &Engine, payload: Option<&Payload>, pid: Option<i32>, walks: &Walks) -> Self {
         let Some((payload, key)) = payload.zip(engine.seal_key().ok()) else { return Self::none() };
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
         let log = live.trace_file();
         let beside = log.exists().then(|| trace::Beside::start(log, live.used_file())).flatten();
         let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
-        let follow = RunWitness::begin(engine, payload, pid);
+        let follow = RunWitness::begin(engine, payload, pid, walks);
         let network_start = lab_exec::machine::network_bytes();
-        Self { writer: Some(writer), gpu: Sampler::open(), follow, network_start, beside }
+        let walks = walks.clone();
+        Self { writer: Some(writer), gpu: Sampler::open(), follow, network_start, beside, walks }
     }
 }
 
 impl RunSink {
     /// A sink whose log is under way.
-    pub const fn of(writer: LiveWriter) -> Self {
-        Self { writer: Some(writer), gpu: None, follow: None, network_start: None, beside: None }
+    pub fn of(writer: LiveWriter) -> Self {
+        Self { writer: Some(writer), ..Self::none() }
     }
 
     /// The sink of a run without a process, of which there is a folder.
@@ -98,7 +102,7 @@ impl RunSink {
         let Ok(key) = engine.seal_key() else { return Self::none() };
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
         let writer = LiveWriter::new(live, payload.start.time, key.clone(), payload.log_limit_bytes);
-        let follow = RunWitness::begin_in(engine, payload, folder, None);
+        let follow = RunWitness::begin_in(engine, payload, folder, None, &Walks::default());
         Self { writer: Some(writer), follow, ..Self::none() }
     }
 
@@ -189,28 +193,32 @@ impl FilesAtEnd {
 
 /// Closes a run whose command has ended; what the person should know comes back.
 pub(crate) fn finish(engine: &Engine, payload: &Payload, sink: RunSink, exit: &Exit) -> Vec<String> {
-    finish_with(engine, payload, sink, exit, Vec::new())
+    finish_with(engine, payload, sink, exit, AtEnd::default())
 }
 
-/// The same for a run of which more is `missing`.
-pub(crate) fn finish_with(
-    engine: &Engine,
-    payload: &Payload,
-    sink: RunSink,
-    exit: &Exit,
-    missing: Vec<String>,
-) -> Vec<String> {
+/// What is known of the end of a run that was only seen.
+#[derive(Default)]
+pub(crate) struct AtEnd {
+    /// What more is missing.
+    pub missing: Vec<String>,
+    /// The files as they were listed then; they are looked for when it is `None`.
+    pub files: Option<Listed>,
+}
+
+/// The same for a run that was only seen.
+pub(crate) fn finish_with(engine: &Engine, payload: &Payload, sink: RunSink, exit: &Exit, end: AtEnd) -> Vec<String> {
     let Some(mut writer) = sink.writer else { return Vec::new() };
     drop(sink.beside);
     if let Some((mut follow, mut witness)) = sink.follow {
         follow.finish(&mut witness, &mut writer);
+        sink.walks.keep(follow);
     }
     writer.close(exit.duration_millis);
     let mut ending = ending_of(engine, &writer, exit);
-    ending.missing.extend(missing);
+    ending.missing.extend(end.missing);
     let mut warnings = Vec::new();
     let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
-    if let Err(error) = engine.close_run(payload, &live, &ending) {
+    if let Err(error) = engine.close_run(payload, &live, &ending, end.files) {
         // The next command that can write closes the run with exactly this.
         let kept = serde_json::to_vec(&ending).map(|bytes| std::fs::write(live.directory.join("ending.json"), bytes));
         warnings.push(format!("the end of this run is not kept yet: {error}"));
@@ -257,8 +265,8 @@ pub(crate) fn ending_of(engine: &Engine, writer: &LiveWriter, exit: &Exit) -> En
 }
 
 impl Engine {
-    /// Turns the live files of a run into records and closes it.
-    fn close_run(&self, payload: &Payload, live: &LiveRun, ending: &Ending) -> Result<()> {
+    /// Turns the live files of a run into records and closes it. `listed` is what stands in the project, where that is known.
+    fn close_run(&self, payload: &Payload, live: &LiveRun, ending: &Ending, listed: Option<Listed>) -> Result<()> {
         let Some(_lock) = lock(live) else { return Ok(()) };
         let start = &payload.start;
         let mut writer = self.writer()?;
@@ -273,7 +281,11 @@ impl Engine {
             force_copy: &force_copy,
             hashed: &hashed,
         };
-        let taken = match self.take(&mut writer, &request, &mut |_, _| {}) {
+        let taken = match listed {
+            Some(listed) => self.take_listed(&mut writer, &request, listed),
+            None => self.take(&mut writer, &request, &mut |_, _| {}),
+        };
+        let taken = match taken {
             Ok(taken) => Some(taken),
             // The project's folder may be gone by now; that must not cost the rest of the record.
             Err(error) if error.kind == crate::ErrorKind::Missing => {

@@ -18,7 +18,7 @@ use rustix::time::{ClockId, clock_gettime};
 pub use lab_workdir::watch::{Listener, Reason, Span, State};
 
 use crate::engine::load_config;
-use crate::snapshot::{Held, Request, Taken, finish};
+use crate::snapshot::{Held, Listed, Request, Taken, finish};
 use crate::{Engine, Error, ErrorKind, Result, SnapshotOutcome};
 
 /// The projects that are kept in view.
@@ -162,6 +162,27 @@ impl Watched {
             scan: hot.scan().clone(),
             cache: None,
         })
+    }
+
+    /// The files of a project as they are listed now; nothing is read. `None` when more would have to be done than to list
+    /// what changed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when the project's directory is gone.
+    pub(crate) fn list(&mut self, engine: &Engine, project: &ProjectId) -> Result<Option<Listed>> {
+        let is_watched = |place: &&Place| matches!(self.watches.state(place.id), Some(State::Watched { .. }));
+        let Some(place) = self.projects.get(project).filter(|place| place.root_tree.is_some()).filter(is_watched)
+        else {
+            return Ok(None);
+        };
+        let (config, config_bytes) = load_config(Path::new(&place.project.root))?;
+        if config_bytes != place.config_bytes {
+            return Ok(None);
+        }
+        let request = request(&place.project, &config, &config_bytes);
+        self.watches.prepare(place.id, engine.rules_of(&request.request())?, &monotonic_nanos)?;
+        let scan = self.watches.get(place.id).map(|hot| hot.scan().clone());
+        Ok(scan.map(|scan| Listed { scan, root_tree: place.root_tree }))
     }
 
     /// How well a project is watched; `None` when it is not.

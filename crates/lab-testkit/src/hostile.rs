@@ -1,15 +1,14 @@
 //! A notebook full of text that means harm: to terminals, to layouts, to readers.
 
-use std::collections::BTreeMap;
-
 use lab_model::{
-    Change, Content, Coverage, Domain, Edit, Environment, Failure, FilesUsed, Fingerprint, GitState, Hash, LogSummary,
-    Machine, NoteKind, Origin, Package, Point, ProcessKey, Project, ProjectId, RelPath, Role, RunEnd, RunFacts, RunId,
-    RunStart, Seed, Series, SeriesRef, Snapshot, Status, Target, Time, Tree, Usage,
+    Change, Content, Coverage, Domain, Edit, Environment, Failure, Fingerprint, GitState, Hash, LogSummary, Machine,
+    NoteKind, Origin, Package, Point, ProcessKey, Project, ProjectId, RelPath, Role, RunEnd, RunFacts, RunId, RunStart,
+    Seed, Series, SeriesRef, Snapshot, Target, Time, Tree,
 };
 use lab_store::{DEFAULT_LEVEL, Encoder, Notebook, Record, RecordKind, Writer};
 use serde_json::json;
 
+use crate::notebook::run_end;
 use crate::{CLOCK_MILLIS, Small};
 
 /// Texts that a terminal could take for commands, that turn or hide what is read, or that take more or less room
@@ -176,24 +175,7 @@ fn end(place: usize, start: &RunStart, scribe: &mut Scribe) -> RunEnd {
     let log: String = lines.map(line).collect();
     let record = scribe.encoder.body(RecordKind::Log, log.as_bytes());
     let records = vec![scribe.keep(record)];
-    let failed = place == 3;
-    RunEnd {
-        run: start.run.clone(),
-        time: Time(start.time.0 + 95_000),
-        status: if failed { Status::Failed } else { Status::Done },
-        exit_code: Some(i32::from(failed)),
-        signal: None,
-        duration_millis: 95_000,
-        failure: failed.then(|| Failure { title: TEXTS.concat(), text: TEXTS.join("\n") }),
-        snapshot: None,
-        outputs: Vec::new(),
-        changed_inputs: Vec::new(),
-        files: FilesUsed::default(),
-        series,
-        params: BTreeMap::new(),
-        log: LogSummary { records, lines: 16, bytes: log.len() as u64, left_out_bytes: 0 },
-        notebook: None,
-        usage: Usage::default(),
-        missing: TEXTS.map(str::to_owned).into(),
-    }
+    let failure = (place == 3).then(|| Failure { title: TEXTS.concat(), text: TEXTS.join("\n") });
+    let log = LogSummary { records, lines: 16, bytes: log.len() as u64, left_out_bytes: 0 };
+    RunEnd { missing: TEXTS.map(str::to_owned).into(), ..run_end(start, failure, series, log) }
 }

@@ -231,23 +231,31 @@ fn end(place: usize, start: &RunStart, writer: &mut Writer, encoder: &mut Encode
     let text = "Traceback (most recent call last):\n  File \"train.py\", line 9, in train\n    weights -= rate\n\
                 ValueError: shapes do not match";
     let failure = Failure { title: "ValueError: shapes do not match".to_owned(), text: text.to_owned() };
+    let log = LogSummary { records, lines: LOG_LINES as u64, bytes, left_out_bytes: 0 };
+    let usage = Usage { user_seconds: 90.0, system_seconds: 2.0, peak_memory_bytes: 1 << 30 };
+    RunEnd { usage, ..run_end(start, failed.then_some(failure), series, log) }
+}
+
+/// The end of a run that took 95 seconds and left no files.
+pub(crate) fn run_end(start: &RunStart, failure: Option<Failure>, series: Vec<SeriesRef>, log: LogSummary) -> RunEnd {
+    const DURATION_MILLIS: u32 = 95_000;
     RunEnd {
         run: start.run.clone(),
-        time: Time(start.time.0 + 95_000),
-        status: if failed { Status::Failed } else { Status::Done },
-        exit_code: Some(i32::from(failed)),
+        time: Time(start.time.0 + i64::from(DURATION_MILLIS)),
+        status: if failure.is_some() { Status::Failed } else { Status::Done },
+        exit_code: Some(i32::from(failure.is_some())),
         signal: None,
-        duration_millis: 95_000,
-        failure: failed.then_some(failure),
+        duration_millis: DURATION_MILLIS.into(),
+        failure,
         snapshot: None,
         outputs: Vec::new(),
         changed_inputs: Vec::new(),
         files: FilesUsed::default(),
         series,
-        notebook: None,
         params: BTreeMap::new(),
-        log: LogSummary { records, lines: LOG_LINES as u64, bytes, left_out_bytes: 0 },
-        usage: Usage { user_seconds: 90.0, system_seconds: 2.0, peak_memory_bytes: 1 << 30 },
+        log,
+        notebook: None,
+        usage: Usage::default(),
         missing: Vec::new(),
     }
 }

@@ -10,6 +10,7 @@ use super::Stamp;
 const MAX_DIRECTORIES: usize = 100_000;
 
 /// The directories below a root.
+#[derive(Clone)]
 pub(crate) struct Walk {
     root: PathBuf,
     skip: Vec<PathBuf>,
@@ -19,6 +20,7 @@ pub(crate) struct Walk {
     next: usize,
 }
 
+#[derive(Clone)]
 struct Directory {
     /// Relative; empty for the root.
     path: String,
@@ -38,6 +40,17 @@ impl Walk {
 
     pub(super) const fn since(&self) -> Stamp {
         self.since
+    }
+
+    /// The same for what comes after another moment: directories that were listed before are listed again when they have
+    /// changed.
+    pub(super) fn again(mut self, since: Stamp) -> Self {
+        self.since = since;
+        self
+    }
+
+    pub(super) const fn count(&self) -> usize {
+        self.directories.len()
     }
 
     /// Looks at up to so many directories in turn, and lists those that changed until so many entries were

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use lab_model::{Origin, RelPath, RunId};
 use lab_workdir::Globs;
 
-use super::{Follow, Witness, Writer};
+use super::{Follow, Walks, Witness, Writer};
 use crate::Engine;
 use crate::engine::load_config;
 use crate::live::LiveRun;
@@ -27,8 +27,8 @@ pub(crate) struct RunWitness {
 
 impl RunWitness {
     /// Follows the files of a run; `None` when its folder is not there.
-    pub(crate) fn begin(engine: &Engine, payload: &Payload, pid: Option<i32>) -> Option<(Follow, Self)> {
-        Self::begin_in(engine, payload, Path::new(&payload.project.root), pid)
+    pub(crate) fn begin(engine: &Engine, payload: &Payload, pid: Option<i32>, walks: &Walks) -> Option<(Follow, Self)> {
+        Self::begin_in(engine, payload, Path::new(&payload.project.root), pid, walks)
     }
 
     /// The same for a run that writes into one folder.
@@ -37,6 +37,7 @@ impl RunWitness {
         payload: &Payload,
         root: &Path,
         pid: Option<i32>,
+        walks: &Walks,
     ) -> Option<(Follow, Self)> {
         let root = root.canonicalize().ok()?;
         let live = LiveRun::new(&engine.notebook.live_dir(), &payload.start.run);
@@ -53,7 +54,7 @@ impl RunWitness {
         // A run that was only seen has begun before it was opened; its first files are its own too.
         let began = (payload.start.time.0.div_euclid(1000), payload.start.time.0.rem_euclid(1000) * 1_000_000);
         let since = if payload.start.origin == Origin::Run { opened } else { began.min(opened) };
-        let follow = Follow::new(&root, &[notebook], since, Box::new(is_named));
+        let follow = walks.begin(&root, &[notebook], since, Box::new(is_named));
         let run = payload.start.run.clone();
         Some((follow, Self { run, pid, root, live: engine.notebook.live_dir() }))
     }

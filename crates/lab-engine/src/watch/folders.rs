@@ -18,14 +18,14 @@ use super::follow::{NANOS_PER_MILLI, NO_LOG, Watcher};
 use super::observe::Seen;
 use super::projects::watch_config;
 use super::protocol::WatchedRun;
-use super::work::{Close, Job};
+use super::work::Close;
 use crate::Result;
 use crate::complete::Completion;
 use crate::follow::{Walk, born};
 use crate::live::LiveRun;
 use crate::run::{Payload, own_key};
 use crate::snapshot::Taken;
-use crate::supervise::RunSink;
+use crate::supervise::{AtEnd, RunSink};
 use crate::watched::monotonic_nanos as now_nanos;
 
 /// How often the directories of projects are looked at, and how many of a project at once: a thousandth of a core.
@@ -151,7 +151,7 @@ impl FolderRun {
             "what it used".to_owned(),
             format!("how it ended: nothing in its folder has changed for {quiet_seconds} s"),
         ];
-        Close { payload, sink, exit, missing, completion: Some(completion) }
+        Close { payload, sink, exit, end: AtEnd { missing, files: None }, completion: Some(completion) }
     }
 }
 
@@ -163,7 +163,7 @@ impl Watcher<'_> {
             let run = &mut self.folders.runs[place];
             if run.due_nanos() <= now && run.tick(now) {
                 let run = self.folders.runs.swap_remove(place);
-                self.worker.add(Job::Close(Box::new(run.close())));
+                self.hand_over(run.close());
             } else {
                 place += 1;
             }

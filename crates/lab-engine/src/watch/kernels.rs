@@ -18,16 +18,17 @@ use lab_exec::{Ended, Exit, Sink, Stream};
 use lab_ingest::notebook::{Execution, SavedCells};
 use lab_model::{Origin, ProcessKey, Project, ProjectId, RelPath, Time, Usage};
 
-use super::follow::{End, NANOS_PER_MILLI, Watcher, ended};
+use super::follow::{NANOS_PER_MILLI, Watcher, ended};
 use super::observe::Seen;
 use super::protocol::WatchedRun;
+use super::runs::{End, PATIENCE_NANOS};
 use super::work::{Close, Job};
 use crate::complete::Completion;
 use crate::live::{LiveRun, redacted};
 use crate::notebook::{CellNote, note, read_saved};
 use crate::run::{Payload, own_key};
 use crate::snapshot::Taken;
-use crate::supervise::RunSink;
+use crate::supervise::{AtEnd, RunSink};
 use crate::watched::monotonic_nanos as now_nanos;
 
 /// A cell that begins so long after the one before was over begins another run.
@@ -104,7 +105,7 @@ impl Kernel {
             true => run.idle_nanos + GAP_NANOS,
             false => (run.at_nanos + run.observer.next_millis() * NANOS_PER_MILLI).min(run.ticked_nanos + FLUSH_NANOS),
         });
-        let end = self.end.ended.as_ref().map(|_| self.end.at_nanos + super::follow::PATIENCE_NANOS);
+        let end = self.end.ended.as_ref().map(|_| self.end.at_nanos + PATIENCE_NANOS);
         [run, end, self.knock_nanos].into_iter().flatten().min()
     }
 
@@ -396,7 +397,7 @@ impl Watcher<'_> {
         let mut observer = Observer::new(pid, 0);
         observer.sample(0);
         Some(CellRun {
-            sink: RunSink::open(self.engine, Some(&payload), Some(pid)),
+            sink: RunSink::open(self.engine, Some(&payload), Some(pid), &self.walks),
             before: observer.usage().clone(),
             observer,
             payload,
@@ -439,7 +440,7 @@ impl Watcher<'_> {
             left_behind: false,
         };
         let CellRun { payload, sink, completion, missing, .. } = run;
-        self.worker.add(Job::Close(Box::new(Close { payload, sink, exit, missing, completion })));
+        self.hand_over(Close { payload, sink, exit, end: AtEnd { missing, files: None }, completion });
     }
 
     /// Does what is due.

@@ -30,6 +30,8 @@ pub(crate) struct Line {
     pub runs: u32,
     /// What `$?` said, and when.
     pub exit: Option<(i32, u64)>,
+    /// After its exit: when all that it started is known.
+    pub settled_nanos: u64,
     /// Why nothing of it is to be kept.
     pub unwanted: Option<String>,
     looks: usize,
@@ -50,6 +52,7 @@ impl Line {
             at_nanos,
             runs: 0,
             exit: None,
+            settled_nanos: 0,
             unwanted: None,
             looks: 0,
             known,

@@ -13,13 +13,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 
 use super::files::Files;
-use super::follow::{NANOS_PER_MILLI, Watcher, told};
-use super::hook::{HookMessage, Lines, answer, make_fifo};
+use super::follow::{NANOS_PER_MILLI, Watcher};
+use super::hook::make_fifo;
 use super::place::{HookPlace, Lock, WatchPlace, build};
 use super::protocol::{
     Answer, Asked, MAX_QUESTION_BYTES, PATIENCE, PROTOCOL_VERSION, Probed, Question, WatchStatus, with_short_path,
 };
 use super::same::Same;
+use super::shells::{Said, Shells};
 use super::starts::{Starts, Told};
 use crate::run::own_key;
 use crate::watched::monotonic_nanos as now_nanos;
@@ -54,6 +55,8 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
     let (listener, fifo) = (listen(&place.socket()).map_err(fail)?, open_fifo(&place.fifo()).map_err(fail)?);
     let watcher = Watcher::new(&engine, place.clone(), hint)?;
     let files = Files::begin(watcher.projects.watched.listener())?;
+    let patience = engine.config.variable("LAB_HOOK_PATIENCE");
+    let shells = Shells::begin(fifo, place.clone(), watcher.projects.watched.listener(), patience)?;
     watcher.say(format_args!("watches as process {}", own_key().pid));
     let since = engine.now();
     let mut server = Server {
@@ -63,8 +66,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
         build,
         since,
         listener,
-        fifo,
-        lines: Lines::default(),
+        shells,
         files,
         starts: None,
         opening: Some(open_detector()?),
@@ -93,8 +95,7 @@ struct Server<'a> {
     build: String,
     since: Time,
     listener: UnixListener,
-    fifo: OwnedFd,
-    lines: Lines,
+    shells: Shells,
     files: Option<Files>,
     starts: Option<Starts>,
     /// Where the detector comes from once its methods are tried.
@@ -128,9 +129,9 @@ impl Server<'_> {
         }
         // Starts before ends, with what the detector saw between them: a process belongs to the line
         // that was told before it, and a line is settled only when its processes are known.
-        let (starts, ends): (Vec<_>, Vec<_>) =
-            self.messages().into_iter().partition(|message| matches!(message, HookMessage::Start { .. }));
-        starts.into_iter().for_each(|message| self.hear(message));
+        let (lines, ends): (Vec<_>, Vec<_>) =
+            self.shells.drain().into_iter().partition(|said| matches!(said, Said::Start(_)));
+        lines.into_iter().for_each(|said| self.hear(said));
         // Before what the cells have started is told of.
         self.watcher.hear_kernels();
         let mut told: VecDeque<Told> = self.starts.as_ref().map(Starts::drain).unwrap_or_default().into();
@@ -151,7 +152,7 @@ impl Server<'_> {
                 Told::Words(words) => self.watcher.say(words),
             }
         }
-        ends.into_iter().for_each(|message| self.hear(message));
+        ends.into_iter().for_each(|said| self.hear(said));
         self.watcher.work();
         self.serve_clients();
     }
@@ -184,7 +185,7 @@ impl Server<'_> {
         let followed: Vec<BorrowedFd<'_>> = self.watcher.followed().map(lab_exec::detect::Followed::as_fd).collect();
         let clients = self.clients.iter().map(|client| client.stream.as_fd());
         let files = self.files.as_ref().map(Files::as_fd);
-        let all = [self.listener.as_fd(), self.fifo.as_fd()]
+        let all = [self.listener.as_fd(), self.shells.as_fd()]
             .into_iter()
             .chain(files)
             .chain(starts)
@@ -246,27 +247,12 @@ impl Server<'_> {
         }
     }
 
-    /// What shells have said.
-    fn messages(&mut self) -> Vec<HookMessage> {
-        let mut found = Vec::new();
-        let mut buffer = [0; 16 << 10];
-        while let Ok(count) = rustix::io::read(&self.fifo, &mut buffer) {
-            found.extend(self.lines.feed(&buffer[..count]));
-            if count < buffer.len() {
-                break;
+    fn hear(&mut self, said: Said) {
+        match said {
+            Said::Start(line) => self.watcher.line_starts(*line, &self.shells),
+            Said::End { shell, sequence, exit_code, at_nanos } => {
+                self.watcher.line_ends(shell, sequence, exit_code, at_nanos);
             }
-        }
-        found
-    }
-
-    fn hear(&mut self, message: HookMessage) {
-        match message {
-            HookMessage::Start { shell, sequence, cwd, command } => {
-                let reply = self.place.reply(shell);
-                let line = told(shell, sequence, cwd, command);
-                self.watcher.line_starts(line, &mut |hint| answer(&reply, sequence, hint));
-            }
-            HookMessage::End { shell, sequence, exit_code } => self.watcher.line_ends(shell, sequence, exit_code),
         }
     }
 

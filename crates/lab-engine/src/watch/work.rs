@@ -11,7 +11,7 @@ use lab_exec::Exit;
 use super::log::WatchLog;
 use crate::complete::Completion;
 use crate::run::{FactsOf, Payload};
-use crate::supervise::{RunSink, finish_with};
+use crate::supervise::{AtEnd, RunSink, finish_with};
 use crate::{Engine, EngineConfig, Error, ErrorKind, Result};
 
 /// Jobs in the channel; more wait in [`Worker::waiting`].
@@ -29,7 +29,7 @@ pub(crate) struct Close {
     pub payload: Payload,
     pub sink: RunSink,
     pub exit: Exit,
-    pub missing: Vec<String>,
+    pub end: AtEnd,
     pub completion: Option<Completion>,
 }
 
@@ -111,9 +111,9 @@ fn carry_out(engine: &Engine, job: Job) -> Vec<String> {
             }
         }
         Job::Close(close) => {
-            let Close { payload, sink, exit, missing, completion } = *close;
+            let Close { payload, sink, exit, end, completion } = *close;
             drop(completion);
-            let warnings = finish_with(engine, &payload, sink, &exit, missing);
+            let warnings = finish_with(engine, &payload, sink, &exit, end);
             // The scan at the end may have been a large one.
             lab_exec::observe::release_memory();
             let name = &payload.start.name;

@@ -185,7 +185,9 @@ impl Detector {
 
     /// Adds what happened since the last call. Never waits.
     pub fn drain(&mut self, events: &mut Vec<Event>) {
-        self.hear();
+        if !matches!(&self.source, Source::Connector { told, .. } if told.has_heard()) {
+            self.hear();
+        }
         let mut lost = false;
         match &mut self.source {
             Source::Connector { told, waits } => {

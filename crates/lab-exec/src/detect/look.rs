@@ -2,11 +2,13 @@
 //! its number is given to another one, reading fails instead of telling of the wrong process.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat, readlinkat_raw};
 
 use super::{Ancestor, Program};
 use crate::process::{self, Stat};
@@ -22,25 +24,65 @@ const NAMING_WORDS: usize = 8;
 
 /// Whether a process has to do with one of the directories: it runs there, its program lies there, or its command line
 /// names something there. All of them where there is none. Most processes are dismissed by this: it costs two links and
-/// a small file.
+/// a small file, and nothing on the heap, for everything that starts on the machine is asked.
 pub(super) fn concerns(directories: &[PathBuf], pid: i32) -> bool {
     if directories.is_empty() {
         return true;
     }
-    let is_within = |path: &Path| directories.iter().any(|directory| path.starts_with(directory));
-    let link = |name: &str| {
-        let target = readlinkat(CWD, format!("/proc/{pid}/{name}"), Vec::with_capacity(256)).ok()?;
-        Some(PathBuf::from(OsString::from_vec(target.into_bytes())))
-    };
+    let mut buffer = [MaybeUninit::uninit(); PATH_BYTES];
     // Of another user's process, and of one that is gone, nobody may ask.
-    let Some(cwd) = link("cwd") else { return false };
-    if is_within(&cwd) || link("exe").is_some_and(|exe| is_within(&exe)) {
+    let Some(cwd) = link(pid, "cwd", &mut buffer) else { return false };
+    if is_within(directories, cwd) {
         return true;
     }
-    let mut buffer = [0; 4096];
-    let Some(bytes) = process::read(&format!("/proc/{pid}/cmdline"), &mut buffer) else { return false };
+    let mut other = [MaybeUninit::uninit(); PATH_BYTES];
+    if link(pid, "exe", &mut other).is_some_and(|exe| is_within(directories, exe)) {
+        return true;
+    }
+    let mut line = [0; 4096];
+    let Some(bytes) = process::read(ProcPath::new(pid, "cmdline").as_str(), &mut line) else { return false };
     let words = bytes.split(|byte| *byte == 0).take(NAMING_WORDS).filter(|word| word.contains(&b'/'));
-    words.map(|word| cwd.join(OsStr::from_bytes(word))).any(|path| is_within(&path))
+    let cwd = Path::new(OsStr::from_bytes(cwd));
+    let is_named = |path: PathBuf| directories.iter().any(|directory| path.starts_with(directory));
+    words.map(|word| cwd.join(OsStr::from_bytes(word))).any(is_named)
+}
+
+/// What the kernel tells of a path at most.
+const PATH_BYTES: usize = 4096;
+
+/// Where a link of a process leads.
+fn link<'a>(pid: i32, name: &str, buffer: &'a mut [MaybeUninit<u8>]) -> Option<&'a [u8]> {
+    let (target, _) = readlinkat_raw(CWD, ProcPath::new(pid, name).as_str(), buffer).ok()?;
+    Some(target)
+}
+
+/// Whether a path as the kernel tells it is one of the directories or lies below.
+fn is_within(directories: &[PathBuf], path: &[u8]) -> bool {
+    directories.iter().any(|directory| {
+        let directory = directory.as_os_str().as_bytes();
+        let rest = path.strip_prefix(directory.strip_suffix(b"/").unwrap_or(directory));
+        rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    })
+}
+
+/// `/proc/PID/NAME`.
+struct ProcPath {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl ProcPath {
+    fn new(pid: i32, name: &str) -> Self {
+        let mut bytes = [0; 32];
+        let mut rest = &mut bytes[..];
+        write!(rest, "/proc/{pid}/{name}").expect("because the longest number and name are shorter");
+        let length = 32 - rest.len();
+        Self { bytes, length }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).expect("because it was written as text")
+    }
 }
 
 /// A process that is looked at.
@@ -190,6 +232,16 @@ mod tests {
         assert_eq!(program.uid, rustix::process::geteuid().as_raw());
         assert_eq!(program.ancestors[0].pid, stat.parent);
         assert!(Look::at(-1).is_none());
+    }
+
+    #[test]
+    fn a_path_lies_in_a_directory_by_whole_names() {
+        let directories = [PathBuf::from("/a/b"), PathBuf::from("/c")];
+        for (path, expected) in
+            [("/a/b", true), ("/a/b/c", true), ("/c/x", true), ("/a/bc", false), ("/a", false), ("", false)]
+        {
+            assert_eq!(is_within(&directories, path.as_bytes()), expected, "{path}");
+        }
     }
 
     #[test]

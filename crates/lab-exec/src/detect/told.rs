@@ -43,6 +43,11 @@ impl Told {
         self.heard.len() > before
     }
 
+    /// Whether starts wait to be looked at.
+    pub(super) const fn has_heard(&self) -> bool {
+        !self.heard.is_empty()
+    }
+
     /// What started in one of these directories, and the ends of anything, in the order in which it happened; and whether
     /// ends were lost. With `with_ends` ends are asked for in any case.
     pub(super) fn sift(&mut self, directories: &[PathBuf], with_ends: bool) -> (Vec<Message>, bool) {

@@ -96,6 +96,11 @@ impl Listener {
         }
     }
 
+    /// Whether any file was edited a moment ago: then [`Listener::witness`] is to be called as soon as can be.
+    pub fn has_hurried(&self, now_nanos: u64) -> bool {
+        self.lock().has_hurried(now_nanos)
+    }
+
     pub(super) fn witness_project(&self, key: Key, now: &dyn Fn() -> u64) {
         self.lock().witness(Some(key), now);
     }
