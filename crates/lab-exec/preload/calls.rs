@@ -19,6 +19,7 @@ pub const SYS_FCHDIR: usize = 81;
 pub const SYS_READLINK: usize = 89;
 pub const SYS_OPENAT: usize = 257;
 pub const SYS_DUP3: usize = 292;
+pub const SYS_CLOSE_RANGE: usize = 436;
 pub const SYS_OPENAT2: usize = 437;
 pub const AT_FDCWD: c_int = -100;
 pub const O_RDWR: u64 = 2;

@@ -10,7 +10,7 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -22,7 +22,7 @@ mod later;
 mod shape;
 
 use calls::{
-    AT_FDCWD, EINTR, ELOOP, ENOENT, ENOTDIR, How, O_CLOEXEC, O_OTHER, O_RDWR, RESOLVE_NO_SYMLINKS, SYS_CLOSE, SYS_DUP2,
+    AT_FDCWD, EINTR, ELOOP, ENOENT, ENOTDIR, How, O_CLOEXEC, O_OTHER, O_RDWR, RESOLVE_NO_SYMLINKS, SYS_CLOSE, SYS_CLOSE_RANGE, SYS_DUP2,
     SYS_DUP3, SYS_FSTAT, SYS_GETPID, SYS_MMAP, SYS_OPENAT, SYS_OPENAT2, SYS_READLINK, Stat, open_by, pass, plain, stat_of,
 };
 use directory::working_directory;
@@ -455,6 +455,12 @@ functions! {
     dup3 "dup3" NEXT_DUP3 (from: c_int, to: c_int, flags: c_int) -> c_int
         { then_next(later::forget(to)) }
         else { returned(plain(SYS_DUP3, [from as usize, to as usize, flags as usize, 0, 0, 0])) }
+    close_range "close_range" NEXT_CLOSE_RANGE (first: c_uint, last: c_uint, flags: c_int) -> c_int
+        { then_next(later::forget_all(first, last)) }
+        else { returned(plain(SYS_CLOSE_RANGE, [first as usize, last as usize, flags as usize, 0, 0, 0])) }
+    closefrom "closefrom" NEXT_CLOSEFROM (first: c_uint) -> c_int
+        { then_next(later::forget_all(first, c_uint::MAX)) }
+        else { returned(plain(SYS_CLOSE_RANGE, [first as usize, c_uint::MAX as usize, 0, 0, 0, 0])) }
     // The C library itself will close it.
     fdopen "fdopen" NEXT_FDOPEN (fd: c_int, mode: *const u8) -> *mut c_void
         { then_next(later::forget(fd)) } else { ptr::null_mut() }

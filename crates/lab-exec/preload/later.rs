@@ -2,7 +2,7 @@
 //! the answer that they get is noted, and it does not have to be asked for twice. Of a program that does not do so the
 //! state is asked for at once.
 
-use core::ffi::c_int;
+use core::ffi::{c_int, c_uint};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::calls::{SYS_FSTAT, Stat, pass, stat_of};
@@ -69,6 +69,12 @@ pub fn forget(fd: c_int) {
             complete(table, before - BY_NAME, &stat);
         }
     }
+}
+
+/// The same of all descriptors from the first to the last.
+pub fn forget_all(first: c_uint, last: c_uint) {
+    let end = OPENED.len() as c_uint - 1;
+    (first..=last.min(end)).for_each(|fd| forget(fd as c_int));
 }
 
 /// Fills in a state, unless the tracer was faster. What is no file it will find out.
