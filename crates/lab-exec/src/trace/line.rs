@@ -6,43 +6,68 @@ use super::record::State;
 /// Appends what `serde_json` would write of an [`Event::Read`](super::Event::Read), and the end of the line; false when
 /// the path is not plain text, and nothing is written.
 pub(super) fn read(buffer: &mut Vec<u8>, path: &[u8], state: &State) -> bool {
-    /// Everything but the path.
-    const BYTES_MAX: usize = 192;
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     if !path.iter().all(is_plain) {
         return false;
     }
-    buffer.reserve(BYTES_MAX + path.len());
+    let mut end = End { bytes: [0; END_BYTES_MAX], start: END_BYTES_MAX };
+    end.put(b"]}}\n");
+    end.time(state.changed);
+    end.put(br#"],"changed":["#);
+    end.time(state.modified);
+    end.put(br#","modified":["#);
+    end.number(state.size);
+    end.put(br#"","state":{"size":"#);
     buffer.extend_from_slice(br#"{"e":"read","path":""#);
     buffer.extend_from_slice(path);
-    buffer.extend_from_slice(br#"","state":{"size":"#);
-    number(buffer, state.size);
-    for (name, (seconds, nanos)) in [(&br#","modified":["#[..], state.modified), (br#"],"changed":["#, state.changed)] {
-        buffer.extend_from_slice(name);
-        if seconds < 0 {
-            buffer.push(b'-');
-        }
-        number(buffer, seconds.unsigned_abs());
-        buffer.push(b',');
-        number(buffer, nanos.into());
-    }
-    buffer.extend_from_slice(b"]}}\n");
+    buffer.extend_from_slice(&end.bytes[end.start..]);
     true
 }
 
-fn number(buffer: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
+/// More than what follows the path ever takes.
+const END_BYTES_MAX: usize = 192;
+
+/// What follows the path, written from its end, as digits come.
+struct End {
+    bytes: [u8; END_BYTES_MAX],
+    start: usize,
+}
+
+impl End {
+    fn put(&mut self, bytes: &[u8]) {
+        self.start -= bytes.len();
+        self.bytes[self.start..][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn time(&mut self, (seconds, nanos): (i64, u32)) {
+        self.number(nanos.into());
+        self.put(b",");
+        self.number(seconds.unsigned_abs());
+        if seconds < 0 {
+            self.put(b"-");
         }
     }
-    buffer.extend_from_slice(&digits[start..]);
+
+    fn number(&mut self, mut number: u64) {
+        while number >= 100 {
+            self.put(&DIGITS[(number % 100) as usize]);
+            number /= 100;
+        }
+        let last = DIGITS[number as usize];
+        self.put(if number >= 10 { &last } else { &last[1..] });
+    }
 }
+
+/// All pairs of digits.
+const DIGITS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        number += 1;
+    }
+    pairs
+};
 
 #[cfg(test)]
 mod tests {

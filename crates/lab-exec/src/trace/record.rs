@@ -92,6 +92,8 @@ pub struct State {
 /// More files than this are not named one by one.
 const FILES_MAX: usize = 200_000;
 const BUFFER_BYTES: usize = 64 * 1024;
+/// What comes until it can be written: a table full of notes.
+const BUFFER_BYTES_FIRST: usize = 8 * BUFFER_BYTES;
 
 const READ: u8 = 1;
 const WRITTEN: u8 = 2;
@@ -116,7 +118,7 @@ impl Recorder {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&trace.log).ok();
         Self {
             file,
-            buffer: Vec::new(),
+            buffer: Vec::with_capacity(BUFFER_BYTES_FIRST),
             rules: Rules::new(bytes(&trace.root), bytes(&trace.own)),
             asked: Paths::default(),
             known: Paths::default(),
@@ -172,10 +174,6 @@ impl Recorder {
     /// A program has noted that it opened the file `path`, without links, to read it; `None` when it is gone by now.
     /// Whether it is a local one is asked only when it is new.
     pub(super) fn noted(&mut self, path: &[u8], state: Option<State>, is_local: impl FnOnce() -> bool) {
-        // Most files are opened again and again.
-        if self.known.get(path) & READ != 0 {
-            return;
-        }
         let is_detour = |pair: &[u8]| (pair[0] == b'/') & ((pair[1] == b'/') | (pair[1] == b'.'));
         let has_detours = path.windows(2).fold(false, |found, pair| found | is_detour(pair));
         let path = if has_detours { &*clean(path) } else { path };
@@ -236,25 +234,20 @@ impl Recorder {
 
     /// Whether this is to be noted, and was not yet.
     fn is_new(&mut self, real: &[u8], bit: u8) -> bool {
-        let known = self.known.get(real);
-        if known != 0 {
-            self.known.add(real, bit);
-            return known & bit == 0;
-        }
         match self.rules.fold(real) {
-            Fold::PassedOver => {}
+            Fold::PassedOver => false,
             Fold::Counted => {
                 if self.software.len() < FILES_MAX {
                     self.software.add(real, READ);
                 }
+                false
             }
-            Fold::Named if self.known.len() >= FILES_MAX => self.more += 1,
-            Fold::Named => {
-                self.known.add(real, bit);
-                return true;
+            Fold::Named if self.known.len() >= FILES_MAX && self.known.get(real) == 0 => {
+                self.more += 1;
+                false
             }
+            Fold::Named => self.known.add(real, bit) & bit == 0,
         }
-        false
     }
 
     /// Writes what is buffered, and how many files were counted.

@@ -77,7 +77,9 @@ impl Rules {
     pub(super) fn fold(&mut self, path: &[u8]) -> Fold {
         let (directory, name) = path.split_at(path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1));
         if self.last.0 != directory {
-            self.last = (directory.to_vec(), self.fold_directory(directory));
+            self.last.1 = self.fold_directory(directory);
+            self.last.0.clear();
+            self.last.0.extend(directory);
         }
         self.last.1.unwrap_or_else(|| fold_name(name, directory == b"/"))
     }
