@@ -96,11 +96,25 @@ impl Paths {
         &self.text[at + HEAD_BYTES..][..length.into()]
     }
 
-    /// Begins anew with those that have bits.
     fn make_room(&mut self) {
+        if self.count * 2 < self.placed {
+            return self.begin_anew();
+        }
         const PLACES_MIN: usize = 64;
-        let length = (self.count * 2).next_power_of_two().max(PLACES_MIN);
-        let empty = Self { places: vec![Place::default(); length], ..Self::default() };
+        let mask = (self.places.len() * 2).max(PLACES_MIN) - 1;
+        let old = std::mem::replace(&mut self.places, vec![Place::default(); mask + 1]);
+        for place in old.into_iter().filter(|place| place.at > 0) {
+            let mut index = place.hash as usize & mask;
+            while self.places[index].at > 0 {
+                index = (index + 1) & mask;
+            }
+            self.places[index] = place;
+        }
+    }
+
+    /// Forgets those that have no bits any more.
+    fn begin_anew(&mut self) {
+        let empty = Self { places: vec![Place::default(); self.places.len()], ..Self::default() };
         let old = std::mem::replace(self, empty);
         let mut at = 0;
         while at < old.text.len() {
