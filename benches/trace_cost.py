@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What tracing costs a command: untraced, traced by calls that wait alone (full), and with the helper in the programs
-(hybrid), in turns; medians of wall and CPU (user + system), and how much more than untraced that is.
+(hybrid), in turns; medians of wall and CPU (user + system), and how much more than untraced that is: the median over
+the rounds, since the machine may be faster in one than in another.
 
 Needs `cargo build --profile profiling -p lab-exec --example supervised`; as root it runs at `nice -n -20`.
 The CPU is that of everything: the command, both processes of the run, the keeper.
 
-    benches/trace_cost.py [--rounds 5] [--python venv/bin/python] [workload ...]
+    benches/trace_cost.py [--rounds 5] [--python venv/bin/python] [--how hybrid --] [workload ...]
 """
 
 import argparse
@@ -63,8 +64,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--how", nargs="*", default=list(HOW), choices=list(HOW), help="beside off")
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
     options = parser.parse_args()
+    ways = list(dict.fromkeys(["off", *options.how]))
     if os.geteuid() == 0:
         os.nice(-20)
     print(f"medians of {options.rounds} rounds; in brackets by how much the least is more than the least of off")
@@ -76,18 +79,20 @@ def main():
         for name in options.workloads:
             argv = [word.format(python=options.python, place=place) for word in WORKLOADS[name]]
             once(argv, "hybrid", place)
-            rounds = [{how: once(argv, how, place) for how in HOW} for _ in range(options.rounds)]
+            rounds = []
+            for number in range(options.rounds):
+                # Whoever comes first, comes last the next time.
+                order = ways if number % 2 else reversed(ways)
+                rounds.append({how: once(argv, how, place) for how in order})
             for measure, kind in enumerate(("wall", "CPU")):
                 columns = [f"{name:10} {kind:4}"]
-                for how in HOW:
-                    median, least, off, least_off = (
-                        of(taken[which][measure] for taken in rounds)
-                        for which in (how, "off")
-                        for of in (statistics.median, min)
-                    )
-                    columns.append(f"{how} {median * 1e3:7.1f} ms")
+                for how in ways:
+                    taken = [taken[how][measure] for taken in rounds]
+                    columns.append(f"{how} {statistics.median(taken) * 1e3:7.1f} ms")
                     if how != "off":
-                        columns.append(f"{median / off - 1:+7.1%} ({least / least_off - 1:+.1%})")
+                        off = [taken["off"][measure] for taken in rounds]
+                        more = statistics.median(this / other for this, other in zip(taken, off))
+                        columns.append(f"{more - 1:+7.1%} ({min(taken) / min(off) - 1:+.1%})")
                 print(*columns, sep="  ", flush=True)
 
 

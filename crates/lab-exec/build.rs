@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-const SOURCES: [&str; 3] = ["preload/helper.rs", "preload/directory.rs", "src/trace/notes/shape.rs"];
+const SOURCES: [&str; 5] =
+    ["preload/helper.rs", "preload/calls.rs", "preload/directory.rs", "preload/later.rs", "src/trace/notes/shape.rs"];
 
 fn main() {
     for source in SOURCES {

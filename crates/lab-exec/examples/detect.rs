@@ -36,6 +36,7 @@ fn main() -> Result<()> {
 }
 
 fn tell(method: &str, directory: Option<&Path>) -> Result<()> {
+    lab_exec::observe::be_prompt();
     let mut detector = match method {
         "connector" => Detector::open_with(&[Method::Connector], true)?,
         "loader" => Detector::open_with(&[Method::Loader], true)?,

@@ -3,17 +3,18 @@
 //! the files keep the name that the program knew.
 
 use core::ffi::c_int;
+use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
+use crate::calls::{SYS_CHDIR, SYS_FCHDIR, SYS_GETCWD, SYS_GETPID, pass};
 use crate::shape::{CLOSED, Table};
-use crate::{PROCESS, SYS_GETPID, pass, returned};
-
-const SYS_GETCWD: usize = 79;
-const SYS_CHDIR: usize = 80;
-const SYS_FCHDIR: usize = 81;
+use crate::{PROCESS, returned};
 
 const BASE_WORDS: usize = 25;
-pub const BASE_BYTES: usize = 8 * BASE_WORDS;
+const BASE_BYTES: usize = 8 * BASE_WORDS;
+
+/// Room for the name of a working directory.
+pub type Base = MaybeUninit<[u64; BASE_WORDS]>;
 
 /// Changes of this process's working directory: how many began, in the upper half, and how many of them are under way.
 static MOVES: AtomicU64 = AtomicU64::new(0);
@@ -36,49 +37,59 @@ static REMEMBERED: Remembered = Remembered {
 };
 
 impl Remembered {
-    fn get(&self, as_of: u64, base: &mut [u8; BASE_BYTES]) -> Option<usize> {
+    fn get<'a>(&self, as_of: u64, base: &'a mut Base) -> Option<&'a [u8]> {
         if self.as_of.load(Ordering::Acquire) != as_of {
             return None;
         }
         let length = self.length.load(Ordering::Relaxed) as usize;
-        for (word, bytes) in self.words.iter().zip(base.as_chunks_mut::<8>().0).take(length.div_ceil(8)) {
-            *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        for (index, word) in self.words.iter().take(length.div_ceil(8)).enumerate() {
+            // SAFETY: there are as many words on both sides.
+            unsafe { base.as_mut_ptr().cast::<u64>().add(index).write(word.load(Ordering::Relaxed)) };
         }
         fence(Ordering::Acquire);
-        (self.as_of.load(Ordering::Relaxed) == as_of && length <= BASE_BYTES).then_some(length)
+        let is_whole = self.as_of.load(Ordering::Relaxed) == as_of && length <= BASE_BYTES;
+        // SAFETY: so many bytes were written just now.
+        is_whole.then(|| unsafe { core::slice::from_raw_parts(base.as_ptr().cast(), length) })
     }
 
     /// One at a time; whoever comes meanwhile, be it a signal handler, leaves it be.
-    fn set(&self, as_of: u64, base: &[u8; BASE_BYTES], length: usize) {
+    fn set(&self, as_of: u64, base: &[u8]) {
         if self.writes.swap(true, Ordering::Acquire) {
             return;
         }
         self.as_of.store(CLOSED, Ordering::Relaxed);
         fence(Ordering::Release);
-        self.length.store(length as u64, Ordering::Relaxed);
-        for (word, bytes) in self.words.iter().zip(base.as_chunks::<8>().0).take(length.div_ceil(8)) {
-            word.store(u64::from_ne_bytes(*bytes), Ordering::Relaxed);
+        self.length.store(base.len() as u64, Ordering::Relaxed);
+        for (word, bytes) in self.words.iter().zip(base.chunks(8)) {
+            let mut whole = [0; 8];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            word.store(u64::from_ne_bytes(whole), Ordering::Relaxed);
         }
         self.as_of.store(as_of, Ordering::Release);
         self.writes.store(false, Ordering::Release);
     }
 }
 
-/// The working directory and its length, with a slash at its end.
-pub fn working_directory(table: &Table, base: &mut [u8; BASE_BYTES]) -> Option<usize> {
+/// The working directory, with a slash at its end.
+pub fn working_directory<'a>(table: &Table, base: &'a mut Base) -> Option<&'a [u8]> {
     let moves = MOVES.load(Ordering::Acquire);
     let is_steady = moves as u32 == 0 && table.asks.load(Ordering::Acquire) == 0 && !APART.load(Ordering::Relaxed);
-    if let Some(length) = is_steady.then(|| REMEMBERED.get(moves, base)).flatten() {
-        return Some(length);
+    if is_steady && REMEMBERED.as_of.load(Ordering::Relaxed) == moves {
+        return REMEMBERED.get(moves, base);
     }
-    // SAFETY: the kernel writes as far as the buffer goes, and counts the zero at the end.
-    let length = unsafe { pass(SYS_GETCWD, base.as_mut_ptr() as usize, BASE_BYTES, 0, 0) };
-    let length = usize::try_from(length).ok().filter(|length| *length > 1 && base[0] == b'/')?;
-    base[length - 1] = b'/';
+    // SAFETY: the kernel writes as far as the buffer goes, and says how far; it counts the zero at the end.
+    let name = unsafe {
+        let length = pass(SYS_GETCWD, base.as_mut_ptr() as usize, BASE_BYTES, 0, 0);
+        let length = usize::try_from(length).ok().filter(|length| *length > 1)?;
+        let bytes: *mut u8 = base.as_mut_ptr().cast();
+        bytes.add(length - 1).write(b'/');
+        core::slice::from_raw_parts(bytes, length)
+    };
+    let name = Some(name).filter(|name| name.starts_with(b"/"))?;
     if is_steady && MOVES.load(Ordering::Acquire) == moves {
-        REMEMBERED.set(moves, base, length);
+        REMEMBERED.set(moves, name);
     }
-    Some(length)
+    Some(name)
 }
 
 /// Changes the working directory.

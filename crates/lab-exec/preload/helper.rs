@@ -9,20 +9,27 @@
 #![no_std]
 
 use core::arch::asm;
-use core::ffi::{c_char, c_int, c_void};
+use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+mod calls;
 mod directory;
+mod later;
 #[path = "../src/trace/notes/shape.rs"]
 mod shape;
 
-use directory::{BASE_BYTES, working_directory};
-use shape::{FREE, GIVEN_UP, MARK, NAME_BYTES, NOTED, PASS, SLOTS, Table, VARIABLE};
+use calls::{
+    AT_FDCWD, EINTR, ELOOP, ENOENT, ENOTDIR, How, O_CLOEXEC, O_OTHER, O_RDWR, RESOLVE_NO_SYMLINKS, SYS_CLOSE, SYS_CLOSE_RANGE, SYS_DUP2,
+    SYS_DUP3, SYS_FSTAT, SYS_GETPID, SYS_MMAP, SYS_OPENAT, SYS_OPENAT2, SYS_READLINK, Stat, open_by, pass, plain, stat_of,
+};
+use directory::working_directory;
+use shape::{FREE, GIVEN_UP, MARK, NAME_BYTES, NAMED, NOTED, Slot, TURN_BITS, Table, VARIABLE};
 
 // Symbols of the C library that the program uses. One that is not there is 0.
-core::arch::global_asm!(".weak dlsym", ".weak fdopen", ".weak environ", ".weak __errno_location");
+core::arch::global_asm!(".weak dlsym", ".weak environ", ".weak __errno_location");
 
 // What the compiler calls for copies of memory. Hidden: nobody else must get them instead of their own.
 core::arch::global_asm!(
@@ -49,7 +56,6 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
-    fn fdopen(fd: c_int, mode: *const c_char) -> *mut c_void;
     fn __errno_location() -> *mut c_int;
     static environ: *const *const u8;
 }
@@ -58,60 +64,6 @@ unsafe extern "C" {
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     // SAFETY: ends the process, as an abort does. Nothing here panics.
     unsafe { asm!("ud2", options(noreturn)) }
-}
-
-// The numbers and values of <fcntl.h>, <sys/mman.h> and <linux/openat2.h> for x86-64.
-const SYS_MMAP: usize = 9;
-const SYS_CLOSE: usize = 3;
-const SYS_FSTAT: usize = 5;
-const SYS_GETPID: usize = 39;
-const SYS_READLINK: usize = 89;
-const SYS_OPENAT: usize = 257;
-const SYS_OPENAT2: usize = 437;
-const AT_FDCWD: c_int = -100;
-const O_RDWR: u64 = 2;
-const O_CLOEXEC: c_int = 0o2_000_000;
-/// Writing, making, cutting off, directories, and descriptors that stand for a path alone.
-const O_OTHER: c_int = 0o3 | 0o100 | 0o1000 | 0o200_000 | 0o10_000_000 | 0o20_000_000;
-const RESOLVE_NO_SYMLINKS: u64 = 4;
-const ENOENT: isize = -2;
-const EINTR: isize = -4;
-const ENOTDIR: isize = -20;
-const ELOOP: isize = -40;
-
-/// A system call that the filter lets pass. The words that say so are gone when it returns: nobody else's call may
-/// have them by chance.
-unsafe fn pass(number: usize, a: usize, b: usize, c: usize, d: usize) -> isize {
-    let result;
-    // SAFETY: the caller answers for the arguments; the kernel leaves all other registers alone.
-    unsafe {
-        asm!(
-            "syscall", "xor r8d, r8d", "xor r9d, r9d",
-            inlateout("rax") number => result,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d,
-            inlateout("r8") PASS[0] => _, inlateout("r9") PASS[1] => _,
-            lateout("rcx") _, lateout("r11") _,
-            options(nostack),
-        );
-    }
-    result
-}
-
-/// A system call as any program makes it.
-unsafe fn plain(number: usize, arguments: [usize; 6]) -> isize {
-    let [a, b, c, d, e, f] = arguments;
-    let result;
-    // SAFETY: as above.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number => result,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
-            lateout("rcx") _, lateout("r11") _,
-            options(nostack),
-        );
-    }
-    result
 }
 
 /// What a function of the C library returns.
@@ -126,37 +78,6 @@ fn returned(result: isize) -> c_int {
         }
     }
     -1
-}
-
-/// `struct open_how`.
-#[repr(C)]
-struct How {
-    flags: u64,
-    mode: u64,
-    resolve: u64,
-}
-
-/// `struct stat`.
-#[repr(C)]
-struct Stat {
-    device: u64,
-    inode: u64,
-    links: u64,
-    mode: u32,
-    ids: [u32; 3],
-    special: u64,
-    size: i64,
-    blocks: [u64; 2],
-    accessed: [i64; 2],
-    modified: [i64; 2],
-    changed: [i64; 2],
-    unused: [u64; 3],
-}
-
-fn stat_of(fd: usize) -> Option<Stat> {
-    let mut stat = MaybeUninit::<Stat>::uninit();
-    // SAFETY: the kernel fills the structure when it succeeds.
-    unsafe { (pass(SYS_FSTAT, fd, stat.as_mut_ptr() as usize, 0, 0) == 0).then(|| stat.assume_init()) }
 }
 
 /// The table, once it is found.
@@ -252,21 +173,31 @@ fn digits(mut number: u64) -> [u8; 20] {
     digits
 }
 
-unsafe fn open_by(directory: c_int, path: *const u8, how: &How) -> isize {
-    // SAFETY: the kernel checks the path.
-    unsafe { pass(SYS_OPENAT2, directory as usize, path as usize, ptr::from_ref(how) as usize, size_of::<How>()) }
+/// The table; `None` before it is found and where there is none.
+fn table() -> Option<&'static Table> {
+    // SAFETY: a table stays mapped for as long as the process lives.
+    unsafe { TABLE.load(Ordering::Acquire).as_ref() }
+}
+
+/// Who will know the descriptor of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// The program, which closes it by a function that is seen here.
+    Program,
+    /// The C library itself.
+    Library,
 }
 
 /// Opens a file that is only to be read, and notes it; `None` when this is for the C library to do.
-unsafe fn open_to_read(directory: c_int, path: *const u8, flags: c_int) -> Option<c_int> {
+unsafe fn open_to_read(directory: c_int, path: *const u8, flags: c_int, user: For) -> Option<c_int> {
     if flags & O_OTHER != 0 {
         return None;
     }
-    // SAFETY: a table stays mapped for as long as the process lives.
-    let table = unsafe { TABLE.load(Ordering::Acquire).as_ref()? };
-    if table.taken.load(Ordering::Acquire) as u32 as usize >= SLOTS {
-        return None;
-    }
+    let table = table()?;
+    let slot = table.slots.get(table.taken.load(Ordering::Acquire) as u32 as usize)?;
+    // The tracer had it last, so it comes from another core: by the time that the file is open it will be here.
+    // SAFETY: it changes nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_ET0>(ptr::from_ref(slot).cast()) };
     let mut how = How { flags: u64::from(flags as u32), mode: 0, resolve: RESOLVE_NO_SYMLINKS };
     // SAFETY: the kernel checks the path.
     let mut fd = unsafe { open_by(directory, path, &how) };
@@ -282,28 +213,46 @@ unsafe fn open_to_read(directory: c_int, path: *const u8, flags: c_int) -> Optio
         // Also where this call is not known or not allowed.
         _ => return None,
     }
-    let noted = match stat_of(fd as usize) {
-        Some(stat) if stat.mode & 0o170_000 != 0o100_000 || stat.links == 0 => true,
+    let fd = fd as c_int;
+    let is_named_alone = user == For::Program && !is_by_link && later::will_ask(fd);
+    let stat = if is_named_alone { None } else { stat_of(fd as usize) };
+    let noted = match &stat {
+        Some(stat) if !stat.is_file() => true,
+        None if !is_named_alone => false,
         // SAFETY: the kernel has read the path: it ends with a zero.
-        Some(stat) => unsafe { note_by(table, &stat, directory, path, fd as usize, is_by_link) },
-        None => false,
+        stat => match unsafe { note_by(table, stat.as_ref(), directory, path, fd, is_by_link) } {
+            Some(taken) if is_named_alone => {
+                later::noted_by_name(fd, taken);
+                true
+            }
+            taken => taken.is_some(),
+        },
     };
     if !noted {
         // The kernel refuses this call for its size; but first the tracer is asked, who looks what is opened by it.
         // SAFETY: as above.
         unsafe { plain(SYS_OPENAT2, [directory as usize, path as usize, ptr::from_ref(&how) as usize, 0, 0, 0]) };
     }
-    Some(fd as c_int)
+    if user == For::Program && !(noted && is_named_alone) {
+        later::noted_whole(fd);
+    }
+    Some(fd)
 }
 
-/// Finds the real name of a file and notes it; false when that cannot be done here.
-unsafe fn note_by(table: &Table, stat: &Stat, directory: c_int, path: *const u8, fd: usize, is_by_link: bool) -> bool {
+/// Finds the real name of a file and notes it, with the state if it is known. Returns what was the count of taken slots;
+/// `None` when it cannot be done here.
+unsafe fn note_by(
+    table: &Table,
+    stat: Option<&Stat>,
+    directory: c_int,
+    path: *const u8,
+    fd: c_int,
+    is_by_link: bool,
+) -> Option<u64> {
     // SAFETY: the path ends with a zero.
     let first = unsafe { *path };
     if is_by_link || (first != b'/' && directory != AT_FDCWD) {
-        let mut name = [0; NAME_BYTES];
-        let length = real_name(fd, &mut name);
-        return length.is_some_and(|length| note(table, stat, &[], &name[..length]));
+        return note(table, stat, &[], real_name(fd, &mut MaybeUninit::uninit())?);
     }
     let mut length = 0;
     // SAFETY: as above.
@@ -316,59 +265,82 @@ unsafe fn note_by(table: &Table, stat: &Stat, directory: c_int, path: *const u8,
     if first == b'/' {
         return note(table, stat, &[], path);
     }
-    let mut base = [0; BASE_BYTES];
-    working_directory(table, &mut base).is_some_and(|length| note(table, stat, &base[..length], path))
+    note(table, stat, working_directory(table, &mut MaybeUninit::uninit())?, path)
 }
 
 /// What the kernel calls a file that is open here.
-fn real_name(fd: usize, name: &mut [u8; NAME_BYTES]) -> Option<usize> {
+fn real_name(fd: c_int, name: &mut MaybeUninit<[u8; NAME_BYTES]>) -> Option<&[u8]> {
     let mut link = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     let digits = digits(fd as u64);
     let start = digits.iter().position(|digit| *digit != 0)?;
     link[14..14 + digits.len() - start].copy_from_slice(&digits[start..]);
-    // SAFETY: the kernel writes as far as the buffer goes.
-    let length = unsafe { pass(SYS_READLINK, link.as_ptr() as usize, name.as_mut_ptr() as usize, NAME_BYTES, 0) };
-    // One that fills the buffer may go on.
-    usize::try_from(length).ok().filter(|length| *length < NAME_BYTES && name[0] == b'/')
+    // SAFETY: the kernel writes as far as the buffer goes, and says how far.
+    unsafe {
+        let length = pass(SYS_READLINK, link.as_ptr() as usize, name.as_mut_ptr() as usize, NAME_BYTES, 0);
+        // One that fills the buffer may go on.
+        let length = usize::try_from(length).ok().filter(|length| *length < NAME_BYTES)?;
+        Some(core::slice::from_raw_parts(name.as_ptr().cast(), length)).filter(|name| name.starts_with(b"/"))
+    }
 }
 
-/// Fills the next slot; false when there is none, or the name is too long.
-fn note(table: &Table, stat: &Stat, base: &[u8], path: &[u8]) -> bool {
+/// Fills the next slot. Returns what was the count of taken slots; `None` when there is none left, or the name is too
+/// long.
+fn note(table: &Table, stat: Option<&Stat>, base: &[u8], path: &[u8]) -> Option<u64> {
     let length = base.len() + path.len();
     if length > NAME_BYTES {
-        return false;
+        return None;
     }
-    let Some(slot) = take(table) else { return false };
+    let (taken, slot) = take(table)?;
     let place = (&raw const slot.file).cast_mut();
     // SAFETY: the slot is this thread's until it is marked. Should it have been given up meanwhile, nobody reads it.
     unsafe {
         (&raw mut (*place).name_bytes).write(length as u32);
+        if let Some(stat) = stat {
+            fill_in(slot, stat);
+        }
+        let name = (&raw mut (*place).name).cast::<u8>();
+        ptr::copy_nonoverlapping(base.as_ptr(), name, base.len());
+        ptr::copy_nonoverlapping(path.as_ptr(), name.add(base.len()), path.len());
+    }
+    let state = if stat.is_some() { NOTED } else { in_turn(NAMED, taken) };
+    slot.state.compare_exchange(FREE, state, Ordering::Release, Ordering::Relaxed).is_ok().then_some(taken)
+}
+
+/// The mark of a slot that was taken when `taken` was the count.
+const fn in_turn(state: u32, taken: u64) -> u32 {
+    state | ((taken >> 32) as u32) << TURN_BITS
+}
+
+/// Writes the state of a file.
+///
+/// # Safety
+/// Nobody else fills this slot or reads it.
+unsafe fn fill_in(slot: &Slot, stat: &Stat) {
+    let place = (&raw const slot.file).cast_mut();
+    // SAFETY: as the caller says.
+    unsafe {
         (&raw mut (*place).size).write(stat.size as u64);
         (&raw mut (*place).modified).write(stat.modified[0]);
         (&raw mut (*place).changed).write(stat.changed[0]);
         (&raw mut (*place).modified_nanos).write(stat.modified[1] as u32);
         (&raw mut (*place).changed_nanos).write(stat.changed[1] as u32);
-        let name = (&raw mut (*place).name).cast::<u8>();
-        ptr::copy_nonoverlapping(base.as_ptr(), name, base.len());
-        ptr::copy_nonoverlapping(path.as_ptr(), name.add(base.len()), path.len());
     }
-    slot.state.compare_exchange(FREE, NOTED, Ordering::Release, Ordering::Relaxed).is_ok()
 }
 
-fn take(table: &Table) -> Option<&shape::Slot> {
+fn take(table: &Table) -> Option<(u64, &Slot)> {
     let mut taken = table.taken.load(Ordering::Acquire);
     loop {
         let slot = table.slots.get(taken as u32 as usize)?;
         match table.taken.compare_exchange_weak(taken, taken + 1, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) if slot.state.load(Ordering::Acquire) != GIVEN_UP => return Some(slot),
+            Ok(_) if slot.state.load(Ordering::Acquire) != GIVEN_UP => return Some((taken, slot)),
             Ok(_) => taken = table.taken.load(Ordering::Acquire),
             Err(now) => taken = now,
         }
     }
 }
 
-/// Defines functions of the C library that open files: `own` looks first, and then the next library that has the
-/// function is called, which is the C library or something that a person put before it.
+/// Defines functions of the C library: `own` looks first, and unless it has done everything the next library that has
+/// the function is called, which is the C library or something that a person put before it.
 macro_rules! functions {
     ($($name:ident $text:literal $next:ident ($($argument:ident: $type:ty),*) -> $result:ty { $own:expr } else { $raw:expr })*) => {
         $(
@@ -412,13 +384,25 @@ unsafe fn raw(directory: c_int, path: *const u8, flags: c_int, mode: u32) -> c_i
     returned(unsafe { plain(SYS_OPENAT, [directory as usize, path as usize, flags as usize, mode as usize, 0, 0]) })
 }
 
+unsafe fn raw_stat(fd: c_int, stat: *mut Stat) -> c_int {
+    // SAFETY: the kernel checks the place.
+    returned(unsafe { plain(SYS_FSTAT, [fd as usize, stat as usize, 0, 0, 0, 0]) })
+}
+
+/// Something was done before, and the C library does the rest.
+fn then_next<T>((): ()) -> Option<T> {
+    None
+}
+
 /// `fopen` for modes that only read.
 unsafe fn stream(path: *const u8, mode: *const u8) -> Option<*mut c_void> {
     // SAFETY: a mode ends with a zero.
     unsafe {
-        if fdopen as *const () as usize == 0 || *mode != b'r' {
+        let open_stream = NEXT_FDOPEN.load(Ordering::Relaxed);
+        if open_stream.is_null() || *mode != b'r' {
             return None;
         }
+        let open_stream: unsafe extern "C" fn(c_int, *const u8) -> *mut c_void = core::mem::transmute(open_stream);
         let (mut flags, mut next) = (0, mode.add(1));
         loop {
             match *next {
@@ -429,30 +413,55 @@ unsafe fn stream(path: *const u8, mode: *const u8) -> Option<*mut c_void> {
             }
             next = next.add(1);
         }
-        let fd = open_to_read(AT_FDCWD, path, flags)?;
-        Some(if fd < 0 { ptr::null_mut() } else { fdopen(fd, mode.cast()) })
+        let fd = open_to_read(AT_FDCWD, path, flags, For::Library)?;
+        Some(if fd < 0 { ptr::null_mut() } else { open_stream(fd, mode) })
     }
 }
 
 functions! {
     open "open" NEXT_OPEN (path: *const u8, flags: c_int, mode: u32) -> c_int
-        { open_to_read(AT_FDCWD, path, flags) } else { raw(AT_FDCWD, path, flags, mode) }
+        { open_to_read(AT_FDCWD, path, flags, For::Program) } else { raw(AT_FDCWD, path, flags, mode) }
     open64 "open64" NEXT_OPEN64 (path: *const u8, flags: c_int, mode: u32) -> c_int
-        { open_to_read(AT_FDCWD, path, flags) } else { raw(AT_FDCWD, path, flags, mode) }
+        { open_to_read(AT_FDCWD, path, flags, For::Program) } else { raw(AT_FDCWD, path, flags, mode) }
     openat "openat" NEXT_OPENAT (directory: c_int, path: *const u8, flags: c_int, mode: u32) -> c_int
-        { open_to_read(directory, path, flags) } else { raw(directory, path, flags, mode) }
+        { open_to_read(directory, path, flags, For::Program) } else { raw(directory, path, flags, mode) }
     openat64 "openat64" NEXT_OPENAT64 (directory: c_int, path: *const u8, flags: c_int, mode: u32) -> c_int
-        { open_to_read(directory, path, flags) } else { raw(directory, path, flags, mode) }
+        { open_to_read(directory, path, flags, For::Program) } else { raw(directory, path, flags, mode) }
     __open_2 "__open_2" NEXT_OPEN_2 (path: *const u8, flags: c_int) -> c_int
-        { open_to_read(AT_FDCWD, path, flags) } else { raw(AT_FDCWD, path, flags, 0) }
+        { open_to_read(AT_FDCWD, path, flags, For::Program) } else { raw(AT_FDCWD, path, flags, 0) }
     __open64_2 "__open64_2" NEXT_OPEN64_2 (path: *const u8, flags: c_int) -> c_int
-        { open_to_read(AT_FDCWD, path, flags) } else { raw(AT_FDCWD, path, flags, 0) }
+        { open_to_read(AT_FDCWD, path, flags, For::Program) } else { raw(AT_FDCWD, path, flags, 0) }
     __openat_2 "__openat_2" NEXT_OPENAT_2 (directory: c_int, path: *const u8, flags: c_int) -> c_int
-        { open_to_read(directory, path, flags) } else { raw(directory, path, flags, 0) }
+        { open_to_read(directory, path, flags, For::Program) } else { raw(directory, path, flags, 0) }
     __openat64_2 "__openat64_2" NEXT_OPENAT64_2 (directory: c_int, path: *const u8, flags: c_int) -> c_int
-        { open_to_read(directory, path, flags) } else { raw(directory, path, flags, 0) }
+        { open_to_read(directory, path, flags, For::Program) } else { raw(directory, path, flags, 0) }
     fopen "fopen" NEXT_FOPEN (path: *const u8, mode: *const u8) -> *mut c_void
         { stream(path, mode) } else { ptr::null_mut() }
     fopen64 "fopen64" NEXT_FOPEN64 (path: *const u8, mode: *const u8) -> *mut c_void
         { stream(path, mode) } else { ptr::null_mut() }
+    fstat "fstat" NEXT_FSTAT (fd: c_int, stat: *mut Stat) -> c_int
+        { later::ask(fd, stat) } else { raw_stat(fd, stat) }
+    fstat64 "fstat64" NEXT_FSTAT64 (fd: c_int, stat: *mut Stat) -> c_int
+        { later::ask(fd, stat) } else { raw_stat(fd, stat) }
+    // As programs call it that were built with older C libraries.
+    __fxstat "__fxstat" NEXT_FXSTAT (version: c_int, fd: c_int, stat: *mut Stat) -> c_int
+        { later::ask(fd, stat) } else { raw_stat(fd, stat) }
+    __fxstat64 "__fxstat64" NEXT_FXSTAT64 (version: c_int, fd: c_int, stat: *mut Stat) -> c_int
+        { later::ask(fd, stat) } else { raw_stat(fd, stat) }
+    close "close" NEXT_CLOSE (fd: c_int) -> c_int
+        { then_next(later::forget(fd)) } else { returned(plain(SYS_CLOSE, [fd as usize, 0, 0, 0, 0, 0])) }
+    dup2 "dup2" NEXT_DUP2 (from: c_int, to: c_int) -> c_int
+        { then_next(later::forget(to)) } else { returned(plain(SYS_DUP2, [from as usize, to as usize, 0, 0, 0, 0])) }
+    dup3 "dup3" NEXT_DUP3 (from: c_int, to: c_int, flags: c_int) -> c_int
+        { then_next(later::forget(to)) }
+        else { returned(plain(SYS_DUP3, [from as usize, to as usize, flags as usize, 0, 0, 0])) }
+    close_range "close_range" NEXT_CLOSE_RANGE (first: c_uint, last: c_uint, flags: c_int) -> c_int
+        { then_next(later::forget_all(first, last)) }
+        else { returned(plain(SYS_CLOSE_RANGE, [first as usize, last as usize, flags as usize, 0, 0, 0])) }
+    closefrom "closefrom" NEXT_CLOSEFROM (first: c_uint) -> c_int
+        { then_next(later::forget_all(first, c_uint::MAX)) }
+        else { returned(plain(SYS_CLOSE_RANGE, [first as usize, c_uint::MAX as usize, 0, 0, 0, 0])) }
+    // The C library itself will close it.
+    fdopen "fdopen" NEXT_FDOPEN (fd: c_int, mode: *const u8) -> *mut c_void
+        { then_next(later::forget(fd)) } else { ptr::null_mut() }
 }

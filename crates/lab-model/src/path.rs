@@ -55,13 +55,16 @@ impl RelPath {
     /// See [`PathError`].
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, PathError> {
         let bytes = bytes.into();
-        if bytes.first() == Some(&b'/') {
-            return Err(PathError::Absolute);
-        }
-        if !bytes.is_empty() {
-            bytes.split(|byte| *byte == b'/').try_for_each(check_part)?;
-        }
+        Self::check(&bytes)?;
         Ok(Self(bytes))
+    }
+
+    fn check(bytes: &[u8]) -> Result<(), PathError> {
+        match bytes.first() {
+            None => Ok(()),
+            Some(b'/') => Err(PathError::Absolute),
+            Some(_) => bytes.split(|byte| *byte == b'/').try_for_each(check_part),
+        }
     }
 
     /// The path of `name` in this directory.
@@ -123,8 +126,13 @@ pub struct FilePath(Vec<u8>);
 impl FilePath {
     /// The absolute path `bytes`, as seen from a project at `root`.
     pub fn new(bytes: &[u8], root: &[u8]) -> Self {
+        Self(Self::named(bytes, root).to_vec())
+    }
+
+    /// The bytes of the absolute path `bytes`, as seen from a project at `root`.
+    pub fn named<'a>(bytes: &'a [u8], root: &[u8]) -> &'a [u8] {
         let below = bytes.strip_prefix(root).and_then(|rest| rest.strip_prefix(b"/"));
-        Self(below.filter(|rest| RelPath::new(*rest).is_ok()).unwrap_or(bytes).to_vec())
+        below.filter(|rest| RelPath::check(rest).is_ok()).unwrap_or(bytes)
     }
 
     /// The bytes of another such path, as [`Self::as_bytes`] gave them.

@@ -51,8 +51,10 @@ enum Source {
 struct Looks {
     /// Sorted, the next one first.
     due_nanos: Vec<u64>,
-    /// Before this, a program that has started has to wait for its look.
-    free_nanos: u64,
+    /// Until when looks were taken, were each to last for [`BETWEEN_LOOKS_NANOS`].
+    taken_nanos: u64,
+    /// A look has found something, which is told first: the rest of it is due at once.
+    is_rest_due: bool,
 }
 
 /// How often `/proc` is looked at where nobody tells of everything.
@@ -61,12 +63,14 @@ const LOOK_EVERY_NANOS: u64 = 2_000_000_000;
 /// How many of these looks pass over processes that are not new; an old one may start another program, too.
 const WHOLE_EVERY_LOOKS: u64 = 5;
 
-/// Many programs that start at once are found by one look.
+/// Many programs that start one after the other are found by one look: on average there are no more than this. The first
+/// few need not wait.
 const BETWEEN_LOOKS_NANOS: u64 = 2_000_000;
+const LOOKS_AT_ONCE: u64 = 4;
 
 /// Looks after an event: between the open file and the finished start lies the loading of a program, which
-/// takes longer when it has to be read from disk.
-const LOOKS_AFTER_NANOS: [u64; 3] = [1_000_000, 4_000_000, 14_000_000];
+/// takes longer when it has to be read from disk. Most are loaded by the first look; their C library is opened later.
+const LOOKS_AFTER_NANOS: [u64; 4] = [300_000, 700_000, 4_000_000, 14_000_000];
 
 impl Detector {
     /// Tries the methods, best first, and keeps the first that answers. What runs already is not told of.
@@ -162,7 +166,7 @@ impl Detector {
     /// When [`Detector::drain`] is to be called at the latest, in nanoseconds of the monotonic clock.
     pub fn deadline_nanos(&self) -> Option<u64> {
         let look = match &self.source {
-            Source::Loader { looks, .. } => looks.due_nanos.first().copied(),
+            Source::Loader { looks, .. } => looks.next_nanos(),
             _ => None,
         };
         look.into_iter().chain(self.next_look_nanos).min()
@@ -208,8 +212,17 @@ impl Detector {
             Source::Loader { looks, is_lost, .. } => {
                 lost = std::mem::take(is_lost);
                 let now_nanos = now_nanos();
+                if std::mem::take(&mut looks.is_rest_due) {
+                    self.table.look_at_young(now_nanos, events);
+                }
                 if looks.take(now_nanos) {
+                    let before = events.len();
                     self.table.look_at_newest(now_nanos, events);
+                    if events.len() > before {
+                        looks.is_rest_due = true;
+                    } else {
+                        self.table.look_at_young(now_nanos, events);
+                    }
                 }
             }
             Source::Polling => {}
@@ -270,19 +283,25 @@ impl Looks {
         self.due_nanos.truncate(1);
         self.due_nanos.extend(LOOKS_AFTER_NANOS.map(|after| now_nanos + after));
         if now {
-            self.due_nanos.push(now_nanos.max(self.free_nanos));
-            if self.free_nanos <= now_nanos {
-                self.free_nanos = now_nanos + BETWEEN_LOOKS_NANOS;
-            }
+            self.due_nanos.push(now_nanos);
         }
         self.due_nanos.sort_unstable();
     }
 
+    /// When the next one is to be taken.
+    fn next_nanos(&self) -> Option<u64> {
+        let free_nanos = self.taken_nanos.saturating_sub((LOOKS_AT_ONCE - 1) * BETWEEN_LOOKS_NANOS);
+        if self.is_rest_due { Some(0) } else { self.due_nanos.first().map(|due| *due.max(&free_nanos)) }
+    }
+
     /// Whether it is time for a look.
     fn take(&mut self, now_nanos: u64) -> bool {
-        let planned = self.due_nanos.len();
-        self.due_nanos.retain(|due| *due > now_nanos);
-        self.due_nanos.len() < planned
+        let is_time = self.next_nanos().is_some_and(|next| next <= now_nanos);
+        if is_time {
+            self.due_nanos.retain(|due| *due > now_nanos);
+            self.taken_nanos = self.taken_nanos.max(now_nanos) + BETWEEN_LOOKS_NANOS;
+        }
+        is_time
     }
 }
 
@@ -304,15 +323,29 @@ mod tests {
         const MILLI: u64 = 1_000_000;
         let mut looks = Looks::default();
         looks.plan(false, false, 100 * MILLI);
-        assert!(looks.due_nanos.is_empty() && !looks.take(100 * MILLI));
+        assert!(looks.next_nanos().is_none() && !looks.take(100 * MILLI));
         looks.plan(false, true, 100 * MILLI);
         assert!(looks.take(100 * MILLI), "at once");
-        looks.plan(false, true, 100 * MILLI + 1);
-        assert!(!looks.take(100 * MILLI + 1), "a look was just taken");
         for step in 0..3 {
-            looks.plan(true, false, 100 * MILLI + step * MILLI / 2);
+            looks.plan(true, false, 100 * MILLI + step * MILLI / 5);
         }
-        assert!(looks.take(101 * MILLI), "the first one stays due");
+        assert_eq!(looks.next_nanos(), Some(100 * MILLI + LOOKS_AFTER_NANOS[0]), "the first one stays due");
         assert!(looks.take(200 * MILLI) && looks.due_nanos.is_empty());
+    }
+
+    #[test]
+    fn programs_that_start_all_the_time_are_looked_at_now_and_then() {
+        const MILLI: u64 = 1_000_000;
+        let mut looks = Looks::default();
+        let mut taken = Vec::new();
+        for now_nanos in (100 * MILLI..200 * MILLI).step_by(50_000) {
+            looks.plan(true, true, now_nanos);
+            if looks.take(now_nanos) {
+                taken.push(now_nanos - 100 * MILLI);
+            }
+        }
+        assert_eq!(taken[..4], [0, 50_000, 100_000, 150_000]);
+        assert!((50..=54).contains(&taken.len()), "{}", taken.len());
+        assert!(looks.take(looks.next_nanos().unwrap()), "in the end, too");
     }
 }

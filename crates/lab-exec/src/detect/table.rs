@@ -132,14 +132,17 @@ impl Table {
         self.known.values().any(|known| known.kind == Kind::Told)
     }
 
-    /// Looks at the processes that may be new since the last look, and at young ones once more.
+    /// Looks at the processes that may be new since the last look, the newest first.
     pub(super) fn look_at_newest(&mut self, now_nanos: u64, events: &mut Vec<Event>) {
-        let mut waiting = self.newest().unwrap_or_else(numbers);
+        let newest = self.newest().unwrap_or_else(numbers);
+        newest.into_iter().rev().for_each(|pid| self.look_at(pid, now_nanos, events));
+    }
+
+    /// Looks at young processes once more.
+    pub(super) fn look_at_young(&mut self, now_nanos: u64, events: &mut Vec<Event>) {
         let young = self.known.iter().filter(|(_, known)| known.is_young(now_nanos)).map(|(pid, _)| *pid);
-        waiting.extend(young.filter(|pid| self.has_changed(*pid)));
-        for pid in waiting {
-            self.look_at(pid, now_nanos, events);
-        }
+        let changed: Vec<i32> = young.filter(|pid| self.has_changed(*pid)).collect();
+        changed.into_iter().for_each(|pid| self.look_at(pid, now_nanos, events));
     }
 
     /// Looks for everything that is not known yet, and for what is gone; if `whole`, also for programs that

@@ -13,10 +13,13 @@ use super::record::State;
 
 pub(super) mod shape;
 
-use shape::{CLOSED, FREE, GIVEN_UP, MARK, NAME_BYTES, NOTED, SLOTS, Table};
+use shape::{CLOSED, FREE, GIVEN_UP, MARK, NAME_BYTES, NAMED, NOTED, SLOTS, STATING, Slot, TURN_BITS, Table};
 
 /// A slot that was taken and is not filled after so many rounds never will be.
 const ROUNDS_MAX: u32 = 8;
+
+/// So many slots are read until one that was asked for is here.
+const SLOTS_AHEAD: usize = 8;
 
 /// The tracer's side of the table.
 #[derive(Debug)]
@@ -74,18 +77,21 @@ impl Notes {
         Ok(format!("{}/{}/{inode}", std::process::id(), self.memory.as_raw_fd()))
     }
 
-    /// Reads all notes that were made before this is called. `take` gets the absolute path of a file and how it was
-    /// when it was opened. Notes that are being made meanwhile may come too.
-    pub(super) fn drain(&mut self, mut take: impl FnMut(&[u8], State)) {
+    /// Reads all notes that were made before this is called, and returns how many there were. `take` gets the absolute
+    /// path of a file and how it was when it was opened, if that is known. Notes that are being made meanwhile may come
+    /// too.
+    pub(super) fn drain(&mut self, mut take: impl FnMut(&[u8], Option<State>)) -> usize {
         let taken = self.table().taken.load(Ordering::Acquire);
         let end = self.closed_at.unwrap_or((taken as u32 as usize).min(SLOTS));
-        let mut path = Vec::new();
+        let count = self.passed.len() + end.saturating_sub(self.next);
+        let mut path = Vec::with_capacity(NAME_BYTES);
         let mut passed = std::mem::take(&mut self.passed);
         passed.retain(|(slot, rounds)| {
             let is_done = self.read(*slot, &mut path, &mut take) || (*rounds >= ROUNDS_MAX && self.give_up(*slot));
             !is_done
         });
         for slot in self.next..end {
+            self.fetch(slot + SLOTS_AHEAD);
             if !self.read(slot, &mut path, &mut take) {
                 passed.push((slot, 0));
             }
@@ -99,50 +105,62 @@ impl Notes {
                 self.next = 0;
             }
         }
+        count - self.passed.len()
     }
 
-    /// Reads a note, which frees its slot; false when there is none yet.
-    fn read(&self, slot: usize, path: &mut Vec<u8>, take: &mut impl FnMut(&[u8], State)) -> bool {
-        let slot = &self.table().slots[slot];
-        match slot.state.load(Ordering::Acquire) {
-            FREE => return false,
-            NOTED => {}
-            _ => return true,
-        }
-        let file = &raw const slot.file;
-        path.clear();
-        // SAFETY: it was marked by whoever filled it, and is free for others only after the store below. A program
-        // that runs wild may write anything here at any time: what is read is checked, and read once.
-        let state = unsafe {
-            let length = (&raw const (*file).name_bytes).read_volatile() as usize;
-            let name = (&raw const (*file).name).cast::<u8>();
-            path.reserve(NAME_BYTES);
-            std::ptr::copy_nonoverlapping(name, path.as_mut_ptr(), NAME_BYTES);
-            path.set_len(length.min(NAME_BYTES));
-            State {
-                size: (&raw const (*file).size).read_volatile(),
-                modified: (
-                    (&raw const (*file).modified).read_volatile(),
-                    (&raw const (*file).modified_nanos).read_volatile(),
-                ),
-                changed: (
-                    (&raw const (*file).changed).read_volatile(),
-                    (&raw const (*file).changed_nanos).read_volatile(),
-                ),
+    /// Has the processor bring a slot here: whoever filled it did so on another core.
+    fn fetch(&self, slot: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(slot) = self.table().slots.get(slot) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let first: *const i8 = (&raw const *slot).cast();
+            // SAFETY: it changes nothing, wherever it is.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(first);
+                _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(64));
             }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = slot;
+    }
+
+    /// Reads a note, which frees its slot; false when there is none yet, or not all of it.
+    fn read(&self, slot: usize, path: &mut Vec<u8>, take: &mut impl FnMut(&[u8], Option<State>)) -> bool {
+        let slot = &self.table().slots[slot];
+        let found = slot.state.load(Ordering::Acquire);
+        let (is_done, has_state) = match found & !(u32::MAX << TURN_BITS) {
+            FREE => return false,
+            NOTED => (true, true),
+            // From now on nobody fills in a state.
+            NAMED => {
+                let freed = slot.state.compare_exchange(found, FREE, Ordering::Acquire, Ordering::Relaxed);
+                (freed.is_ok(), false)
+            }
+            // The name counts from when the file was opened; what else comes is no news.
+            STATING => (false, false),
+            _ => return true,
         };
-        slot.state.store(FREE, Ordering::Release);
+        // SAFETY: it was marked by whoever filled it, and is free for others only after the store below.
+        let state = unsafe {
+            name(slot, path);
+            has_state.then(|| state(slot))
+        };
+        if has_state {
+            slot.state.store(FREE, Ordering::Release);
+        }
         if path.first() == Some(&b'/') && !path.contains(&0) {
             take(path, state);
         }
-        true
+        is_done
     }
 
-    /// Whoever took the slot was killed before it could use the file, or stands still and will find this: then it
-    /// asks the tracer.
+    /// Whoever took the slot was killed before it could use the file or fill in the state, or stands still and will find
+    /// this: then, unless the name was read, it asks the tracer.
     fn give_up(&self, slot: usize) -> bool {
         let state = &self.table().slots[slot].state;
-        state.compare_exchange(FREE, GIVEN_UP, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        let found = state.load(Ordering::Acquire);
+        let is_dead = found == FREE || found & !(u32::MAX << TURN_BITS) == STATING;
+        is_dead && state.compare_exchange(found, GIVEN_UP, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// Time goes by: to be called now and then.
@@ -170,6 +188,42 @@ impl Drop for Notes {
     fn drop(&mut self) {
         // SAFETY: it is this one's mapping; who else has it keeps the memory.
         unsafe { libc::munmap(self.table.cast(), size_of::<Table>()) };
+    }
+}
+
+/// The name in a slot.
+///
+/// # Safety
+/// Nobody fills it meanwhile. A program that runs wild may write anything here at any time: what is read is checked, and
+/// read once.
+unsafe fn name(slot: &Slot, path: &mut Vec<u8>) {
+    let file = &raw const slot.file;
+    path.clear();
+    path.reserve(NAME_BYTES);
+    // SAFETY: so much was reserved.
+    unsafe {
+        let length = ((&raw const (*file).name_bytes).read_volatile() as usize).min(NAME_BYTES);
+        std::ptr::copy_nonoverlapping((&raw const (*file).name).cast::<u8>(), path.as_mut_ptr(), length);
+        path.set_len(length);
+    }
+}
+
+/// The state in a slot.
+///
+/// # Safety
+/// As [`name`].
+unsafe fn state(slot: &Slot) -> State {
+    let file = &raw const slot.file;
+    // SAFETY: as the caller says.
+    unsafe {
+        State {
+            size: (&raw const (*file).size).read_volatile(),
+            modified: (
+                (&raw const (*file).modified).read_volatile(),
+                (&raw const (*file).modified_nanos).read_volatile(),
+            ),
+            changed: ((&raw const (*file).changed).read_volatile(), (&raw const (*file).changed_nanos).read_volatile()),
+        }
     }
 }
 
@@ -216,8 +270,14 @@ mod tests {
     fn drained(notes: &mut Notes) -> Vec<String> {
         let mut found = Vec::new();
         notes.drain(|path, state| {
-            assert_eq!(state.size, 7);
-            found.push(String::from_utf8_lossy(path).into_owned());
+            let name = String::from_utf8_lossy(path);
+            found.push(match state {
+                Some(state) => {
+                    assert_eq!(state.size, 7);
+                    name.into_owned()
+                }
+                None => format!("{name}?"),
+            });
         });
         found
     }
@@ -253,6 +313,57 @@ mod tests {
         // From the beginning again, past the one that was given up.
         let slots: Vec<_> = (0..3).map(|_| take(&notes).unwrap()).collect();
         assert_eq!(slots, [0, 2, 3]);
+    }
+
+    /// Fills a slot with a name alone, and returns the mark.
+    fn name(notes: &Notes, slot: usize, name: &str) -> u32 {
+        let turn = (notes.table().taken.load(Ordering::Acquire) >> 32) as u32;
+        assert!(fill(notes, slot, name, name.len()));
+        let mark = NAMED | turn << TURN_BITS;
+        notes.table().slots[slot].state.store(mark, Ordering::Release);
+        mark
+    }
+
+    /// What the helper does when it knows the state.
+    fn goes_on(notes: &Notes, slot: usize, before: u32, after: u32) -> bool {
+        let state = &notes.table().slots[slot].state;
+        state.compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    #[test]
+    fn a_state_that_is_to_come_is_not_waited_for() {
+        let mut notes = Notes::new().unwrap();
+        let slots: Vec<_> = (0..4).map(|_| take(&notes).unwrap()).collect();
+        let marks: Vec<_> =
+            slots.iter().zip(["/a", "/b", "/c", "/d"]).map(|(slot, text)| name(&notes, *slot, text)).collect();
+        let stating = marks[0] - NAMED + STATING;
+        // The state of the second is there in time, that of the third nearly.
+        assert!(goes_on(&notes, 1, marks[1], stating) && goes_on(&notes, 1, stating, NOTED));
+        assert!(goes_on(&notes, 2, marks[2], stating));
+        assert_eq!(drained(&mut notes), ["/a?", "/b", "/c?", "/d?"]);
+        assert!(!goes_on(&notes, 0, marks[0], stating), "who comes too late learns of it");
+        assert!(goes_on(&notes, 2, stating, NOTED));
+        assert_eq!(drained(&mut notes), ["/c"]);
+        // The same slot in the next turn.
+        let slot = take(&notes).unwrap();
+        assert_ne!((slot, name(&notes, slot, "/e")), (0, marks[0]));
+        assert!(!goes_on(&notes, 0, marks[0], stating));
+        assert_eq!(drained(&mut notes), ["/e?"]);
+    }
+
+    #[test]
+    fn whoever_is_killed_before_the_state_is_filled_in_has_told_the_name() {
+        let mut notes = Notes::new().unwrap();
+        let slot = take(&notes).unwrap();
+        let mark = name(&notes, slot, "/a") - NAMED + STATING;
+        notes.table().slots[slot].state.store(mark, Ordering::Release);
+        for _ in 0..ROUNDS_MAX {
+            assert_eq!(drained(&mut notes), ["/a?"]);
+            notes.grow_older();
+        }
+        drained(&mut notes);
+        assert!(!goes_on(&notes, slot, mark, NOTED) && drained(&mut notes).is_empty());
+        assert_eq!(take(&notes), Some(1));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What was seen, as lines of a file that survives whoever writes it.
 
-use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +10,9 @@ use lab_model::FilePath;
 use serde::{Deserialize, Serialize};
 
 use super::Trace;
-use super::rules::{Fold, fold};
+use super::line;
+use super::paths::Paths;
+use super::rules::{Fold, Rules};
 
 /// One thing that the command did to a file, or one thing about the tracing itself. Lines of JSON.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -91,6 +92,8 @@ pub struct State {
 /// More files than this are not named one by one.
 const FILES_MAX: usize = 200_000;
 const BUFFER_BYTES: usize = 64 * 1024;
+/// What comes until it can be written: a table full of notes.
+const BUFFER_BYTES_FIRST: usize = 8 * BUFFER_BYTES;
 
 const READ: u8 = 1;
 const WRITTEN: u8 = 2;
@@ -100,12 +103,11 @@ const WRITTEN: u8 = 2;
 pub(super) struct Recorder {
     file: Option<File>,
     buffer: Vec<u8>,
-    root: Vec<u8>,
-    own: Vec<u8>,
+    rules: Rules,
     /// What is noted of a path already: under the words of the call, and under the real path.
-    asked: HashMap<Vec<u8>, u8>,
-    known: HashMap<Vec<u8>, u8>,
-    software: HashSet<Vec<u8>>,
+    asked: Paths,
+    known: Paths,
+    software: Paths,
     more: u64,
     told: (u64, u64),
 }
@@ -116,12 +118,11 @@ impl Recorder {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&trace.log).ok();
         Self {
             file,
-            buffer: Vec::new(),
-            root: bytes(&trace.root),
-            own: bytes(&trace.own),
-            asked: HashMap::new(),
-            known: HashMap::new(),
-            software: HashSet::new(),
+            buffer: Vec::with_capacity(BUFFER_BYTES_FIRST),
+            rules: Rules::new(bytes(&trace.root), bytes(&trace.own)),
+            asked: Paths::default(),
+            known: Paths::default(),
+            software: Paths::default(),
             more: 0,
             told: (0, 0),
         }
@@ -142,14 +143,14 @@ impl Recorder {
     /// Whether the words of a call were dealt with before: then there is nothing new to find out.
     pub(super) fn is_asked(&self, path: &[u8], writes: bool) -> bool {
         let bit = if writes { WRITTEN } else { READ };
-        self.asked.get(path).is_some_and(|known| known & bit != 0)
+        self.asked.get(path) & bit != 0
     }
 
     /// Remembers the words of a call that opened a file; other calls have none.
     fn ask(&mut self, path: &[u8], bit: u8) {
         // The number of a descriptor stands for another file every time.
         if !path.is_empty() && self.asked.len() < FILES_MAX && !path.starts_with(b"/proc/") {
-            *self.asked.entry(path.to_vec()).or_default() |= bit;
+            self.asked.add(path, bit);
         }
     }
 
@@ -157,8 +158,7 @@ impl Recorder {
     pub(super) fn read(&mut self, asked: &[u8], real: &[u8], state: State) {
         self.ask(asked, READ);
         if self.is_new(real, READ) {
-            let path = self.name(real);
-            self.note(&Event::Read { path, state });
+            self.note_read(real, state);
         }
     }
 
@@ -171,14 +171,23 @@ impl Recorder {
         }
     }
 
-    /// A program has noted that it opened the file `path`, without links, to read it. Whether it is a local one is
-    /// asked only when it is new.
-    pub(super) fn noted(&mut self, path: &[u8], state: State, is_local: impl FnOnce() -> bool) {
-        let has_detours = path.windows(2).any(|pair| pair == b"//" || pair == b"/.");
+    /// A program has noted that it opened the file `path`, without links, to read it; `None` when it is gone by now.
+    /// Whether it is a local one is asked only when it is new.
+    pub(super) fn noted(&mut self, path: &[u8], state: Option<State>, is_local: impl FnOnce() -> bool) {
+        let is_detour = |pair: &[u8]| (pair[0] == b'/') & ((pair[1] == b'/') | (pair[1] == b'.'));
+        let has_detours = path.windows(2).fold(false, |found, pair| found | is_detour(pair));
         let path = if has_detours { &*clean(path) } else { path };
         if self.is_new(path, READ) {
-            let path = self.name(path);
-            self.note(&if is_local() { Event::Read { path, state } } else { Event::Opened { path, writes: false } });
+            match state.filter(|_| is_local()) {
+                Some(state) => self.note_read(path, state),
+                None => self.note(&Event::Opened { path: self.name(path), writes: false }),
+            }
+        }
+    }
+
+    fn note_read(&mut self, path: &[u8], state: State) {
+        if !line::read(&mut self.buffer, FilePath::named(path, self.rules.root()), &state) {
+            self.note(&Event::Read { path: self.name(path), state });
         }
     }
 
@@ -202,7 +211,7 @@ impl Recorder {
             self.known.remove(to);
         }
         let (from, to) = (clean(from), clean(to));
-        if self.folded(&from) != Fold::Named && self.folded(&to) != Fold::Named {
+        if self.rules.fold(&from) != Fold::Named && self.rules.fold(&to) != Fold::Named {
             return;
         }
         let (from, to) = (self.name(&from), self.name(&to));
@@ -213,42 +222,32 @@ impl Recorder {
         self.asked.clear();
         self.known.remove(path);
         let path = clean(path);
-        if self.folded(&path) == Fold::Named {
+        if self.rules.fold(&path) == Fold::Named {
             let path = self.name(&path);
             self.note(&Event::Remove { path });
         }
     }
 
-    fn folded(&self, path: &[u8]) -> Fold {
-        fold(path, &self.root, &self.own)
-    }
-
     fn name(&self, path: &[u8]) -> FilePath {
-        FilePath::new(path, &self.root)
+        FilePath::new(path, self.rules.root())
     }
 
     /// Whether this is to be noted, and was not yet.
     fn is_new(&mut self, real: &[u8], bit: u8) -> bool {
-        // Most files are opened again and again, so this comes first.
-        if let Some(known) = self.known.get_mut(real) {
-            let is_new = *known & bit == 0;
-            *known |= bit;
-            return is_new;
-        }
-        match self.folded(real) {
-            Fold::PassedOver => {}
+        match self.rules.fold(real) {
+            Fold::PassedOver => false,
             Fold::Counted => {
-                if self.software.len() < FILES_MAX && !self.software.contains(real) {
-                    self.software.insert(real.to_vec());
+                if self.software.len() < FILES_MAX {
+                    self.software.add(real, READ);
                 }
+                false
             }
-            Fold::Named if self.known.len() >= FILES_MAX => self.more += 1,
-            Fold::Named => {
-                self.known.insert(real.to_vec(), bit);
-                return true;
+            Fold::Named if self.known.len() >= FILES_MAX && self.known.get(real) == 0 => {
+                self.more += 1;
+                false
             }
+            Fold::Named => self.known.add(real, bit) & bit == 0,
         }
-        false
     }
 
     /// Writes what is buffered, and how many files were counted.

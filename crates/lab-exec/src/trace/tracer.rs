@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rustix::fs::{FileType, Stat};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::Trace;
 use super::arguments::{flagged_rename, how, named};
@@ -38,20 +39,37 @@ struct Book {
     recorder: Recorder,
     /// What programs note themselves.
     notes: Option<Notes>,
+    /// When that was last looked at, and in how long there may be as much as should be left waiting.
+    gathered_nanos: u64,
+    millis_until_next: i32,
 }
 
 impl Book {
+    fn new(mounts: Mounts, recorder: Recorder, notes: Option<Notes>) -> Self {
+        let millis_until_next = if notes.is_some() { MILLIS_BETWEEN_LOOKS } else { -1 };
+        Self { mounts, recorder, notes, gathered_nanos: now_nanos(), millis_until_next }
+    }
+
     /// Takes what programs have noted; false when there is nothing new.
     fn gather(&mut self) -> bool {
-        let Self { mounts, recorder, notes } = self;
-        let mut is_new = false;
-        if let Some(notes) = notes {
-            notes.drain(|path, state| {
-                is_new = true;
-                recorder.noted(path, state, || mounts.is_local(path));
-            });
-        }
-        is_new
+        let Self { mounts, recorder, notes, .. } = self;
+        let Some(notes) = notes else { return false };
+        let count = notes.drain(|path, noted| {
+            let found = match noted {
+                Some(noted) => Some(noted),
+                None => match mounts.state(path) {
+                    Ok(Some(stat)) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => return,
+                    Ok(Some(stat)) => Some(state(&stat)),
+                    // It was opened, whatever became of it.
+                    Ok(None) | Err(Away) => None,
+                },
+            };
+            recorder.noted(path, found, || mounts.is_local(path));
+        });
+        let now_nanos = now_nanos();
+        let nanos = now_nanos - std::mem::replace(&mut self.gathered_nanos, now_nanos);
+        self.millis_until_next = millis_until_full(count, nanos).min(MILLIS_BETWEEN_LOOKS);
+        count > 0
     }
 
     /// Everything that happened before this is called.
@@ -68,6 +86,21 @@ const MILLIS_BETWEEN_LOOKS: i32 = 200;
 
 /// What was seen is written when nothing new came for so long: at most this much is lost with the process.
 const MILLIS_UNWRITTEN: i32 = 50;
+
+/// How many notes a look should find when programs open files without end: then there is always room for more, and nobody
+/// has to wait.
+const NOTES_PER_LOOK: u64 = shape::SLOTS as u64 / 4;
+
+/// How long it is until the next look, when one after `nanos` has found so many notes.
+fn millis_until_full(notes: usize, nanos: u64) -> i32 {
+    let nanos = nanos.saturating_mul(NOTES_PER_LOOK) / (notes as u64).max(1);
+    i32::try_from(nanos / 1_000_000).unwrap_or(i32::MAX).max(1)
+}
+
+fn now_nanos() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
 
 /// What the forked command does before it becomes the program.
 #[derive(Debug)]
@@ -179,7 +212,7 @@ fn make(standby: Standby, trace: &Trace) -> (Tracer, Hook, Seen) {
     let mounts = Mounts::new();
     let (notes, environment) = trace.helper.as_deref().and_then(|place| help(place, &mounts)).unzip();
     let program = filter::program(notes.is_some());
-    let book = Arc::new(Mutex::new(Book { mounts, recorder: Recorder::new(trace), notes }));
+    let book = Arc::new(Mutex::new(Book::new(mounts, Recorder::new(trace), notes)));
     let seen = Seen(Arc::clone(&book));
     let tracer = Tracer { slot, mailbox, keeper: Some(keeper), book };
     (tracer, Hook { program, sender, environment: environment.unwrap_or_default() }, seen)
@@ -242,10 +275,10 @@ impl Tracer {
     }
 
     fn follow(&mut self, listener: BorrowedFd<'_>) {
-        let between_looks = if lock(&self.book).notes.is_some() { MILLIS_BETWEEN_LOOKS } else { -1 };
         let mut is_written = false;
         loop {
-            let millis = if is_written { between_looks } else { MILLIS_UNWRITTEN };
+            let until_next = lock(&self.book).millis_until_next;
+            let millis = if is_written { until_next } else { until_next.min(MILLIS_UNWRITTEN) };
             match listener::wait(listener, self.keeper.as_ref().map(AsFd::as_fd), true, millis) {
                 Found::Call => {
                     is_written = false;

@@ -217,6 +217,64 @@ fn reading_comes_before_writing() {
     assert_eq!(of("made"), ["write None", "read 0"]);
 }
 
+/// Descriptors that come to stand for other files before, while and after the state of a file is asked for. Each file is
+/// as long as its number says.
+const STATES: &str = "
+import ctypes, os
+for n in range(400): open('f%d' % n, 'wb').write(b'x' * n)
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+libc.fclose.argtypes = [ctypes.c_void_p]
+count = iter(range(400))
+def one(): return 'f%d' % next(count)
+def asked(): assert open(one()).read() is not None
+def plain(): return os.open(one(), os.O_RDONLY)
+for n in range(20): asked()
+trap = os.open('trap', os.O_RDWR | os.O_CREAT); os.ftruncate(trap, 12345)
+for n in range(20):
+    asked(); fd = plain(); os.close(fd)
+    asked(); asked(); fd = plain(); os.dup2(trap, fd); os.fstat(fd); os.close(fd)
+    asked(); asked(); fd = plain(); libc.dup3(trap, fd, 0); os.fstat(fd); os.close(fd)
+    asked(); asked(); fd = plain(); stream = libc.fdopen(fd, b'r'); libc.fclose(stream)
+    assert os.dup(trap) == fd; os.fstat(fd); os.close(fd)
+    asked(); asked(); fd = plain(); os.closerange(fd, fd + 1)
+    assert os.dup(trap) == fd; os.fstat(fd); os.close(fd)
+    asked(); fd = plain(); os.fstat(fd); os.close(fd)
+asked()
+for n in range(5):
+    fd = plain()
+    if os.fork() == 0: os.fstat(fd); os._exit(0)
+    os.wait(); os.fstat(fd); os.close(fd)
+# Nobody ever asks, and what is no file, and more descriptors than are kept in mind.
+left = plain(); here = os.open('.', os.O_RDONLY); os.fstat(here)
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (2000, 2000))
+[os.dup(trap) for n in range(1100)]
+asked(); os.close(plain()); os.fstat(plain())
+os.write(1, str(next(count)).encode())
+";
+
+#[test]
+fn each_file_has_its_own_state_whoever_asks_for_it() {
+    if !has("python3") {
+        return;
+    }
+    let (place, scene) = (Place::new(), scene());
+    let (read, events) = read_by(&place, &["python3", "-c", STATES], scene.path());
+    let count: usize = std::fs::read_to_string(place.path("log")).unwrap().parse().unwrap();
+    assert!((300..400).contains(&count));
+    let missing: Vec<_> = (0..count).map(|number| format!("f{number}")).filter(|name| !read.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for event in &events {
+        if let Event::Read { path, state } = event
+            && let Some(number) = path.to_string().strip_prefix('f').and_then(|number| number.parse::<u64>().ok())
+        {
+            assert_eq!(state.size, number, "{path}");
+        }
+        assert!(!matches!(event, Event::Opened { .. }), "{event:?}");
+    }
+}
+
 /// Where the helper cannot be loaded from, every call waits, and programs are left as they are.
 #[test]
 fn without_the_helper_the_same_is_seen() {

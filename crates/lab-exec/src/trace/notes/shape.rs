@@ -3,7 +3,11 @@
 //!
 //! A process takes the next free slot, fills it and marks it; there is no lock that a process could
 //! hold while it is killed. The tracer reads marked slots and marks them as free; when all that were taken are free
-//! again the count starts anew.
+//! again the count starts anew: the next turn.
+//!
+//! Most programs ask for the state of a file right after they have opened it. So the name may be noted alone
+//! ([`NAMED`]), and the state be filled in once the program knows it. The tracer does not wait for that: what it finds
+//! named it looks at itself.
 
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -33,6 +37,14 @@ pub const FREE: u32 = 0;
 pub const NOTED: u32 = 1;
 /// Whoever took it did not fill it in time; it is never used again.
 pub const GIVEN_UP: u32 = 2;
+/// It holds a name; with the turn, see [`TURN_BITS`].
+pub const NAMED: u32 = 3;
+/// It holds a name, and whoever took it is about to fill in the state; with the turn.
+pub const STATING: u32 = 4;
+
+/// Above these bits of a state stands the turn, from the upper half of the count: who comes back to fill in a state must not
+/// take somebody else's later note for its own.
+pub const TURN_BITS: u32 = 3;
 
 /// The whole of it.
 #[repr(C, align(4096))]
@@ -52,13 +64,13 @@ pub struct Table {
 /// One note.
 #[repr(C, align(256))]
 pub struct Slot {
-    /// [`FREE`], [`NOTED`] or [`GIVEN_UP`].
+    /// [`FREE`], [`NOTED`], [`GIVEN_UP`], or, with the turn, [`NAMED`] or [`STATING`].
     pub state: AtomicU32,
-    /// How it was right after it was opened.
+    /// The file.
     pub file: File,
 }
 
-/// A file that was opened.
+/// A file that was opened, and how it was then.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct File {
