@@ -33,7 +33,7 @@ pub fn belongs(pid: i32, root: Option<i32>, name: &str, value: &str) -> bool {
         // A parent is older than its child, so that this ends; the limit is for a `/proc` that lies.
         (0..1000).any(|_| {
             let is_root = at == Some(root);
-            at = at.and_then(process::stat).map(|stat| stat.parent).filter(|parent| *parent > 1);
+            at = at.and_then(process::stat).map(|stat| stat.parent).filter(|parent| *parent > 0);
             is_root
         })
     });

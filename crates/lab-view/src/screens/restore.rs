@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lab_engine::{Reader, RestorePlan, RestoreStep, Result};
-use lab_model::{Hash, Kind, PathDiff, RelPath, RunId};
+use lab_model::{Hash, Kind, PathDiff, RelPath, Role, RunId};
 
 use crate::format::Moment;
 use crate::list::{Cursor, Motion};
@@ -81,6 +81,16 @@ impl RestoreScreen {
         let steps = plan.plan.steps.iter().filter(|step| !is_silent(step));
         self.paths = steps.map(|step| step.path.clone()).collect();
         self.cursor.set_total(self.paths.len());
+        // What a person wants to see first is what changes in the code.
+        let changes = |role| {
+            let mut steps = plan.plan.steps.iter().filter(|step| !is_silent(step));
+            steps.position(|step| {
+                matches!((&step.before, &step.after), (Some(before), Some(after))
+                if after.role == role && before.content != after.content)
+            })
+        };
+        let first = changes(Role::Code).or_else(|| changes(Role::Config));
+        self.cursor.go(Motion::To(first.unwrap_or(0)));
         self.tree = FileTree::of(page.steps.rows.iter().map(|row| row.key.as_str()));
         self.plan = Some((plan, page));
         self.count();
