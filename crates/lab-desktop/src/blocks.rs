@@ -105,6 +105,8 @@ const CELL: f32 = 24.0;
 const BETWEEN: f32 = 20.0;
 /// The room that labels of fields have at least.
 const LABEL: f32 = 116.0;
+/// Columns of this priority or a later one go before others are cut.
+const LAST: u8 = 3;
 /// A column that may be cut is never cut to less.
 const LEAST: f32 = 48.0;
 
@@ -114,15 +116,18 @@ pub fn table(ui: &mut Ui, table: &Table) {
         .filter(|place| table.columns[*place].priority != Column::HIDDEN)
         .filter(|place| table.rows.iter().any(|row| !row.cells[*place].text.is_empty()))
         .collect();
-    let mut widths = fitted(ui, table, &shown);
-    // What matters least is left out where there is no room.
     let over = |widths: &[f32]| {
         widths.iter().sum::<f32>() + BETWEEN * widths.len().saturating_sub(1) as f32 > ui.available_width() + 1.0
     };
-    while over(&widths) {
+    // What matters least is left out where there is no room: the last columns rather than cutting any other.
+    let drop_least = |shown: &mut Vec<usize>, from: u8| {
         let least = shown.iter().enumerate().max_by_key(|(_, place)| table.columns[**place].priority);
-        let Some((at, _)) = least.filter(|(_, place)| table.columns[**place].priority > 0) else { break };
-        shown.remove(at);
+        let least = least.filter(|(_, place)| table.columns[**place].priority >= from).map(|(at, _)| at);
+        least.map(|at| shown.remove(at)).is_some()
+    };
+    while over(&needed(ui, table, &shown)) && drop_least(&mut shown, LAST) {}
+    let mut widths = fitted(ui, table, &shown);
+    while over(&widths) && drop_least(&mut shown, 1) {
         widths = fitted(ui, table, &shown);
     }
     let theme = Theme::of(ui);
@@ -149,13 +154,18 @@ pub fn table(ui: &mut Ui, table: &Table) {
     }
 }
 
-/// How wide the columns become: those that may be cut give way, the widest first.
-fn fitted(ui: &Ui, table: &Table, shown: &[usize]) -> Vec<f32> {
+/// How wide columns are of which nothing is cut.
+fn needed(ui: &Ui, table: &Table, shown: &[usize]) -> Vec<f32> {
     let needs = |place: &usize| {
         let cells = table.rows.iter().map(|row| width(ui, &row.cells[*place].text, text::body()));
         cells.fold(width(ui, &table.columns[*place].title, text::small()), f32::max) + 1.0
     };
-    let mut widths: Vec<f32> = shown.iter().map(needs).collect();
+    shown.iter().map(needs).collect()
+}
+
+/// How wide the columns become: those that may be cut give way, the widest first.
+fn fitted(ui: &Ui, table: &Table, shown: &[usize]) -> Vec<f32> {
+    let mut widths = needed(ui, table, shown);
     let room = ui.available_width() - BETWEEN * shown.len().saturating_sub(1) as f32;
     let is_pliant = |at: usize| table.columns[shown[at]].shrinks || table.columns[shown[at]].align == Align::Left;
     loop {
