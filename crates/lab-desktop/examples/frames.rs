@@ -18,7 +18,7 @@ use lab_view::ActionId;
 use lab_view::list::Motion;
 use lab_view::screens::charts::ChartsAction;
 use lab_view::screens::runs::RunsAction;
-use lab_view::session::{Action, Route, Session};
+use lab_view::session::{Action, DialogAction, Route, Session};
 
 /// What a person does before a frame.
 type Step = (Option<Event>, Option<Action>);
@@ -68,6 +68,7 @@ fn main() {
     stage.times("cursor down", 600, &|_| (None, Some(Action::Move(Motion::By(1)))));
     stage.times("page down", 200, &|_| (None, Some(Action::Move(Motion::Page(1)))));
     stage.times("mark", 200, &|_| (None, Some(Action::Do(ActionId::Mark))));
+    stage.panels();
     for (what, action) in [
         ("to the end", Action::Move(Motion::Last)),
         ("to the beginning", Action::Move(Motion::First)),
@@ -154,6 +155,31 @@ impl Stage {
         let part = (process_cpu_millis() - before) / millis(begun.elapsed()) * 100.0;
         let rate = taken.len() as f64 / lasts.as_secs_f64();
         println!("{what:28} {}; {rate:.1} frames a second, {part:.1} % of a core with all threads", spread(&taken));
+    }
+
+    /// Charts and the log beside the list as well, as a person would have them.
+    fn panels(&mut self) {
+        self.app.session_mut().act(Action::Move(Motion::First));
+        self.app.session_mut().act(Action::Do(ActionId::ClearMarks));
+        for place in [1, 2] {
+            let dialog = [DialogAction::Move(Motion::To(place)), DialogAction::Toggle, DialogAction::Accept];
+            let steps = dialog.into_iter().map(Action::Dialog);
+            for step in std::iter::once(Action::Do(ActionId::Panels)).chain(steps) {
+                self.app.session_mut().act(step);
+            }
+            self.settle();
+        }
+        until_idle();
+        self.settle();
+        let shown = self.app.session().runs.screen.panels.len();
+        self.times(&format!("{shown} panels, nothing happens"), 300, &|_| (None, None));
+        self.times("panels, scrolling slowly", 600, &|_| (Some(wheel(1.0)), None));
+        self.times("panels, scrolling fast", 600, &|_| (Some(wheel(400.0)), None));
+        self.app.session_mut().act(Action::Move(Motion::First));
+        self.settle();
+        self.times("panels, cursor down", 600, &|_| (None, Some(Action::Move(Motion::By(1)))));
+        self.app.session_mut().act(Action::Do(ActionId::ResetPanels));
+        self.settle();
     }
 
     /// The newest runs as charts, and two of them side by side.

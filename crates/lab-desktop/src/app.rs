@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use egui_commonmark::CommonMarkCache;
 use lab_plot::Image;
-use lab_view::screen::Shown;
+use lab_view::screen::{Screen, Shown};
 use lab_view::screens::run::RunScreen;
 use lab_view::screens::run_parts::RunParts;
 use lab_view::session::{Action, Aside, Dialog, DialogAction, Purpose, Request, Route, Session};
@@ -16,7 +16,7 @@ use lab_view::{ActionId, Line, Tone};
 use crate::later::{Answer, Later};
 use crate::own::{Own, Places};
 use crate::runs::Change;
-use crate::{frame, keys};
+use crate::{blocks, frame, keys};
 
 /// Everything that a painter needs. It looks at the session and hands back wishes; it changes nothing but what is the
 /// painter's own.
@@ -49,6 +49,12 @@ impl<'a> Paint<'a> {
     /// Whether an action makes sense. What stands beside the place offers only what does.
     pub fn can(&self, id: ActionId) -> bool {
         self.beside.is_some() || (id.row().enabled)(self.session)
+    }
+
+    /// What is said where there is no page. What follows the cursor of a list says nothing for the moment: it would
+    /// flicker.
+    pub fn no_page<S: Screen>(&self, ui: &mut egui::Ui, shown: &Shown<S>) {
+        blocks::no_page(ui, shown.error(), shown.is_loading() && self.beside.is_none());
     }
 
     /// The run that is painted.

@@ -64,7 +64,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
 fn painted(paint: &mut Paint<'_>, ui: &mut Ui, live: &mut Live) {
     let shown = &paint.session.compare;
     let page = shown.page().filter(|_| shown.is_current());
-    let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    let Some(page) = page else { return paint.no_page(ui, shown) };
     let theme = Theme::of(ui);
     let head = egui::Frame::new().fill(theme.ground).inner_margin(Margin { left: 16, right: 16, top: 8, bottom: 10 });
     Panel::top("compare head").frame(head).show(ui, |ui| headline(ui, page));

@@ -36,7 +36,7 @@ pub fn paint(paint: &mut Paint<'_>, ui: &mut Ui) {
     let shown = &paint.run_parts().log;
     let run = paint.run().screen.run();
     let page = shown.page().filter(|page| Some(&page.run) == run);
-    let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    let Some(page) = page else { return paint.no_page(ui, shown) };
     let frame = egui::Frame::new().inner_margin(Margin::symmetric(12, 5));
     Panel::top("log bar").frame(frame).show(ui, |ui| bar(paint, ui, page));
     if page.window.total == 0 {

@@ -36,7 +36,7 @@ fn one(paint: &mut Paint<'_>, ui: &mut Ui, is_one_of_two: bool) {
     let wanted = shown.screen.run();
     // Another run's page is worse than none.
     let page = shown.page().filter(|page| Some(&page.subject.run) == wanted);
-    let Some(page) = page else { return blocks::no_page(ui, shown.error(), shown.is_loading()) };
+    let Some(page) = page else { return paint.no_page(ui, shown) };
     let frame = egui::Frame::new().inner_margin(Margin { left: MARGIN as i8, right: 12, top: 10, bottom: 0 });
     Panel::top("run head").frame(frame).show(ui, |ui| head(paint, ui, page, is_one_of_two));
     match shown.screen.part {
@@ -56,7 +56,7 @@ pub fn files_beside(paint: &mut Paint<'_>, ui: &mut Ui) {
     let page = shown.page().filter(|page| page.part == Part::Files && Some(&page.subject.run) == shown.screen.run());
     match page {
         Some(page) => files::paint(paint, ui, page),
-        None => blocks::no_page(ui, shown.error(), shown.is_loading()),
+        None => paint.no_page(ui, shown),
     }
 }
 

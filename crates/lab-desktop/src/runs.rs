@@ -67,6 +67,9 @@ fn list(paint: &mut Paint<'_>, ui: &mut Ui) {
     rows(paint, ui);
 }
 
+/// What can be done with the list has so much room at least to be written out.
+const WORDS: f32 = 560.0;
+
 /// The filter, what else makes the list what it is, and how long it is.
 fn bar(paint: &mut Paint<'_>, ui: &mut Ui) {
     ui.horizontal(|ui| {
@@ -78,13 +81,19 @@ fn bar(paint: &mut Paint<'_>, ui: &mut Ui) {
             }
             panels::menu(paint, ui);
             ui.spacing_mut().item_spacing.x = 0.0;
+            // Where there is little room the signs have to do.
+            let is_narrow = ui.available_width() < WORDS;
             for (icon, id) in [
                 (Icon::View, ActionId::Views),
                 (Icon::Columns, ActionId::Columns),
                 (Icon::Group, ActionId::Group),
                 (Icon::Sort, ActionId::Sort),
             ] {
-                blocks::tool(paint, ui, icon, id);
+                if !is_narrow {
+                    blocks::tool(paint, ui, icon, id);
+                } else if icons::button(ui, icon, id.row().label).clicked() {
+                    paint.wish(Action::Do(id));
+                }
             }
             ui.add_space(2.0 * GAP);
             count(paint, ui);

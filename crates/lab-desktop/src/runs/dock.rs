@@ -276,34 +276,36 @@ fn fit(tiles: &mut Tiles<Panel>, tile: TileId, size: Vec2) {
     let shown: Vec<TileId> = children.into_iter().filter(|child| tiles.is_visible_in_layout(*child)).collect();
     let list = shown.iter().position(|child| holds_list(tiles, *child));
     let room = along - BETWEEN * shown.len().saturating_sub(1) as f32;
-    let sizes = sizes(shown.iter().map(|child| shares[*child]).collect(), list, room);
-    for (child, given) in shown.into_iter().zip(sizes) {
+    let shares = fitted(shown.iter().map(|child| shares[*child]).collect(), list, room.max(1.0));
+    let sum: f32 = shares.iter().sum();
+    for (child, share) in shown.into_iter().zip(shares) {
         if let Some(Tile::Container(Container::Linear(linear))) = tiles.get_mut(tile) {
-            linear.shares.set_share(child, given);
+            linear.shares.set_share(child, share);
         }
+        let given = share / sum * room;
         let inside = if dir == LinearDir::Horizontal { Vec2::new(given, size.y) } else { Vec2::new(size.x, given) };
         fit(tiles, child, inside);
     }
 }
 
-/// What each of some panels beside each other gets of the room: what it had. The list takes what is left, otherwise
-/// all give way alike. What has come just now has no size yet and gets an equal part.
-fn sizes(mut sizes: Vec<f32>, list: Option<usize>, room: f32) -> Vec<f32> {
-    let fair = room / sizes.len() as f32;
-    for size in &mut sizes {
-        // A new share is 1.
-        if !size.is_finite() || *size < LEAST / 2.0 {
-            *size = fair;
+/// The shares of some panels beside each other. Each keeps what it had, which has not gone when there is less room for
+/// a while: then all give way alike. The list takes what is left. What has come just now gets an equal part.
+fn fitted(mut shares: Vec<f32>, list: Option<usize>, room: f32) -> Vec<f32> {
+    let fair = room / shares.len() as f32;
+    for share in &mut shares {
+        // A new one is 1.
+        if !share.is_finite() || *share < LEAST / 2.0 {
+            *share = fair;
         }
     }
-    let of_list = list.map_or(0.0, |list| std::mem::take(&mut sizes[list]));
-    let sum: f32 = sizes.iter().sum();
-    let others = if of_list > 0.0 { sum.min((room - LIST_LEAST).max(room / 3.0)) } else { room };
-    sizes.iter_mut().for_each(|size| *size *= others / sum.max(1.0));
     if let Some(list) = list {
-        sizes[list] = room - others;
+        shares[list] = 0.0;
+        let others: f32 = shares.iter().sum();
+        let most = (room - LIST_LEAST).max(room / 3.0);
+        let part = (most / others).min(1.0);
+        shares[list] = (room - others * part) / part;
     }
-    sizes
+    shares
 }
 
 #[cfg(test)]
@@ -312,15 +314,20 @@ mod tests {
 
     #[test]
     fn the_list_takes_what_the_others_leave() {
-        let check = |given: &[f32], list, room, expected: &[f32]| {
-            assert_eq!(sizes(given.to_vec(), list, room), expected, "{given:?} in {room}");
+        let check = |given: &[f32], list, room: f32, expected: &[f32]| {
+            let shares = fitted(given.to_vec(), list, room);
+            let sum: f32 = shares.iter().sum();
+            let sizes: Vec<f32> = shares.iter().map(|share| (share / sum * room).round()).collect();
+            assert_eq!(sizes, expected, "{given:?} in {room}");
+            shares
         };
         check(&[1.0, 350.0], Some(0), 1000.0, &[650.0, 350.0]);
         check(&[900.0, 350.0], Some(0), 1000.0, &[650.0, 350.0]);
         // One that has just come gets an equal part.
         check(&[650.0, 1.0, 350.0], Some(0), 1200.0, &[450.0, 400.0, 350.0]);
-        // In little room all give way, and the list keeps what it needs.
-        check(&[500.0, 350.0], Some(0), 500.0, &[240.0, 260.0]);
+        // In little room all give way, the list keeps what it needs, and later all is as it was.
+        let squeezed = check(&[500.0, 350.0], Some(0), 500.0, &[240.0, 260.0]);
+        check(&squeezed, Some(0), 1000.0, &[650.0, 350.0]);
         check(&[f32::NAN, 300.0], None, 600.0, &[300.0, 300.0]);
         check(&[100.0, 300.0], None, 800.0, &[200.0, 600.0]);
         check(&[700.0], Some(0), 640.0, &[640.0]);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use egui::accesskit::Action as Motion;
 use egui::{Color32, CursorIcon, Id, Margin, Painter, Rect, Response, Sense, Stroke, StrokeKind, Ui, vec2};
 use egui_tiles::{Behavior, Container, LinearDir, ResizeState, SimplificationOptions, TabState, Tabs, Tile};
 use egui_tiles::{TileId, Tiles, UiResponse};
@@ -103,13 +104,17 @@ fn between(ui: &Ui, dock: &mut Dock) {
             let response = ui.interact(line, id, Sense::hover());
             let words = format!("Between {} and {}", title(tiles, *one), title(tiles, *other));
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Splitter, true, &words));
-            let asked = |action| ui.input(|input| input.num_accesskit_action_requests(id, action)) as f32;
-            let by = STEP * (asked(egui::accesskit::Action::Increment) - asked(egui::accesskit::Action::Decrement));
+            ui.ctx().accesskit_node_builder(id, |node| {
+                node.add_action(Motion::Increment);
+                node.add_action(Motion::Decrement);
+            });
+            let asked = |motion| ui.input(|input| input.num_accesskit_action_requests(id, motion)) as f32;
+            let by = STEP * (asked(Motion::Increment) - asked(Motion::Decrement));
             if by != 0.0
                 && let Some(Tile::Container(Container::Linear(linear))) = tiles.get_mut(row)
             {
-                linear.shares[*one] += by;
-                linear.shares[*other] -= by;
+                linear.shares[*one] = (linear.shares[*one] + by).max(LEAST);
+                linear.shares[*other] = (linear.shares[*other] - by).max(LEAST);
                 ui.ctx().request_repaint();
             }
         }

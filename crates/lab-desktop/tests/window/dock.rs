@@ -56,6 +56,11 @@ fn a_panel_is_dragged_and_stays_there_when_the_window_comes_back() {
     // What is between them is told, and can be moved without a pointer.
     let between = stage.harness.get_by_label("Between Runs and Inspector").rect();
     assert!((between.top() - below.top()).abs() < 3.0, "{between} {below}");
+    stage.harness.get_by_label("Between Runs and Inspector").decrement_accesskit();
+    stage.settle();
+    let higher = tab(&stage, "Inspector").expect("a tab");
+    assert!((below.top() - higher.top() - 24.0).abs() < 1.5, "{below} {higher}");
+    let below = higher;
     let kept = stage.harness.state().remembered();
     let mut again = Stage::new();
     again.harness.state_mut().remember(&kept);
