@@ -376,7 +376,11 @@ impl Reader {
         match &row.end {
             Some(end) => end.status,
             None if self.is_alive(row) => Status::Running,
-            None => Status::Lost,
+            // It may have been closed since the row was read.
+            None => {
+                let now = self.store.run(&row.start.run).ok().flatten().and_then(|row| row.end);
+                now.map_or(Status::Lost, |end| end.status)
+            }
         }
     }
 

@@ -430,6 +430,10 @@ impl Engine {
     /// some later moment, so that they say nothing of its end.
     fn close_gone_run(&self, payload: &Payload, live: &LiveRun, ending: &Ending) -> Result<()> {
         let Some(_lock) = lock(live) else { return Ok(()) };
+        // Whoever looked after it may have closed it since it was found open.
+        if self.plain_reader()?.run(&payload.start.run)?.is_some_and(|row| row.end.is_some()) {
+            return Ok(());
+        }
         let mut ending = ending.clone();
         ending.missing.push("the files as of the end".to_owned());
         let used = self.files_used(payload, live, None, &mut ending.missing)?;
@@ -524,4 +528,25 @@ fn told(difference: &PathDiff) -> Option<Output> {
 fn is_output(difference: &PathDiff, change: OutputChange) -> bool {
     let role = difference.left.as_ref().or(difference.right.as_ref()).map(|entry| entry.role);
     role == Some(Role::Output) || (change == OutputChange::Created && role != Some(Role::Code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watched::tests::engine;
+
+    #[test]
+    fn a_run_that_was_closed_since_it_was_found_open_ended_as_it_did() {
+        let small = lab_testkit::small_notebook();
+        let engine = engine(small.notebook().parent().unwrap(), "notebook");
+        let reader = engine.plain_reader().unwrap();
+        let mut row = reader.run(&small.runs[0]).unwrap().unwrap();
+        let end = row.end.take().unwrap();
+        assert_eq!((end.status, reader.standing(&row)), (Status::Done, Status::Done));
+        let live = LiveRun::new(&engine.notebook.live_dir(), &row.start.run);
+        let ending = engine.lost(&row.start, &live);
+        let payload = engine.payload_of(row.start.clone(), &small.project).unwrap();
+        engine.close_gone_run(&payload, &live, &ending).unwrap();
+        assert_eq!(reader.run(&small.runs[0]).unwrap().unwrap().end, Some(end));
+    }
 }

@@ -220,3 +220,25 @@ fn what_a_run_wrote_before_it_was_followed_is_its_own_unless_the_file_was_there(
     follow.finish(told, seen);
     assert_eq!(seen.0, ["new:loss=0.5@1", "old:loss=7@3"]);
 }
+
+#[test]
+fn the_next_run_goes_on_from_what_the_last_one_has_found() {
+    let mut first = Scene::new(&[("old/metrics.csv", "step,loss\n1,9\n")]);
+    first.append("old/metrics.csv", "2,8\n");
+    first.check_end(&["old:loss=8@2"]);
+    let Scene { directory, follow, told, .. } = first;
+    let walks = Walks::default();
+    walks.keep(follow);
+    write(directory.path(), "between/metrics.csv", "step,loss\n1,7\n");
+    for name in ["old", "between"] {
+        let file = OpenOptions::new().append(true).open(directory.path().join(name).join("metrics.csv")).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(2_500)).unwrap();
+    }
+    let follow = walks.begin(directory.path(), &[], (3_000, 0), Box::new(|_| false));
+    let mut second = Scene { directory, follow, told, seen: Seen::default() };
+    for name in ["old", "between"] {
+        second.append(&format!("{name}/metrics.csv"), "3,6\n");
+    }
+    second.write("new/metrics.csv", "step,loss\n1,5\n");
+    second.check_end(&["between:loss=6@3", "new:loss=5@1", "old:loss=6@3"]);
+}

@@ -7,6 +7,7 @@ use lab_model::Project;
 use serde::{Deserialize, Serialize};
 
 use super::place::WatchPlace;
+use super::starts::{SHORT_MILLIS, Wanted};
 use crate::engine::load_config;
 use crate::watched::{Reason, State, Watched};
 use crate::{Engine, Error, Result};
@@ -107,10 +108,13 @@ impl Projects {
             .map_or_else(|| WatchState::Polled { reason: "its files are looked at when a run starts".to_owned() }, told)
     }
 
-    /// The roots that are there.
-    pub fn roots(&self) -> Vec<PathBuf> {
+    /// What the detector is to tell of: the roots that are there.
+    pub fn wanted(&self) -> Wanted {
         let there = self.all.iter().filter(|watched| !matches!(watched.state, WatchState::Gone { .. }));
-        there.map(|watched| watched.root.clone()).collect()
+        let roots: Vec<PathBuf> = there.map(|watched| watched.root.clone()).collect();
+        let is_short = |config: WatchConfig| !config.run.is_empty() || config.minimum_millis <= SHORT_MILLIS;
+        let short = roots.iter().any(|root| is_short(watch_config(root)));
+        Wanted { roots, short }
     }
 
     /// The innermost project that holds a directory.

@@ -21,7 +21,7 @@ use super::protocol::{
 };
 use super::same::Same;
 use super::shells::{Said, Shells};
-use super::starts::{Starts, Told};
+use super::starts::{Starts, Told, Wanted};
 use crate::run::own_key;
 use crate::watched::monotonic_nanos as now_nanos;
 use crate::{Engine, EngineConfig, Error, ErrorKind, Reader, Result};
@@ -72,7 +72,7 @@ pub fn serve(config: EngineConfig, hint: Hint<'_>) -> Result<()> {
         opening: Some(open_detector()?),
         clients: Vec::new(),
         refreshed_nanos: 0,
-        roots: Vec::new(),
+        wanted: Wanted::default(),
         data_version: 0,
         is_adopted: false,
         stopping: false,
@@ -102,7 +102,7 @@ struct Server<'a> {
     opening: Option<Receiver<lab_exec::Result<Detector>>>,
     clients: Vec<Client>,
     refreshed_nanos: u64,
-    roots: Vec<std::path::PathBuf>,
+    wanted: Wanted,
     data_version: u64,
     /// Every run that nobody followed is followed.
     is_adopted: bool,
@@ -206,11 +206,14 @@ impl Server<'_> {
             return;
         }
         let version = self.watcher.engine.index().and_then(|index| Ok(index.data_version()?)).unwrap_or(0);
-        let moved = self.roots.iter().any(|root| !root.is_dir());
+        // One that is gone may have come back.
+        let is_gone = self.wanted.roots.len() != self.watcher.projects.all.len();
+        let is_other = self.watcher.projects.wanted() != self.wanted;
         if told || version != self.data_version || !self.is_adopted {
             self.is_adopted = self.watcher.adopt();
         }
-        if told || moved || version != self.data_version || self.roots.len() != self.watcher.projects.all.len() {
+        let moved = self.wanted.roots.iter().any(|root| !root.is_dir());
+        if told || moved || is_gone || is_other || version != self.data_version {
             self.data_version = version;
             self.watcher.refresh();
             self.publish();
@@ -225,15 +228,16 @@ impl Server<'_> {
 
     /// Tells the hooks and the detector where to look.
     fn publish(&mut self) {
-        let roots = self.watcher.projects.roots();
+        let wanted = self.watcher.projects.wanted();
         if let Some(starts) = &self.starts {
-            starts.watch(roots.clone());
+            starts.watch(wanted.clone());
         }
+        let roots = wanted.roots.clone();
         let hook = HookPlace { pid: own_key().pid, fifo: self.place.fifo(), roots: roots.clone() };
         if let Err(error) = hook.write(&self.place.hook_file()) {
             self.watcher.say(format_args!("the hooks of shells cannot be told: {error}"));
         }
-        self.roots = roots;
+        self.wanted = wanted;
     }
 
     /// Removes the answer FIFOs of shells that are gone.

@@ -19,9 +19,11 @@ use crate::{Error, ErrorKind, Result};
 const QUEUE: usize = 4096;
 
 /// What starts so soon after another comes with more: a script that starts one small program after the other. Where no file
-/// was edited lately nothing hangs on the instant, and those that come within the pause are read at once.
-const CLUSTER_NANOS: u64 = 5_000_000;
-const PAUSE: Duration = Duration::from_millis(1);
+/// was edited lately nothing hangs on the instant, and what comes within the pause is read at once.
+const CLUSTER_NANOS: u64 = 10_000_000;
+const PAUSE: Duration = Duration::from_millis(5);
+/// Where programs may be kept that live no longer than this, there is no pause.
+pub(crate) const SHORT_MILLIS: u64 = 100;
 
 /// What the thread tells.
 pub(crate) enum Told {
@@ -35,8 +37,17 @@ pub(crate) struct Starts {
     pub method: Method,
     pub probed: Vec<Probe>,
     told: Receiver<Told>,
-    wanted: Arc<Mutex<Option<Vec<PathBuf>>>>,
+    wanted: Arc<Mutex<Option<Wanted>>>,
     bell: UnixStream,
+}
+
+/// What is to be told.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct Wanted {
+    /// The directories of projects.
+    pub roots: Vec<PathBuf>,
+    /// Whether programs are kept that live no longer than [`SHORT_MILLIS`].
+    pub short: bool,
 }
 
 impl Starts {
@@ -47,7 +58,8 @@ impl Starts {
         let (tell, told) = sync_channel(QUEUE);
         let wanted = Arc::default();
         let (method, probed) = (detector.method(), detector.probed().to_vec());
-        let thread = Thread { detector, files, tell, wanted: Arc::clone(&wanted), bell: other, roots: Vec::new() };
+        let (shared, current) = (Arc::clone(&wanted), Wanted::default());
+        let thread = Thread { detector, files, tell, wanted: shared, bell: other, current };
         std::thread::Builder::new().name("lab-watch-starts".to_owned()).spawn(|| thread.run()).map_err(fail)?;
         Ok(Self { method, probed, told, wanted, bell })
     }
@@ -64,9 +76,9 @@ impl Starts {
         self.told.try_iter().collect()
     }
 
-    /// The directories of projects, from now on.
-    pub fn watch(&self, roots: Vec<PathBuf>) {
-        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(roots);
+    /// What is to be told from now on.
+    pub fn watch(&self, wanted: Wanted) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted);
         ring(&self.bell);
     }
 }
@@ -75,9 +87,9 @@ struct Thread {
     detector: Detector,
     files: Listener,
     tell: SyncSender<Told>,
-    wanted: Arc<Mutex<Option<Vec<PathBuf>>>>,
+    wanted: Arc<Mutex<Option<Wanted>>>,
     bell: UnixStream,
-    roots: Vec<PathBuf>,
+    current: Wanted,
 }
 
 impl Thread {
@@ -87,7 +99,7 @@ impl Thread {
         let mut heard_nanos = 0;
         while self.wait() {
             let now = monotonic_nanos();
-            if now < heard_nanos + CLUSTER_NANOS && !self.files.has_hurried(now) {
+            if now < heard_nanos + CLUSTER_NANOS && !self.current.short && !self.files.has_hurried(now) {
                 std::thread::sleep(PAUSE);
             }
             if self.detector.hear() {
@@ -96,8 +108,8 @@ impl Thread {
                 self.files.witness(&monotonic_nanos);
             }
             let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(roots) = wanted {
-                self.watch(roots);
+            if let Some(wanted) = wanted {
+                self.watch(wanted);
             }
             self.detector.drain(&mut events);
             let has_news = !events.is_empty();
@@ -122,18 +134,19 @@ impl Thread {
         !has_rung || !matches!((&self.bell).read(&mut [0; 64]), Ok(0))
     }
 
-    fn watch(&mut self, roots: Vec<PathBuf>) {
-        for gone in self.roots.iter().filter(|root| !roots.contains(root)) {
+    fn watch(&mut self, wanted: Wanted) {
+        let (before, roots) = (&self.current.roots, &wanted.roots);
+        for gone in before.iter().filter(|root| !roots.contains(root)) {
             self.detector.forget_directory(gone);
         }
-        for new in roots.iter().filter(|root| !self.roots.contains(root)) {
+        for new in roots.iter().filter(|root| !before.contains(root)) {
             if let Err(error) = self.detector.watch_directory(new) {
                 let words = format!("programs in {} may be missed: {error}", new.display());
                 // Without anybody who listens there is nobody to tell.
                 let _ = self.tell.send(Told::Words(words));
             }
         }
-        self.roots = roots;
+        self.current = wanted;
     }
 }
 
