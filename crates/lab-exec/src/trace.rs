@@ -8,7 +8,8 @@
 //!
 //! To wait costs more than most calls. So a small library is loaded into the programs ([`Trace::helper`]; `helper`,
 //! `preload/helper.rs`), which opens files that are only read by a call that the filter lets pass, and notes them, with
-//! their state, in memory that the tracer shares (`notes`). The tracer reads all notes before it lets a call go on that
+//! their state, in memory that the tracer shares (`notes`). Of a program that asks for the state of what it opens the
+//! state is noted when it does so, or looked at by the tracer, should that come first. The tracer reads all notes before it lets a call go on that
 //! waits, so that what was read before something was written stays in this order. Whatever the library does not see, and
 //! whatever does not load it, waits as before: what is seen is the same. From the first call on that changes what names
 //! mean or forbids calls (chroot, mount, seccomp, …) every call waits.

@@ -140,7 +140,8 @@ impl Notes {
             STATING => (false, false),
             _ => return true,
         };
-        // SAFETY: it was marked by whoever filled it, and is free for others only after the store below.
+        // SAFETY: it was marked by whoever filled it, who writes no more than the state after that. Nobody takes it again
+        // before the next turn, which begins when all are read.
         let state = unsafe {
             name(slot, path);
             has_state.then(|| state(slot))

@@ -25,6 +25,11 @@ struct Place {
 const HEAD_BYTES: usize = 3;
 
 impl Paths {
+    /// With room for the text of some ten thousand paths, which takes no memory until it is used.
+    pub(super) fn with_room() -> Self {
+        Self { text: Vec::with_capacity(1 << 20), ..Self::default() }
+    }
+
     /// How many paths have bits.
     pub(super) fn len(&self) -> usize {
         self.count

@@ -121,7 +121,7 @@ impl Recorder {
             buffer: Vec::with_capacity(BUFFER_BYTES_FIRST),
             rules: Rules::new(bytes(&trace.root), bytes(&trace.own)),
             asked: Paths::default(),
-            known: Paths::default(),
+            known: Paths::with_room(),
             software: Paths::default(),
             more: 0,
             told: (0, 0),

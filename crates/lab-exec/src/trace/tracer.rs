@@ -89,7 +89,7 @@ const MILLIS_UNWRITTEN: i32 = 50;
 
 /// How many notes a look should find when programs open files without end: then there is always room for more, and nobody
 /// has to wait.
-const NOTES_PER_LOOK: u64 = shape::SLOTS as u64 / 4;
+const NOTES_PER_LOOK: u64 = shape::SLOTS as u64 / 2;
 
 /// How long it is until the next look, when one after `nanos` has found so many notes.
 fn millis_until_full(notes: usize, nanos: u64) -> i32 {
