@@ -31,6 +31,8 @@ impl Pictures {
     /// Something was done: pictures that could not be seen may be there now.
     pub(super) fn look_again(&mut self) {
         self.known.retain(|_, image| image.is_some());
+        // Whoever reads just now may have come too early.
+        self.pending = None;
     }
 
     pub(super) const fn is_loading(&self) -> bool {
