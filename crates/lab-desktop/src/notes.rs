@@ -206,7 +206,7 @@ fn reading(paint: &mut Paint<'_>, ui: &mut Ui, note: &Noted) {
     });
     ui.separator();
     ScrollArea::vertical().id_salt("note").auto_shrink(false).show(ui, |ui| {
-        ui.set_max_width(WIDE);
+        ui.set_max_width(WIDE.min(ui.available_width()));
         let mut drawn = note.charts.iter();
         body(paint, ui, "note", &note.text, &mut |ui, block| match drawn.next().filter(|charts| !charts.is_empty()) {
             Some(charts) => drawing(ui, charts),
