@@ -97,9 +97,12 @@ impl Thread {
         lab_exec::observe::be_prompt();
         let mut events = Vec::new();
         let mut heard_nanos = 0;
+        // The other ways look for themselves when it is time to.
+        let tells_at_once = self.detector.method() == Method::Connector;
         while self.wait() {
             let now = monotonic_nanos();
-            if now < heard_nanos + CLUSTER_NANOS && !self.current.short && !self.files.has_hurried(now) {
+            let follows = tells_at_once && now < heard_nanos + CLUSTER_NANOS;
+            if follows && !self.current.short && !self.files.has_hurried(now) {
                 std::thread::sleep(PAUSE);
             }
             if self.detector.hear() {
