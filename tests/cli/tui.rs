@@ -332,6 +332,8 @@ fn restoring(person: &mut Person) {
     let now = |person: &Person| String::from_utf8(person.home.read("train.sh")).expect("text");
     person.goes_to("alpha");
     person.does(ActionId::Restore).sees("restore alpha").sees("2 of 2 files");
+    // The first thing to be seen is what changes in the code.
+    person.terminal.sees("▾ train.sh").press(&["Up"]).sees("▾ config.json");
     person.does(ActionId::ToggleFile).sees("1 of 2 files");
     person.terminal.press(&["Up"]);
     person.does(ActionId::ToggleFile).sees("2 of 2 files");
