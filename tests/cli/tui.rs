@@ -297,12 +297,12 @@ fn charts(person: &mut Person) {
     person.changes_by(ActionId::ChartAlone);
     person.changes_by(ActionId::ChartAlone);
     person.does(ActionId::StepAxis).loses("along steps");
-    person.does(ActionId::GoRuns).loses("› charts");
+    person.does(ActionId::GoRuns).loses("› charts").sees("4 runs");
     person.does(ActionId::GoCharts).sees("› charts");
-    person.does(ActionId::GoRuns).loses("› charts");
+    person.does(ActionId::GoRuns).loses("› charts").sees("4 runs");
     person.goes_to("alpha");
     person.does(ActionId::AddToCharts).sees("› charts").sees("━ best-one").sees("alpha");
-    person.does(ActionId::GoRuns).loses("› charts");
+    person.does(ActionId::GoRuns).loses("› charts").sees("4 runs");
     person.goes_to("best-one");
 }
 

@@ -152,7 +152,11 @@ impl Watcher<'_> {
 
     /// Closes a run beside the loop, with the files as they are now: what the next run writes is not this one's.
     pub(super) fn hand_over(&mut self, mut close: Close) {
-        close.end.files = self.projects.watched.list(self.engine, &close.payload.project.id).ok().flatten();
+        // While somebody edits, the loop leaves the listing to the worker: what starts meanwhile must not wait for it. Only
+        // of many ends at once not each can be scanned for.
+        if self.worker.is_behind() || !self.projects.watched.listener().has_hurried(now_nanos()) {
+            close.end.files = self.projects.watched.list(self.engine, &close.payload.project.id).ok().flatten();
+        }
         self.worker.add(Job::Close(Box::new(close)));
     }
 }

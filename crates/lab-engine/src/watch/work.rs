@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -16,6 +18,8 @@ use crate::{Engine, EngineConfig, Error, ErrorKind, Result};
 
 /// Jobs in the channel; more wait in [`Worker::waiting`].
 const QUEUE: usize = 64;
+/// With more jobs than those of two runs the thread is behind.
+const BEHIND: usize = 4;
 
 pub(crate) enum Job {
     /// Gather what a run stands on.
@@ -37,12 +41,16 @@ pub(crate) struct Close {
 pub(crate) struct Worker {
     jobs: Option<SyncSender<Job>>,
     waiting: VecDeque<Job>,
+    /// Jobs that are not done.
+    left: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
     pub fn start(config: EngineConfig, log: WatchLog) -> Result<Self> {
         let (jobs, queue) = sync_channel::<Job>(QUEUE);
+        let left = Arc::new(AtomicUsize::new(0));
+        let undone = Arc::clone(&left);
         let work = move || {
             // One look at the index per job would do; kept open it is faster, and `None` after a failure.
             let mut engine = None;
@@ -52,23 +60,31 @@ impl Worker {
                         .inspect_err(|error| log.line(config.clock.now(), format_args!("no notebook: {error}")))
                         .ok();
                 }
-                let Some(engine) = &engine else { continue };
-                for words in carry_out(engine, job) {
-                    log.line(engine.now(), words);
+                if let Some(engine) = &engine {
+                    for words in carry_out(engine, job) {
+                        log.line(engine.now(), words);
+                    }
                 }
+                undone.fetch_sub(1, Ordering::Relaxed);
             }
         };
         let thread = std::thread::Builder::new()
             .name("lab-watch-work".to_owned())
             .spawn(work)
             .map_err(|error| Error::new(ErrorKind::Bug, "Could not start a thread").because(error))?;
-        Ok(Self { jobs: Some(jobs), waiting: VecDeque::new(), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), waiting: VecDeque::new(), left, thread: Some(thread) })
     }
 
     /// Hands a job over; never waits.
     pub fn add(&mut self, job: Job) {
+        self.left.fetch_add(1, Ordering::Relaxed);
         self.waiting.push_back(job);
         self.push();
+    }
+
+    /// Whether more is to be done than can be done soon.
+    pub fn is_behind(&self) -> bool {
+        self.left.load(Ordering::Relaxed) > BEHIND
     }
 
     /// Hands over what waits. True when nothing waits any more.
