@@ -6,46 +6,15 @@ Each run must be kept, as of its start, and be closed. Prints how many were, the
 (its loop, and all threads together), and how long after the last start the last record was closed.
 """
 
-import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-lab = os.path.abspath(sys.argv[1])
+from watched_project import WatchedProject
+
 per_second, seconds, files = [int(word) for word in (sys.argv[2:] + ["25", "10", "20000"][len(sys.argv) - 2 :])]
-place = tempfile.mkdtemp()
-project = os.path.join(place, "project")
-os.makedirs(os.path.join(place, "runtime"), 0o700)
-for number in range(files):
-    folder = os.path.join(project, f"d{number // 100}")
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, f"f{number}.py"), "w") as file:
-        file.write(f"x = {number}\n")
-with open(os.path.join(project, "lab.toml"), "w") as file:
-    file.write('[watch]\nrun = ["job.sh"]\n')
-with open(os.path.join(project, "job.sh"), "w") as file:
-    file.write("sleep 0.05\necho $1 > result-$1.txt\n")
-environment = dict(
-    os.environ,
-    LAB_NOTEBOOK=os.path.join(place, "notebook"),
-    LAB_KEY_FILE=os.path.join(place, "key"),
-    XDG_RUNTIME_DIR=os.path.join(place, "runtime"),
-)
-
-
-def run_lab(*arguments):
-    return subprocess.run([lab, *arguments], cwd=project, env=environment, capture_output=True, text=True).stdout
-
-
-def status():
-    return json.loads(run_lab("watch", "status", "--json"))
-
-
-def runs():
-    return json.loads(run_lab("ls", "--json", "-n", "0"))["runs"]
+project = WatchedProject(sys.argv[1], files, "job.sh", "sleep 0.05\necho $1 > result-$1.txt\n")
 
 
 def processor_millis(pid):
@@ -63,7 +32,7 @@ def until_closed(count):
     end = time.monotonic() + 180
     come = (0, time.monotonic())
     while time.monotonic() < end:
-        found = runs()
+        found = project.runs()
         if len(found) != come[0]:
             come = (len(found), time.monotonic())
         is_complete = len(found) >= count or time.monotonic() > come[1] + 10
@@ -73,13 +42,10 @@ def until_closed(count):
     return found
 
 
-run_lab("init")
-run_lab("watch", "start")
-while " " in (status()["about"].get("method") or " "):
-    pass
-pid = int(status()["about"]["pid"])
+project.watch()
+pid = int(project.status()["about"]["pid"])
 # The first one reads all files.
-subprocess.run(["sh", "job.sh", "first"], cwd=project)
+subprocess.run(["sh", "job.sh", "first"], cwd=project.path)
 until_closed(1)
 time.sleep(6)
 before = processor_millis(pid)
@@ -88,7 +54,7 @@ begin = time.monotonic()
 children = []
 for number in range(count):
     time.sleep(max(0, begin + number / per_second - time.monotonic()))
-    children.append(subprocess.Popen(["sh", "job.sh", str(number)], cwd=project, stdout=subprocess.DEVNULL))
+    children.append(subprocess.Popen(["sh", "job.sh", str(number)], cwd=project.path, stdout=subprocess.DEVNULL))
 for child in children:
     child.wait()
 last = time.monotonic()
@@ -104,7 +70,7 @@ doubled = sum(len(runs) > 1 for runs in by_number.values())
 ill = sum(run["status"] != "done" for run in found)
 for number in range(count):
     if str(number) not in by_number:
-        words = [one for one in status()["decisions"] if one["command"].endswith(f"job.sh {number}")]
+        words = [one for one in project.status()["decisions"] if one["command"].endswith(f"job.sh {number}")]
         print(f"missed {number}: {words}")
 for run in found:
     if run["status"] != "done":
@@ -112,12 +78,11 @@ for run in found:
 late = unsure = outputs = 0
 for number in range(count):
     for run in by_number.get(str(number), []):
-        page = run_lab("show", run["id"], "--json")
+        page = project.run_lab("show", run["id"], "--json")
         late += "in a burst of starts" in page or "s later" in page
         unsure += "whether these were so at the very start" in page
         outputs += f"result-{number}.txt" in page
-run_lab("watch", "stop")
-shutil.rmtree(place)
+project.end()
 took = last - begin
 print(f"{count} runs in {took:.1f} s, {files} files; load {open('/proc/loadavg').read().split()[0]}")
 print(f"missed {missed}, doubled {doubled}, ended otherwise than well {ill}, late {late}, unsure {unsure}; "

@@ -8,42 +8,19 @@ The kernel's process connector tells here too when each start was; which version
 does not answer, the first one is taken for right, which is not so of one that was rewritten before the start.
 """
 
-import json
 import os
 import random
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
-lab = os.path.abspath(sys.argv[1])
+from watched_project import WatchedProject
+
 starts = int(sys.argv[2]) if len(sys.argv) > 2 else 200
 files = int(sys.argv[3]) if len(sys.argv) > 3 else 20_000
-place = tempfile.mkdtemp()
-project = os.path.join(place, "project")
-os.makedirs(os.path.join(place, "runtime"), 0o700)
-for number in range(files):
-    folder = os.path.join(project, f"d{number // 100}")
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, f"f{number}.py"), "w") as file:
-        file.write(f"x = {number}\n")
-with open(os.path.join(project, "lab.toml"), "w") as file:
-    file.write('[watch]\nrun = ["train.py"]\n')
-with open(os.path.join(project, "train.py"), "w") as file:
-    file.write("import time\ntime.sleep(0.05)\n")
-environment = dict(
-    os.environ,
-    LAB_NOTEBOOK=os.path.join(place, "notebook"),
-    LAB_KEY_FILE=os.path.join(place, "key"),
-    XDG_RUNTIME_DIR=os.path.join(place, "runtime"),
-)
-
-
-def run_lab(*arguments):
-    return subprocess.run([lab, *arguments], cwd=project, env=environment, capture_output=True, text=True).stdout
+project = WatchedProject(sys.argv[1], files, "train.py", "import time\ntime.sleep(0.05)\n")
 
 
 def listen():
@@ -74,12 +51,9 @@ def start_of(told, pid):
     return found
 
 
-run_lab("init")
-run_lab("watch", "start")
-while " " in (json.loads(run_lab("watch", "status", "--json"))["about"].get("method") or " "):
-    pass
+project.watch()
 random.seed(1)
-setting = os.path.join(project, "config.yaml")
+setting = os.path.join(project.path, "config.yaml")
 pauses = [(random.choice([0, 0.001, 0.005, 0.05]), random.choice([0, 0.0003, 0.002, 0.01])) for _ in range(starts)]
 told = listen()
 truths = []
@@ -88,7 +62,7 @@ for number in range(starts):
     with open(setting, "w") as file:
         file.write(first)
     time.sleep(pauses[number][0])
-    process = subprocess.Popen(["python3", "train.py", str(number)], cwd=project, env=environment)
+    process = subprocess.Popen(["python3", "train.py", str(number)], cwd=project.path, env=project.environment)
     time.sleep(pauses[number][1])
     begun = time.monotonic_ns()
     with open(setting, "w") as file:
@@ -98,11 +72,10 @@ for number in range(starts):
     started = start_of(told, process.pid) or 0
     truths.append(first if started < begun else second if started > ended else None)
 end = time.time() + 60
-while time.time() < end and '"id"' in run_lab("ls", "--status", "running", "--json", "-n", "0"):
+while time.time() < end and '"id"' in project.run_lab("ls", "--status", "running", "--json", "-n", "0"):
     pass
-rows = json.loads(run_lab("ls", "--json", "-n", "0"))["runs"]
 by_number = {}
-for row in rows:
+for row in project.runs():
     by_number.setdefault(row["command"][-1], []).append(row["id"])
 missed = doubled = wrong = unsure = late = open_questions = 0
 of = {}
@@ -118,8 +91,8 @@ for number in range(starts):
         continue
     cell = of.setdefault(pauses[number], [0, 0])
     cell[1] += 1
-    page = run_lab("show", found[0], "--json")
-    kept = run_lab("cat", found[0], "config.yaml")
+    page = project.run_lab("show", found[0], "--json")
+    kept = project.run_lab("cat", found[0], "config.yaml")
     if "whether these were so at the very start" in page and "config.yaml" in page:
         unsure += 1
         cell[0] += 1
@@ -128,8 +101,7 @@ for number in range(starts):
     elif kept != truths[number]:
         wrong += 1
         print(f"{kept!r}, not {truths[number]!r} in start {number}, with pauses {pauses[number]}")
-run_lab("watch", "stop")
-shutil.rmtree(place)
+project.end()
 print("unsure of how many, by the pause before the start (rows) and after it (columns), in milliseconds:")
 afters = sorted({after for _, after in of})
 print("      " + "".join(f"{after * 1000:>9g}" for after in afters))

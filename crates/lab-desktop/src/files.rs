@@ -160,7 +160,7 @@ fn tools(paint: &mut Paint<'_>, ui: &mut Ui, path: &str) {
 
 /// Of a file that holds several pictures: which tag, and which step of it.
 fn pictures(paint: &mut Paint<'_>, ui: &mut Ui, page: &FileView) {
-    let Some((place, _)) = page.picture.filter(|(_, count)| *count > 1) else { return };
+    let Some(place) = page.picture.filter(|_| page.pictures.len() > 1) else { return };
     let tag = &page.pictures[place].0;
     let mut wanted = None;
     Panel::top("pictures").frame(Frame::new().inner_margin(Margin::symmetric(12, 5))).show(ui, |ui| {

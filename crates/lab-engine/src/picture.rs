@@ -70,7 +70,7 @@ impl Engine {
         for link in note::pictures(text) {
             let hash = match note::kept(link.source) {
                 // A note that is written anew shows what it has shown.
-                Some(hash) => self.plain_reader()?.store().contains(&hash)?.then_some(hash),
+                Some(hash) => self.index()?.contains(&hash)?.then_some(hash),
                 None => self.picture_at(&with.edit.target, link.source)?.map(|(path, bytes)| {
                     let record = encoder.chunk(&bytes);
                     let hash = record.id();
@@ -97,13 +97,14 @@ impl Engine {
         if let Some(found) = picture_file(&path)? {
             return Ok(Some((path, found)));
         }
-        let reader = self.plain_reader()?;
-        let project = match target {
+        let index = self.index()?;
+        let id = match target {
             Target::Project(project) => Some(project.clone()),
-            Target::Run(run) => reader.run(run)?.map(|row| row.start.project),
+            Target::Run(run) => index.run(run)?.map(|row| row.start.project),
         };
-        let project = project.map(|project| reader.project(&project)).transpose()?.flatten();
-        let Some(project) = project else { return Ok(None) };
+        let Some(project) = index.projects()?.into_iter().find(|project| Some(&project.id) == id.as_ref()) else {
+            return Ok(None);
+        };
         let path = PathBuf::from(project.root).join(name);
         Ok(picture_file(&path)?.map(|found| (path, found)))
     }

@@ -121,18 +121,10 @@ impl Watched {
     /// # Errors
     /// [`ErrorKind::Missing`] when the project's directory is gone.
     pub(crate) fn secure(&mut self, engine: &Engine, project: &ProjectId) -> Result<Option<u64>> {
-        let Some(place) = self.projects.get(project).filter(|place| place.root_tree.is_some()) else {
-            return Ok(None);
-        };
-        let (config, config_bytes) = load_config(Path::new(&place.project.root))?;
-        if config_bytes != place.config_bytes {
-            return Ok(None);
-        }
-        let request = request(&place.project, &config, &config_bytes);
-        self.watches.prepare(place.id, engine.rules_of(&request.request())?, &monotonic_nanos)?;
+        let Some(id) = self.brought_up_to_date(engine, project)? else { return Ok(None) };
         let moment = monotonic_nanos();
-        self.watches.witness(place.id, &monotonic_nanos);
-        let Some(hot) = self.watches.get(place.id).filter(|hot| hot.vouches_since(moment)) else { return Ok(None) };
+        self.watches.witness(id, &monotonic_nanos);
+        let Some(hot) = self.watches.get(id).filter(|hot| hot.vouches_since(moment)) else { return Ok(None) };
         let scan = hot.scan();
         let is_secured = scan.unknown_dirs().into_iter().all(|dir| {
             let dir = &scan.dirs[dir];
@@ -170,9 +162,18 @@ impl Watched {
     /// # Errors
     /// [`ErrorKind::Missing`] when the project's directory is gone.
     pub(crate) fn list(&mut self, engine: &Engine, project: &ProjectId) -> Result<Option<Listed>> {
-        let is_watched = |place: &&Place| matches!(self.watches.state(place.id), Some(State::Watched { .. }));
-        let Some(place) = self.projects.get(project).filter(|place| place.root_tree.is_some()).filter(is_watched)
-        else {
+        if !matches!(self.state(project), Some(State::Watched { .. })) {
+            return Ok(None);
+        }
+        let Some(id) = self.brought_up_to_date(engine, project)? else { return Ok(None) };
+        let root_tree = self.projects.get(project).and_then(|place| place.root_tree);
+        Ok(self.watches.get(id).map(|hot| Listed { scan: hot.scan().clone(), root_tree }))
+    }
+
+    /// Lists what changed in a project of which a tree is in the notebook; `None` when there is none, or when its
+    /// configuration has changed since.
+    fn brought_up_to_date(&mut self, engine: &Engine, project: &ProjectId) -> Result<Option<WatchId>> {
+        let Some(place) = self.projects.get(project).filter(|place| place.root_tree.is_some()) else {
             return Ok(None);
         };
         let (config, config_bytes) = load_config(Path::new(&place.project.root))?;
@@ -181,8 +182,7 @@ impl Watched {
         }
         let request = request(&place.project, &config, &config_bytes);
         self.watches.prepare(place.id, engine.rules_of(&request.request())?, &monotonic_nanos)?;
-        let scan = self.watches.get(place.id).map(|hot| hot.scan().clone());
-        Ok(scan.map(|scan| Listed { scan, root_tree: place.root_tree }))
+        Ok(Some(place.id))
     }
 
     /// How well a project is watched; `None` when it is not.

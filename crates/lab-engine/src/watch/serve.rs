@@ -232,8 +232,7 @@ impl Server<'_> {
         if let Some(starts) = &self.starts {
             starts.watch(wanted.clone());
         }
-        let roots = wanted.roots.clone();
-        let hook = HookPlace { pid: own_key().pid, fifo: self.place.fifo(), roots: roots.clone() };
+        let hook = HookPlace { pid: own_key().pid, fifo: self.place.fifo(), roots: wanted.roots.clone() };
         if let Err(error) = hook.write(&self.place.hook_file()) {
             self.watcher.say(format_args!("the hooks of shells cannot be told: {error}"));
         }

@@ -105,8 +105,8 @@ impl RunParts {
 
     /// Goes so many pictures of an event file on.
     pub(crate) fn next_picture(&mut self, by: i64) {
-        let Some((place, count)) = self.file.page().and_then(|page| page.picture) else { return };
-        let place = (place as i64 + by).rem_euclid(count as i64);
+        let Some((page, place)) = self.file.page().and_then(|page| Some((page, page.picture?))) else { return };
+        let place = (place as i64 + by).rem_euclid(page.pictures.len() as i64);
         self.file.screen.picture = usize::try_from(place).unwrap_or(0);
     }
 
@@ -323,8 +323,8 @@ pub struct FileView {
     /// What it shows, when it is a PNG or a JPEG.
     #[serde(skip)]
     pub image: Option<Arc<Image>>,
-    /// Which picture of how many that is, in a file that holds several.
-    pub picture: Option<(usize, usize)>,
+    /// Which of `pictures` that is, in a file that holds several.
+    pub picture: Option<usize>,
     /// The tag and the step of each of them.
     pub pictures: Vec<(String, i64)>,
 }
@@ -452,7 +452,7 @@ fn pictured(view: &mut FileView, file: &[u8], wanted: usize) {
         note.push(" · it is no PNG or JPEG", Tone::Warn);
     }
     view.note = note;
-    view.picture = Some((place, images.len()));
+    view.picture = Some(place);
     let told = |image: &EventImage| (lab_model::display_bytes(image.tag.as_bytes()), image.step);
     view.pictures = images.iter().map(told).collect();
     view.image = read.map(|image| Arc::new(image.within(SIDE_MAX)));

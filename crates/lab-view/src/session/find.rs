@@ -72,7 +72,7 @@ impl Session {
     /// Whether that file holds several pictures.
     pub fn has_pictures(&self) -> bool {
         let page = self.run_parts.file.page().filter(|_| self.file().is_some());
-        page.is_some_and(|page| page.picture.is_some_and(|(_, count)| count > 1))
+        page.is_some_and(|page| page.pictures.len() > 1)
     }
 
     /// Whether that file is one that the run wrote, as of its end.
